@@ -1,0 +1,24 @@
+/** What a key may do. `admin` may do everything, also to keys. */
+export const scopes = ['tasks:read', 'tasks:write', 'assets:read', 'assets:write', 'usage:read', 'webhooks:write', 'admin'] as const
+export type Scope = (typeof scopes)[number]
+
+export interface KeyLimits {
+  requestsPerMinute: number | null
+  executionsPerDay: number | null
+  /** Tasks in the making at once, of the whole account. */
+  concurrent: number | null
+}
+
+/** Who is asking: a key, and through it a project and an account, in test or live mode. */
+export interface Caller {
+  keyId: string
+  keyName: string
+  keyPrefix: string
+  accountId: string
+  projectId: string
+  livemode: boolean
+  scopes: Scope[]
+  limits: KeyLimits
+}
+
+export const mayUse = (caller: Caller, scope: Scope): boolean => caller.scopes.includes('admin') || caller.scopes.includes(scope)

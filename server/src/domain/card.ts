@@ -1,0 +1,65 @@
+import type { Operation, Role } from './order.ts'
+import type { Json } from './outcome.ts'
+
+/** A JSON Schema (draft 2020-12), as data. */
+export type JsonSchema = { [key: string]: Json }
+
+/** One row of a price list. `when` names parameter values that must all match; the first matching row counts. */
+export interface PriceRow {
+  when?: Record<string, Json>
+  micros: number
+  /** What one price buys: a picture, a second or a whole film, or the run however many came out. */
+  per: 'image' | 'second' | 'video' | 'run'
+}
+
+/** A price list with a date: the newest one that has begun counts. */
+export interface PriceList { from: string; source: string; rows: PriceRow[] }
+
+/** A model as one dialect knows it. */
+export interface DialectName {
+  id: string
+  /** Fixes the operation where the dialect has a name of its own for it (`google/nano-banana-edit`). */
+  operation?: Operation
+  /** JSON Schema of the dialect's own input fields, where the dialect validates them itself. */
+  input?: JsonSchema
+  /** Dialect field → the house's: a parameter name, `prompt`, or `inputs` / `inputs:<role>` for links to pictures (`inputs:first_frame,last_frame`: roles by position). */
+  fields?: Record<string, string>
+}
+
+/** What a model accepts, costs and lives through. Data only: `catalog/cards/*.json`. */
+export interface Card {
+  id: string
+  title: string
+  family: string
+  maker: string
+  kind: 'image' | 'video' | 'tool' | 'procedural'
+  description: string
+  operations: Operation[]
+  /** Other names the native door takes. */
+  aliases: string[]
+  dialects: Record<string, DialectName[]>
+  /** JSON Schema of the parameters, by the house's names; `additionalProperties: false`, defaults named. */
+  parameters: JsonSchema
+  prompt: { required: boolean; charactersMax: number }
+  inputs: { min: number; max: number; mimes: string[]; bytesMax: number; pixelsMax: number; roles: Partial<Record<Role, number>> }
+  output: { kind: 'image' | 'video'; countMax: number; seconds?: { default: number; max: number } }
+  prices: PriceList[]
+  life: { state: 'active' | 'deprecated' | 'retired'; since?: string; replacement?: string; note?: string }
+  routes: { provider: string; model: string; order: number; weight: number }[]
+  /** Total seconds a task of this model may take unless the caller says otherwise. */
+  endWithinS: number
+}
+
+/** An order checked against its card: defaults filled in, size known, price known. */
+export interface CheckedOrder {
+  card: Card
+  operation: Operation
+  parameters: Record<string, Json>
+  /** Pictures or films asked for. */
+  count: number
+  /** Pixels asked for; null where the result takes the input's size or the upstream decides. */
+  width: number | null
+  height: number | null
+  priceMicros: number
+  warnings: string[]
+}

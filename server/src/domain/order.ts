@@ -1,0 +1,39 @@
+import type { Json } from './outcome.ts'
+
+/** What can be done with pictures: verb and modality; the model is a setting. */
+export const operations = ['generate', 'edit', 'upscale', 'remove_background', 'video'] as const
+export type Operation = (typeof operations)[number]
+
+export const roles = ['reference', 'character', 'object', 'style', 'mask', 'first_frame', 'last_frame', 'video'] as const
+export type Role = (typeof roles)[number]
+
+export const priorities = ['interactive', 'batch'] as const
+export type Priority = (typeof priorities)[number]
+
+/** An asset of ours that goes into the making. Pictures from outside are taken in first, so an order never carries bytes or foreign links. */
+export interface InputReference { assetId: string; role: Role }
+
+/** What a caller wants made, in the house's words. Doors translate their dialects into this. */
+export interface Order {
+  /** A model name as the caller wrote it: a card id or one of its names. */
+  model: string
+  /** Absent: derived from the card and from whether there are inputs. */
+  operation?: Operation
+  prompt: string
+  /** By the card's own names (`aspect_ratio`, `resolution`, `output_format`, `count`, `seed`, …); checked against the card's schema. */
+  parameters: Record<string, Json>
+  inputs: InputReference[]
+  priority?: Priority
+  /** Where to call back when the task has ended, in the words of which protocol. */
+  callbackUrl?: string
+  /** Seconds from submission: must have started by, must have ended by. */
+  startWithinS?: number
+  endWithinS?: number
+  /** The caller's own notes: at most 16 pairs, keys to 64, values to 512 characters. Given back untouched. */
+  metadata?: Record<string, string>
+  /** What the caller's dialect needs to read the task back as it was sent (Kie's `param`). Never bytes, never secrets. */
+  wire?: { protocol: string; body: Json }
+  idempotencyKey?: string
+  /** What the door changed or ignored, said openly on the task. */
+  warnings?: string[]
+}

@@ -1,0 +1,188 @@
+/**
+ * A protocol is a front door: a folder beside this file whose default export lists routes in one dialect.
+ *
+ * `wire.ts` reads a body into an `Order` and writes a `Task`; `refuse` says no in that dialect. A `Desk` is all it sees of the
+ * house. Absent on purpose: the database, the engine, other doors, the clock (`desk.now()`).
+ */
+import type { Readable } from 'node:stream'
+import type { TSchema } from 'typebox'
+import type { Asset } from '../domain/asset.ts'
+import type { Caller, KeyLimits, Scope } from '../domain/caller.ts'
+import type { Card, CheckedOrder, DialectName } from '../domain/card.ts'
+import type { Order, Role } from '../domain/order.ts'
+import type { Problem } from '../domain/problem.ts'
+import type { EventType, State, Task, TaskEvent } from '../domain/task.ts'
+
+export interface Page<T> { items: T[]; /** Hand it back as `after` for the next page; null on the last one. */ next: string | null }
+
+export interface TaskFilter {
+  after?: string | undefined
+  limit: number
+  states?: State[] | undefined
+  model?: string | undefined
+  operation?: string | undefined
+  createdAfter?: Date | undefined
+  createdBefore?: Date | undefined
+  /** A pair of the task's metadata. */
+  metadata?: Record<string, string> | undefined
+}
+
+/** Bytes on their way in. The house checks type by magic bytes, pixels before decoding, and caps while reading. */
+export type Upload =
+  | { bytes: Uint8Array; name?: string }
+  | { stream: Readable; name?: string }
+  | { base64: string; name?: string }
+  | { dataUrl: string; name?: string }
+  | { url: string; name?: string }
+
+/** An asset's bytes on their way out. */
+export interface OpenAsset { asset: Pick<Asset, 'sha256' | 'mime' | 'sizeBytes' | 'name'>; stream(range?: { start: number; end: number }): Readable }
+
+export interface Submitted { task: Task; /** True when an earlier call with the same `Idempotency-Key` made it. */ replayed: boolean }
+
+export interface Balance { livemode: boolean; availableMicros: number; heldMicros: number; spentMicros: number }
+
+export interface UsageRow { day: string; model: string; keyId: string | null; projectId: string; tasks: number; done: number; failed: number; chargedMicros: number }
+export interface LedgerRow { id: number; kind: 'grant' | 'hold' | 'capture' | 'release' | 'adjust'; amountMicros: number; taskId: string | null; note: string | null; createdAt: Date }
+
+export interface Key {
+  id: string; name: string; prefix: string; livemode: boolean; scopes: Scope[]; limits: KeyLimits
+  createdAt: Date; expiresAt: Date | null; revokedAt: Date | null; lastUsedAt: Date | null
+}
+export interface NewKey { name: string; livemode: boolean; scopes: Scope[]; expiresAt: Date | null; limits: KeyLimits }
+
+export interface Endpoint {
+  id: string; url: string; events: string[]; enabled: boolean; livemode: boolean; createdAt: Date
+  /** `v1` HMAC secret as `whsec_…`: shown at creation and rotation only. */
+  secret?: string
+}
+export interface Delivery {
+  id: string; eventType: string; taskId: string | null; endpointId: string | null; url: string; style: string
+  state: 'pending' | 'delivered' | 'parked'; attempts: number; dueAt: Date | null; createdAt: Date; deliveredAt: Date | null
+  lastStatus: number | null; lastError: string | null
+  log?: { number: number; at: Date; status: number | null; error: string | null; tookMs: number; answer: string | null }[]
+}
+
+/** All a door sees of the house, bound to one caller. Everything it finds belongs to the caller's project and mode; foreign ids are simply not found. */
+export interface Desk {
+  caller: Caller
+  now(): Date
+  publicUrl: string
+
+  /** Checks an order against its card and prices it, buying nothing. @throws {Problem} as `submit`, but never `credits_required`. */
+  estimate(order: Order): Promise<CheckedOrder>
+  /** Makes a task of an order, in one transaction with its hold. @throws {Problem} `unknown_model`, `unsupported_parameter`, `credits_required`, `rate_limited`, … */
+  submit(order: Order): Promise<Submitted>
+  find(taskId: string): Promise<Task | null>
+  list(filter: TaskFilter): Promise<Page<Task>>
+  /** The task once it has ended, or as it stands after `waitMs` or when `signal` fires. @throws {Problem} `not_found` */
+  settled(taskId: string, options: { waitMs: number; signal?: AbortSignal }): Promise<Task>
+  /** Ends a task that has not ended and frees its slot at once; an ended one comes back as it is. @throws {Problem} `not_found` */
+  cancel(taskId: string): Promise<Task>
+  /** Events of the project (or one task) after an id, then live until `signal` fires; with `live: false` those there are now, then the end. */
+  events(options: { taskId?: string; types?: EventType[]; after: number | null; signal: AbortSignal; live?: boolean }): AsyncIterable<TaskEvent>
+
+  models: {
+    all(): Card[]
+    /** By any name; with a dialect, by that dialect's names first. */
+    find(name: string, dialect?: string): { card: Card; name: DialectName | null } | null
+  }
+
+  assets: {
+    keep(upload: Upload): Promise<Asset>
+    find(assetId: string): Promise<Asset | null>
+    list(filter: { after?: string | undefined; limit: number; kind?: 'input' | 'output' | undefined; taskId?: string | undefined }): Promise<Page<Asset>>
+    /** @throws {Problem} `not_found`, `conflict` while a task that has not ended uses it */
+    remove(assetId: string): Promise<void>
+    open(asset: Asset): Promise<OpenAsset>
+    /** A WebP of at most `side` pixels (64, 256, 512 or 1024), made once and kept. */
+    thumbnail(asset: Asset, side: number): Promise<OpenAsset>
+    /** An absolute link that needs no key: signed, good for `seconds`, ends in a proper file extension. */
+    link(asset: Asset, options?: { seconds?: number; side?: number; download?: boolean }): string
+    /** The asset a link of ours (any form: signed, expired, with or without key) points at; null for a foreign link. */
+    resolveLink(url: string): Promise<Asset | null>
+    /** What a signed link opens, for the public file route. @throws {Problem} `link_expired`, `not_found` */
+    openLink(path: string, query: URLSearchParams): Promise<OpenAsset>
+  }
+
+  money: {
+    balance(): Promise<Balance>
+    usage(filter: { from: Date; to: Date }): Promise<UsageRow[]>
+    ledger(filter: { after?: string | undefined; limit: number; taskId?: string | undefined }): Promise<Page<LedgerRow>>
+  }
+
+  keys: {
+    create(key: NewKey): Promise<{ key: Key; secret: string }>
+    list(): Promise<Key[]>
+    revoke(keyId: string): Promise<Key>
+  }
+
+  webhooks: {
+    create(endpoint: { url: string; events: string[] }): Promise<Endpoint>
+    list(): Promise<Endpoint[]>
+    find(endpointId: string): Promise<Endpoint | null>
+    change(endpointId: string, change: { url?: string; events?: string[]; enabled?: boolean }): Promise<Endpoint>
+    remove(endpointId: string): Promise<void>
+    /** A new secret; the old one signs as well for `overlapHours`. */
+    rotate(endpointId: string, overlapHours: number): Promise<Endpoint>
+    /** Sends a `ping` event through the same machinery; the delivery tells what came of it. */
+    ping(endpointId: string): Promise<Delivery>
+    deliveries(filter: { after?: string | undefined; limit: number; endpointId?: string | undefined; taskId?: string | undefined; state?: Delivery['state'] | undefined }): Promise<Page<Delivery>>
+    delivery(deliveryId: string): Promise<Delivery | null>
+    redeliver(deliveryId: string): Promise<Delivery>
+    /** The project's key for Kie's HMAC headers; null where none was made. `rotate` makes a new one, shown once. */
+    kieKey(): Promise<{ created: Date } | null>
+    rotateKieKey(): Promise<string>
+  }
+}
+
+/** One request, parsed as far as the route asked for. */
+export interface Incoming {
+  method: string
+  path: string
+  params: Record<string, string>
+  query: URLSearchParams
+  headers: Record<string, string | undefined>
+  /** The parsed JSON for `body: 'json'` (undefined when none was sent), null otherwise. */
+  body: unknown
+  /** The raw bytes for `body: 'stream'`, null otherwise. */
+  stream: Readable | null
+  requestId: string
+  /** Fires when the caller has gone. */
+  signal: AbortSignal
+}
+
+export interface Route {
+  method: 'GET' | 'POST' | 'PATCH' | 'PUT' | 'DELETE'
+  /** Fastify's pattern: `/plantain/v1/tasks/:id`, `/files/*`. */
+  path: string
+  /** Default `json` for POST, PATCH and PUT, `none` otherwise. */
+  body?: 'json' | 'stream' | 'none'
+  /** Largest JSON body in bytes; default 2 MiB. */
+  bodyMax?: number
+  /** The key must have it; null needs no key at all (signed links, documents). */
+  scope: Scope | null
+  /** Counts towards requests a minute (default: every method but GET). */
+  counts?: boolean
+  /** For the OpenAPI page: what it is for, and the schemas of query, body and answer. */
+  about?: { summary: string; description?: string; tag?: string; query?: TSchema; body?: TSchema; answer?: TSchema; status?: number }
+  handle(request: Incoming, desk: Desk): Promise<Response>
+}
+
+export interface Protocol {
+  id: string
+  title: string
+  routes: Route[]
+  /** The secret of the caller's key out of this dialect's auth forms; null when none was sent. */
+  readSecret(request: Pick<Incoming, 'headers' | 'query'>): string | null
+  /** Says no in this dialect. `X-Request-Id` and rate headers are added by the house. */
+  refuse(problem: Problem, request: Pick<Incoming, 'method' | 'path' | 'requestId'>): Response
+  /** Which path prefixes belong to this door even where no route matches, so that 404 and 405 are said in its words too. */
+  prefixes: string[]
+  /** The body of a call back in this dialect, for tasks that were ordered here with a `callbackUrl`. Pure: the same ended task, the same bytes. */
+  writeCallback?(task: Task, links: (asset: Asset) => string): string
+}
+
+export const protocol = (declared: Protocol): Protocol => declared
+
+export type { Role }

@@ -1,0 +1,113 @@
+/**
+ * A provider is a back door: a folder beside this file whose default export asks one upstream.
+ *
+ * It never sleeps, never loops and never retries: `submit` and `poll` bring an outcome, and the engine owns time, retries, money
+ * and crash safety. Absent on purpose: the database, the engine, other providers, the process environment.
+ */
+import { Type } from 'typebox'
+import type { Static, TObject } from 'typebox'
+import type { Operation, Role } from '../domain/order.ts'
+import type { Json, Outcome } from '../domain/outcome.ts'
+
+/** A picture that goes to the upstream. The bytes are read when they are wanted, not before. */
+export interface JobInput {
+  assetId: string
+  role: Role
+  mime: string
+  sizeBytes: number
+  width: number | null
+  height: number | null
+  sha256: string
+  read(): Promise<Buffer>
+  /** A link the upstream can fetch for the next hour; only where `PUBLIC_URL` is set. */
+  link(): string | null
+}
+
+/** What a provider is handed: one attempt at one task. */
+export interface Job {
+  taskId: string
+  /** 1 for the first time an upstream is asked. */
+  attempt: number
+  /** The same for every repetition of this attempt: the upstream's idempotency key, or its own reference for `find`. */
+  key: string
+  cardId: string
+  /** The upstream's name for the model. */
+  model: string
+  operation: Operation
+  prompt: string
+  parameters: Record<string, Json>
+  count: number
+  width: number | null
+  height: number | null
+  inputs: JobInput[]
+  livemode: boolean
+  /** Where the upstream may call us back; null where we cannot be reached. */
+  callbackUrl: string | null
+}
+
+/** One thing that was made: its bytes, or a link the engine fetches at once (upstream links expire). */
+export type Made =
+  | { bytes: Uint8Array; mime?: string; seed?: number }
+  | { url: string; mime?: string; seed?: number }
+
+export interface Making {
+  made: Made[]
+  text?: string
+  /** Told to the caller on the task: what was understood, upstream usage, and the like. */
+  details?: Record<string, Json>
+  warnings?: string[]
+  upstreamId?: string
+}
+
+export type JobOutcome = Outcome<Making>
+
+export interface Connection {
+  /** Asks the upstream to make it. Called once per attempt, after the attempt is written down. */
+  submit(job: Job, signal: AbortSignal): Promise<JobOutcome>
+  /** Comes back with a receipt. */
+  poll?(receipt: Json, job: Job, signal: AbortSignal): Promise<JobOutcome>
+  /**
+   * Asks the upstream what became of an attempt whose answer we lost, by our own key. `null`: the upstream knows of none, so
+   * asking again buys nothing twice. Absent: nobody can tell, and the task ends as `outcome_unknown`.
+   */
+  find?(job: Job, signal: AbortSignal): Promise<JobOutcome | null>
+  /** Tells the upstream to stop; true if it did. Best effort, once. */
+  cancel?(receipt: Json, job: Job, signal: AbortSignal): Promise<boolean>
+  close?(): Promise<void>
+}
+
+export interface ProviderLimits {
+  /** Jobs the upstream has in the making for us at once, over all our processes; null for no limit. */
+  concurrency: number | null
+  /** Submissions a minute over all our processes; null for no limit. */
+  perMinute: number | null
+  /** Jobs one process may have in its hands at once (in-process models: how many fit). */
+  perProcess: number | null
+}
+
+/** What the house hands a provider to work with. */
+export interface Workshop {
+  /** `fetch` with a deadline, a size cap and no private addresses out of an answer (`kit/fetch.ts`). */
+  fetch: typeof globalThis.fetch
+  log: { info(fields: object, message: string): void; warn(fields: object, message: string): void }
+  now(): Date
+}
+
+export interface Provider<Settings extends TObject = TObject> {
+  id: string
+  title: string
+  /** Read from the environment as `<ID>_<SETTING>`; a provider with a required setting missing is not configured. */
+  settings: Settings
+  limits: ProviderLimits
+  /**
+   * What a lost answer means. `safe`: asking again with the same key costs nothing (in-process, or the upstream honours the key).
+   * `find`: ask it what became of the key. `never`: the outcome is unknown, and only the caller may ask again.
+   */
+  repeat: 'safe' | 'find' | 'never'
+  connect(settings: Static<Settings>, workshop: Workshop): Connection
+}
+
+/** Declares a provider; its settings' types flow into `connect`. */
+export const provider = <Settings extends TObject>(declared: Provider<Settings>): Provider<Settings> => declared
+
+export const noSettings = Type.Object({})
