@@ -1,0 +1,40 @@
+/**
+ * The gate: who is asking, how often they may, and which keys there are.
+ *
+ * Invariants: a secret is never stored, logged or shown twice; every answer comes from the database of this moment. Absent
+ * on purpose: executions a day and tasks at once, which the engine counts where it writes the task.
+ */
+import type { Database } from '../db/pool.ts'
+import type { Caller } from '../domain/caller.ts'
+import { createAuthenticate } from './authenticate.ts'
+import { createKeys, type Keys } from './keys.ts'
+import { createOperator, type Operator } from './operator.ts'
+import { createRate, type Rate } from './rate.ts'
+
+export type { Account, FirstBoot, Grant, Project } from './operator.ts'
+export type { Keys } from './keys.ts'
+export type { Rate } from './rate.ts'
+
+export interface Access extends Operator {
+  /** Who a secret belongs to; null where it opens nothing: unknown, revoked, expired. */
+  authenticate(secret: string): Promise<Caller | null>
+  /** Counts one request against the key's requests a minute, over all servers; null where it has no limit. */
+  countRequest(caller: Pick<Caller, 'keyId' | 'limits'>): Promise<Rate | null>
+  keys: Keys
+  /** Removes what nobody will ask for again. Once a minute is plenty. */
+  sweep(): Promise<number>
+  /** Settles when nothing is being written in the background. Call it before the database is closed. */
+  drain(): Promise<void>
+}
+
+export interface AccessOptions {
+  database: Database
+  now(): Date
+  log: { warn(fields: object, message: string): void }
+}
+
+export function createAccess({ database, now, log }: AccessOptions): Access {
+  const { authenticate, drain } = createAuthenticate({ database, now, log })
+  const { countRequest, sweep } = createRate({ database, now })
+  return { authenticate, countRequest, sweep, drain, keys: createKeys({ database, now }), ...createOperator({ database, now }) }
+}
