@@ -1,0 +1,78 @@
+/**
+ * What can be made: the cards, found by any of their names, and the check every order passes before it costs anything.
+ *
+ * Cards do not change while the house stands. Absent on purpose: the clock (an argument), the database, who is asking.
+ */
+import path from 'node:path'
+import type { ValidateFunction } from 'ajv'
+import type { Asset } from '../domain/asset.ts'
+import type { Card, CheckedOrder, DialectName } from '../domain/card.ts'
+import type { Operation, Order } from '../domain/order.ts'
+import { Problem } from '../domain/problem.ts'
+import { checkOrder } from './check.ts'
+import { readCards } from './load.ts'
+import { nearNames } from './near.ts'
+import { compileParameters, createAjv } from './parameters.ts'
+
+export interface Found { card: Card; name: DialectName | null }
+
+export interface Catalog {
+  all(): Card[]
+  /** By any name, upper and lower case apart; with a dialect, by that dialect's names first. */
+  find(name: string, dialect?: string): Found | null
+  /**
+   * Checks an order against its card, fills in defaults, and prices it. `inputs` are the order's pictures, in its order.
+   *
+   * @throws {Problem} `unknown_model` with near names, `model_retired` (live), `unsupported_parameter`, `bad_request`, `bad_input_image`;
+   * several mistakes are all in `details.problems`
+   */
+  check(order: Order, inputs: Asset[], now: Date, mode: { livemode: boolean }): CheckedOrder
+}
+
+/** The cards that come with the house. */
+export const ownCards = path.join(import.meta.dirname, 'cards')
+
+/** A card in a later folder takes the place of an earlier one with its id. @throws {CatalogError} with every mistake in every card */
+export function loadCatalog(folders: string[] = [ownCards]): Catalog {
+  const cards = readCards(folders)
+  const native = new Map<string, Found>()
+  const dialects = new Map<string, Map<string, Found>>()
+  for (const card of cards) {
+    for (const [dialect, names] of Object.entries(card.dialects)) {
+      if (!dialects.has(dialect)) dialects.set(dialect, new Map())
+      for (const name of names) dialects.get(dialect)!.set(name.id, { card, name })
+    }
+    for (const alias of card.aliases) native.set(alias, { card, name: null })
+  }
+  for (const [id, found] of dialects.get('native') ?? []) native.set(id, found)
+  for (const card of cards) native.set(card.id, { card, name: null })
+
+  const find = (name: string, dialect?: string): Found | null => {
+    const own = dialect === undefined ? undefined : dialects.get(dialect)?.get(name)
+    if (own ?? native.get(name)) return (own ?? native.get(name))!
+    for (const names of dialects.values()) if (names.has(name)) return names.get(name)!
+    return null
+  }
+
+  const ajv = createAjv()
+  const validators = new Map<Card, Map<Operation, ValidateFunction>>()
+  for (const card of cards) validators.set(card, new Map(card.operations.map(operation => [operation, compileParameters(ajv, card, operation)])))
+
+  return {
+    all: () => cards,
+    find,
+    check(order, inputs, now, { livemode }) {
+      const dialect = order.wire?.protocol
+      const found = find(order.model, dialect)
+      if (!found) throw unknownModel(order.model, [...native.keys(), ...(dialects.get(dialect ?? '')?.keys() ?? [])])
+      if (inputs.length !== order.inputs.length) throw new Error(`The order names ${order.inputs.length} pictures and ${inputs.length} came with it.`)
+      return checkOrder(order, { ...found, validators: validators.get(found.card)!, inputs, now, livemode })
+    },
+  }
+}
+
+function unknownModel(wanted: string, names: string[]): Problem {
+  const near = nearNames(wanted, names)
+  const shown = wanted.length > 100 ? `${wanted.slice(0, 100)}…` : wanted
+  return new Problem('unknown_model', `There is no model called ${shown.toWellFormed()}.${near.length > 0 ? ` Did you mean ${near.join(', ')}?` : ''}`, { field: 'model', value: shown.toWellFormed(), allowed: near, near })
+}

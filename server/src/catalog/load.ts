@@ -1,0 +1,147 @@
+/**
+ * Reads card files. Every mistake in every file is reported at once, with the file and the place in it, and nothing is served
+ * from a catalogue with a mistake: a wrong card takes money for the wrong thing.
+ */
+import { readdirSync, readFileSync } from 'node:fs'
+import path from 'node:path'
+import { Value } from 'typebox/value'
+import type { Card, JsonSchema } from '../domain/card.ts'
+import type { Operation } from '../domain/order.ts'
+import type { Json } from '../domain/outcome.ts'
+import { createAjv, parametersOf, propertiesOf } from './parameters.ts'
+import { tables } from './pixels.ts'
+import { rowFor } from './price.ts'
+import { CardFile } from './schema.ts'
+
+const ajv = createAjv()
+
+/** Cards that do not hold together: the message lists every mistake. */
+export class CatalogError extends Error {
+  override name = 'CatalogError'
+  readonly mistakes: string[]
+  constructor(mistakes: string[]) {
+    super(`The catalogue has ${mistakes.length === 1 ? 'a mistake' : `${mistakes.length} mistakes`}:\n${mistakes.map(mistake => `  ${mistake}`).join('\n')}`)
+    this.mistakes = mistakes
+  }
+}
+
+/** A card in a later folder takes the place of an earlier one with its id. @throws {CatalogError} */
+export function readCards(folders: string[]): Card[] {
+  const mistakes: string[] = []
+  const byId = new Map<string, { file: string; card: Card }>()
+  for (const folder of folders) {
+    for (const name of readdirSync(folder).filter(name => name.endsWith('.json')).sort()) {
+      const file = path.join(folder, name)
+      const card = readCard(file, mistakes)
+      if (card) byId.set(card.id, { file, card })
+    }
+  }
+  const cards = [...byId.values()]
+  mistakes.push(...findClashes(cards))
+  if (cards.length === 0 && mistakes.length === 0) mistakes.push(`There are no cards in ${folders.join(', ')}.`)
+  if (mistakes.length > 0) throw new CatalogError(mistakes)
+  return cards.map(({ card }) => card)
+}
+
+function readCard(file: string, mistakes: string[]): Card | null {
+  let read: unknown
+  try {
+    read = JSON.parse(readFileSync(file, 'utf8'))
+  } catch (cause) {
+    mistakes.push(`${file}: ${(cause as Error).message}`)
+    return null
+  }
+  const flaws = Value.Check(CardFile, read) ? [] : [...Value.Errors(CardFile, read)].filter(({ keyword }) => keyword !== 'boolean')
+  if (flaws.length > 0) {
+    for (const { instancePath, message, params } of flaws) mistakes.push(`${file}${instancePath || '/'}: ${message} ${JSON.stringify(params)}`)
+    return null
+  }
+  const card = read as Card
+  const own = [...checkCard(card)]
+  if (path.basename(file) !== `${card.id}.json`) own.push(`/id: a card called ${card.id} belongs in ${card.id}.json`)
+  for (const mistake of own) mistakes.push(`${file}${mistake}`)
+  return own.length > 0 ? null : card
+}
+
+/** What a schema cannot say about one card. */
+function* checkCard(card: Card): Generator<string> {
+  yield* checkSchema('/parameters', card.parameters)
+  if (card.parameters.type !== 'object' || card.parameters.additionalProperties !== false) yield '/parameters: must be an object with additionalProperties false'
+  const table = card.parameters['x-pixels']
+  if (table !== undefined && (typeof table !== 'string' || !Object.hasOwn(tables, table))) yield `/parameters/x-pixels: must be one of ${Object.keys(tables).join(', ')}`
+  const sideMax = card.parameters['x-side-max']
+  if (sideMax !== undefined && !Number.isInteger(sideMax)) yield '/parameters/x-side-max: must be a whole number'
+  if (card.inputs.min > card.inputs.max) yield '/inputs/min: must not be above max'
+  if (card.inputs.max > 0 && Object.keys(card.inputs.roles).length === 0) yield '/inputs/roles: pictures that may come in need a role'
+  if (card.operations.includes('video') && !card.output.seconds) yield '/output/seconds: films need a length'
+  const names = propertiesOf(card.parameters)
+  for (const [dialect, list] of Object.entries(card.dialects)) {
+    for (const [index, { operation, input, fields = {} }] of list.entries()) {
+      const place = `/dialects/${dialect}/${index}`
+      if (operation && !card.operations.includes(operation)) yield `${place}/operation: ${operation} is none of the card's`
+      if (input) yield* checkSchema(`${place}/input`, input)
+      for (const [field, house] of Object.entries(fields)) {
+        if (input && !Object.hasOwn(propertiesOf(input), field)) yield `${place}/fields/${field}: there is no such field in input`
+        const roles = /^inputs(?::(.+))?$/.exec(house)
+        for (const role of roles?.[1]?.split(',') ?? []) if (!Object.hasOwn(card.inputs.roles, role)) yield `${place}/fields/${field}: ${role} is no role of this card`
+        if (!roles && house !== 'prompt' && !Object.hasOwn(names, house)) yield `${place}/fields/${field}: there is no parameter ${house}`
+      }
+    }
+  }
+  const isSized = table !== undefined || names.factor !== undefined
+  if (!isSized && card.prices.some(({ rows }) => rows.some(({ when = {} }) => 'output_tier' in when))) yield '/prices: output_tier needs x-pixels or a factor'
+  for (const operation of card.operations) {
+    for (const [index, list] of card.prices.entries()) {
+      for (const facts of factsOf(card, operation, list.rows.flatMap(({ when = {} }) => Object.keys(when)))) {
+        if (!rowFor(list, facts)) yield `/prices/${index}: no row for ${JSON.stringify(facts)}`
+      }
+    }
+  }
+}
+
+function* checkSchema(place: string, schema: JsonSchema): Generator<string> {
+  let validate
+  try {
+    validate = ajv.compile(schema)
+  } catch (cause) {
+    yield `${place}: ${(cause as Error).message}`
+    return
+  }
+  // Defaults are filled in unseen, so they have to be values the schema itself would take.
+  const defaults = Object.fromEntries(Object.entries(propertiesOf(schema)).flatMap(([name, property]) => property.default === undefined ? [] : [[name, property.default]]))
+  validate(defaults)
+  for (const { instancePath, keyword, message } of validate.errors ?? []) if (keyword !== 'required') yield `${place}/properties${instancePath}/default: ${message}`
+}
+
+/** Every combination of the values a price may depend on. */
+function factsOf(card: Card, operation: Operation, names: string[]): Record<string, Json>[] {
+  const known = parametersOf(card, operation)
+  let all: Record<string, Json>[] = [{ operation }]
+  for (const name of new Set(names)) {
+    if (name === 'operation') continue
+    const property = known[name]
+    const values = name === 'output_tier' ? ['2K', '4K', '8K']
+      : !property ? [undefined]
+        : [...(property.enum as Json[] | undefined) ?? (property.type === 'boolean' ? [true, false] : []), ...(property.default === undefined ? [undefined] : [])]
+    all = all.flatMap(facts => values.map(value => value === undefined ? facts : { ...facts, [name]: value }))
+  }
+  return all
+}
+
+/** A name that means two things would sell the wrong one. */
+function* findClashes(cards: { file: string; card: Card }[]): Generator<string> {
+  const taken = new Map<string, string>()
+  for (const { file, card } of cards) {
+    const own = [card.id, ...card.aliases, ...(card.dialects.native ?? []).map(({ id }) => id)].map(name => `native ${name}`)
+    const foreign = Object.entries(card.dialects).filter(([dialect]) => dialect !== 'native').flatMap(([dialect, list]) => list.map(({ id }) => `${dialect} ${id}`))
+    for (const name of [...own, ...foreign]) {
+      const other = taken.get(name)
+      if (other) yield `${file}: the name ${name.split(' ').slice(1).join(' ')} (${name.split(' ')[0]}) is taken by ${other}`
+      else taken.set(name, file)
+    }
+  }
+  for (const { file, card } of cards) {
+    const { replacement } = card.life
+    if (replacement && !cards.some(other => other.card.id === replacement)) yield `${file}/life/replacement: there is no card ${replacement}`
+  }
+}
