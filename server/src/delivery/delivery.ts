@@ -1,0 +1,296 @@
+/**
+ * Telling callers: rows of the outbox become signed requests, at least once.
+ *
+ * Invariants: nothing is sent that is not a row first; the same delivery has the same id and body at every attempt; who holds
+ * a row sends it, and what a dead process held is sent by another. `wake` is a hint and looking at the rows is the truth.
+ * Absent on purpose: what a body says (`writeBody`), following redirects, and any memory that must survive.
+ */
+import { setTimeout as pause } from 'node:timers/promises'
+import about from '../../package.json' with { type: 'json' }
+import { DatabaseDown } from '../db/down.ts'
+import type { Database } from '../db/pool.ts'
+import type { Caller } from '../domain/caller.ts'
+import { Problem } from '../domain/problem.ts'
+import type { Desk } from '../protocols/contract.ts'
+import { createDeliveries } from './deliveries.ts'
+import { createEndpoints } from './endpoints.ts'
+import { writeHeaders } from './headers.ts'
+import { createLanes, firstWidth, type Pace } from './lanes.ts'
+import * as outbox from './outbox.ts'
+import type { HeldDelivery, Outgoing, Seal } from './outbox.ts'
+import type { Owner } from './owner.ts'
+import { post, type Fetch, type Result } from './post.ts'
+import { pauseMs } from './schedule.ts'
+import { findKieKey, makeCallbackSecret, rotateCallbackSecret, rotateKieKey } from './secrets.ts'
+
+export type { Outgoing } from './outbox.ts'
+export type { Fetch } from './post.ts'
+export { checkTarget } from './target.ts'
+
+/** The delivery room as one caller sees it. */
+export type Webhooks = Desk['webhooks'] & {
+  /** What verifies call backs asked for in a request. It can be read at any time, since there is no moment at which it is made. */
+  callbackSecret(): Promise<string>
+  rotateCallbackSecret(overlapHours: number): Promise<string>
+}
+
+export interface Delivery {
+  start(): void
+  /** Rows the settling transaction wrote in this process's hands; or, without any, "look at the rows now". */
+  wake(rows?: Outgoing[]): void
+  /** Finishes what is under way and hands the rest back. */
+  stop(): Promise<void>
+  /** Gives back what dead processes held, and says how much that was. */
+  free(workerIds: string[]): Promise<number>
+  /** Removes ended deliveries of long ago; once an hour is plenty. */
+  sweep(): Promise<number>
+  webhooks(caller: Pick<Caller, 'accountId' | 'projectId' | 'keyId' | 'livemode'>): Webhooks
+}
+
+export interface DeliveryOptions {
+  database: Database
+  /** Refuses private addresses when it connects, unless settings allow them. */
+  fetch: Fetch
+  allowPrivate: boolean
+  /** The body of a delivery about a task; the same bytes each time. `not_found` parks the delivery. */
+  writeBody(delivery: Outgoing): Promise<string>
+  /** The id under which this process beats in `worker`. */
+  workerId: string
+  now(): Date
+  log: { warn(fields: object, message: string): void; error(fields: object, message: string): void }
+  /** Requests under way at once. */
+  slots?: number
+  /** In [0, 1). */
+  random?(): number
+  timeoutMs?: number
+  /** How often the rows are looked at without a hint. */
+  pollMs?: number
+}
+
+/** How the `fetch` for deliveries is made: our own time-out comes first, and an answer of any size is an answer, of which we read the begin. */
+export const deliveryFetchOptions = { deadlineMs: 20_000, sizeMax: Number.MAX_SAFE_INTEGER, redirectsMax: 0 }
+
+/** An answer within this time shows that a host can take more. */
+const quickMs = 1_000
+const slowMs = 5_000
+
+/** A database that is away is asked again after this time. */
+const againMs = 500
+
+export function createDelivery({
+  database, fetch, allowPrivate, writeBody, workerId, now, log,
+  slots = 64, random = Math.random, timeoutMs = 15_000, pollMs = 5_000,
+}: DeliveryOptions): Delivery {
+  const lanes = createLanes<HeldDelivery>({ slots })
+  const findSeal = outbox.createSeals({ database, workerId, now })
+  const record = outbox.createRecord({ database, workerId })
+  const underWay = new Set<Promise<void>>()
+  let state: 'new' | 'open' | 'stopping' = 'new'
+  const isOpen = () => state === 'open'
+  let poll: NodeJS.Timeout | undefined
+
+  // Looking -----------------------------------------------------------------------------------------------------------
+
+  /** Hosts up to this one had their turn in claiming. */
+  let lastHost = ''
+  /** Due rows may have been left for want of slots, or at these hosts for want of room in their lanes. */
+  let more = false
+  let full = new Set<string>()
+  let timer: NodeJS.Timeout | undefined
+  let timerAt = Infinity
+
+  /** Claiming and rescuing take turns: what a claim has taken is ours in the database before it is in our hands. */
+  let turn = Promise.resolve()
+  const inTurn = (work: () => Promise<void>) => {
+    let queued = false
+    return () => {
+      if (queued || !isOpen()) return
+      queued = true
+      turn = turn.then(async () => {
+        queued = false
+        if (isOpen()) await work()
+      }).catch((error: unknown) => log.warn({ error }, 'could not look for deliveries'))
+    }
+  }
+
+  const look = inTurn(async () => {
+    const limit = lanes.free()
+    more = true
+    full = new Set()
+    if (limit === 0) return
+    const rooms = lanes.rooms()
+    const counts = new Map<string, number>()
+    const ask = async (after: string, wanted: number) => {
+      const held = await outbox.claim(database, { workerId, now: now(), after, rooms: lanes.rooms(), limit: wanted })
+      for (const { host } of held) {
+        counts.set(host, (counts.get(host) ?? 0) + 1)
+        if (host > lastHost) lastHost = host
+      }
+      await take(held)
+      return held.length
+    }
+    const from = lastHost
+    let claimed = await ask(from, limit)
+    if (claimed < limit) {
+      // Past the last host: begin again with the first.
+      lastHost = ''
+      if (from !== '') claimed += await ask('', limit - claimed)
+    }
+    more = claimed === limit
+    for (const [host, count] of counts) if (count >= firstWidth) full.add(host)
+    for (const { host, room } of rooms) if ((counts.get(host) ?? 0) >= room) full.add(host)
+    const due = await outbox.nextDue(database, now())
+    if (due) lookAt(due)
+  })
+
+  /** Looks again when the next row becomes due. One timer, for the earliest. */
+  const lookAt = (due: Date) => {
+    const at = due.getTime()
+    if (at >= timerAt || !isOpen()) return
+    const inMs = Math.max(0, at - now().getTime())
+    if (inMs > pollMs) return
+    clearTimeout(timer)
+    timerAt = at
+    timer = setTimeout(() => {
+      timerAt = Infinity
+      look()
+    }, inMs).unref()
+  }
+
+  const rescueLost = inTurn(async () => {
+    const freed = await outbox.rescue(database, { workerId, now: now(), inHand: lanes.ids() })
+    if (freed > 0) log.warn({ deliveries: freed }, 'deliveries were held by nobody and are given back')
+  })
+
+  // Holding -----------------------------------------------------------------------------------------------------------
+
+  const take = async (rows: HeldDelivery[]) => {
+    // In hand already: told of twice, and left alone; or claimed anew while its last attempt is still being written down.
+    const left = isOpen() ? rows.filter(row => !lanes.add(row) && lanes.held(row.id)?.seen !== row.seen) : rows
+    dispatch()
+    if (left.length === 0) return
+    for (const { host } of left) full.add(host)
+    await giveBack(left)
+  }
+
+  const giveBack = (rows: HeldDelivery[]) => outbox.handBack(database, workerId, rows)
+    .catch((error: unknown) => log.warn({ error, deliveries: rows.length }, 'could not hand deliveries back'))
+
+  const dispatch = () => {
+    for (let row = lanes.next(); row; row = lanes.next()) {
+      const sending = send(row).finally(() => { underWay.delete(sending) })
+      underWay.add(sending)
+    }
+  }
+
+  // Sending -----------------------------------------------------------------------------------------------------------
+
+  const send = async (held: HeldDelivery) => {
+    let pace: Pace = 'fair'
+    try {
+      const seal = await findSeal(held)
+      if (seal) pace = await attempt(held, seal)
+    } catch (error) {
+      // The row stays ours and is found again by `rescueLost`.
+      log.warn({ error, deliveryId: held.id }, 'a delivery was put off')
+    }
+    const wasLast = lanes.done(held, pace)
+    if (!isOpen()) return
+    dispatch()
+    if (lanes.free() > 0 && (more || (wasLast && full.has(held.host)))) look()
+  }
+
+  const attempt = async (held: HeldDelivery, seal: Seal): Promise<Pace> => {
+    const at = now()
+    const begun = performance.now()
+    const result = seal.obstacle === null ? await tell(held, seal, at) : parked(seal.obstacle)
+    const tookMs = Math.round(performance.now() - begun)
+    const pause = result.error === null || result.final ? null : pauseMs(held.number - held.attemptsBefore, result.retryAfterMs, random())
+    const dueAt = new Date(now().getTime() + (pause ?? 0))
+    await recordFirmly({
+      held, at, tookMs, dueAt, url: seal.url, status: result.status, error: result.error, answer: result.answer,
+      state: result.error === null ? 'delivered' : pause === null ? 'parked' : 'pending',
+    })
+    if (pause !== null) lookAt(dueAt)
+    if (result.status === 429 || result.status === 503 || tookMs >= slowMs) return 'busy'
+    return tookMs < quickMs ? 'quick' : 'fair'
+  }
+
+  const tell = async (held: HeldDelivery, { url, secrets, kieKey, createdAt }: Seal, at: Date): Promise<Result> => {
+    let body: string
+    try {
+      body = held.taskId === null ? writePing(held, createdAt) : await writeBody(held)
+    } catch (error) {
+      if (error instanceof Problem && error.code === 'not_found') return parked('The task is no longer kept, so there is nothing to tell.')
+      log.error({ error, deliveryId: held.id, taskId: held.taskId }, 'could not write the body of a delivery')
+      return { ...parked('The message could not be written.'), final: false }
+    }
+    const headers = writeHeaders({ ...held, body, secrets, kieKey, timestampS: Math.floor(at.getTime() / 1_000) })
+    return post(url, { 'content-type': 'application/json', 'user-agent': `Plantain/${about.version}`, ...headers }, body, { fetch, timeoutMs, now })
+  }
+
+  /** Writes an attempt down, waiting for the database where it is away: what was sent should not be sent again. */
+  const recordFirmly = async (attempted: outbox.Attempted) => {
+    for (let tries = 1; ; tries++) {
+      try {
+        if (!await record(attempted)) log.warn({ deliveryId: attempted.held.id }, 'a delivery was in other hands by the time it was answered')
+        return
+      } catch (error) {
+        if (!(error instanceof DatabaseDown) || (state === 'stopping' && tries >= 3)) throw error
+        await pause(againMs)
+      }
+    }
+  }
+
+  return {
+    start() {
+      if (state !== 'new') return
+      state = 'open'
+      poll = setInterval(() => {
+        rescueLost()
+        look()
+      }, pollMs).unref()
+      look()
+    },
+
+    wake(rows) {
+      if (rows) void take(rows.map(outbox.holdFresh))
+      else look()
+    },
+
+    async stop() {
+      state = 'stopping'
+      clearInterval(poll)
+      clearTimeout(timer)
+      await turn
+      const rest = lanes.empty()
+      if (rest.length > 0) await giveBack(rest)
+      await Promise.all(underWay)
+    },
+
+    async free(workerIds) {
+      const count = workerIds.length === 0 ? 0 : await outbox.free(database, workerIds)
+      if (count > 0) look()
+      return count
+    },
+
+    sweep: () => outbox.sweep(database, now()),
+
+    webhooks({ accountId, projectId, keyId, livemode }) {
+      const owner: Owner = { accountId, projectId, keyId, livemode }
+      return {
+        ...createEndpoints(owner, { database, allowPrivate, now }),
+        ...createDeliveries(owner, { database, now, wake: look }),
+        kieKey: () => findKieKey(database, owner),
+        rotateKieKey: () => rotateKieKey(database, owner, now()),
+        callbackSecret: () => makeCallbackSecret(database, owner),
+        rotateCallbackSecret: overlapHours => rotateCallbackSecret(database, owner, overlapHours, now()),
+      }
+    },
+  }
+}
+
+const parked = (error: string): Result => ({ status: null, error, answer: null, retryAfterMs: null, final: true })
+
+const writePing = ({ endpointId }: HeldDelivery, createdAt: Date): string =>
+  JSON.stringify({ type: 'ping', timestamp: createdAt.toISOString(), data: { endpoint_id: endpointId } })

@@ -1,0 +1,50 @@
+/** What a project signs with apart from its endpoints: call backs asked for in a request, and Kie's headers. */
+import type { Client, Database } from '../db/pool.ts'
+import { newKieKey, newWebhookSecret } from './signature.ts'
+import { overlapUntil, type Owner, writeAct } from './owner.ts'
+
+/** The secrets that sign now: the present one first, and the one it replaced while their overlap lasts. */
+export function liveSecrets({ secret, old, oldUntil }: { secret: string | null; old: string | null; oldUntil: Date | null }, now: Date): string[] {
+  const secrets = secret === null ? [] : [secret]
+  if (old !== null && oldUntil !== null && oldUntil > now) secrets.push(old)
+  return secrets
+}
+
+type Mode = Pick<Owner, 'projectId' | 'livemode'>
+
+/** The secret of the project's call backs, made now if this is the first time it is needed. */
+export async function makeCallbackSecret(client: Client, { projectId, livemode }: Mode): Promise<string> {
+  await client.query(
+    `insert into callback_secret (project_id, livemode, secret) values ($1, $2, $3) on conflict do nothing`, [projectId, livemode, newWebhookSecret()])
+  const { rows: [row] } = await client.query<{ secret: string }>('select secret from callback_secret where project_id = $1 and livemode = $2', [projectId, livemode])
+  return row!.secret
+}
+
+/** Replaces the secret of the project's call backs; the old one signs as well for `overlapHours`. */
+export async function rotateCallbackSecret(database: Database, owner: Owner, overlapHours: number, now: Date): Promise<string> {
+  const until = overlapUntil(overlapHours, now)
+  return database.transaction(async client => {
+    await makeCallbackSecret(client, owner)
+    const { rows: [row] } = await client.query<{ secret: string }>(
+      `update callback_secret set old_secret = case when $4::timestamptz is null then null else secret end, old_secret_until = $4, secret = $3
+       where project_id = $1 and livemode = $2 returning secret`,
+      [owner.projectId, owner.livemode, newWebhookSecret(), until])
+    await writeAct(client, owner, 'callback_secret.rotated', owner.projectId, { livemode: owner.livemode, overlapHours })
+    return row!.secret
+  })
+}
+
+export async function findKieKey(client: Client, { projectId }: Mode): Promise<{ created: Date } | null> {
+  const { rows: [row] } = await client.query<{ kie_hmac_at: Date }>('select kie_hmac_at from project where id = $1 and kie_hmac_key is not null', [projectId])
+  return row ? { created: row.kie_hmac_at } : null
+}
+
+/** Makes the key of Kie's headers. Kie knows no overlap: its header holds one signature. */
+export async function rotateKieKey(database: Database, owner: Owner, now: Date): Promise<string> {
+  const key = newKieKey()
+  await database.transaction(async client => {
+    await client.query('update project set kie_hmac_key = $2, kie_hmac_at = $3 where id = $1', [owner.projectId, key, now])
+    await writeAct(client, owner, 'kie_key.rotated', owner.projectId)
+  })
+  return key
+}
