@@ -1,0 +1,38 @@
+/** A caller's file → canvas, upright, with the recipe where it is a picture of ours. */
+import sharp from 'sharp'
+import { RenderError } from './contract.ts'
+import type { InputPicture, Role } from './contract.ts'
+import { fromPixels } from './kernel/canvas.ts'
+import type { Canvas } from './kernel/canvas.ts'
+import { readRecipe } from './provenance.ts'
+import type { Recipe } from './provenance.ts'
+
+export interface Picture {
+  canvas: Canvas
+  role: Role
+  recipe: Recipe | null
+  /** Drawn by this renderer, whether or not it can be drawn again. */
+  isOurs: boolean
+}
+
+/** We work at no more than this a side: four times the pixels would take four times as long and a gigabyte. */
+export const workSideMax = 4096
+
+export async function decodePicture({ bytes, role }: InputPicture): Promise<Picture> {
+  try {
+    const source = sharp(bytes, { limitInputPixels: 16_384 * 16_384, failOn: 'error' })
+    const { xmp } = await source.metadata()
+    const { data, info } = await source.autoOrient()
+      .resize({ width: workSideMax, height: workSideMax, fit: 'inside', withoutEnlargement: true })
+      .toColourspace('srgb').ensureAlpha().raw({ depth: 'uchar' }).toBuffer({ resolveWithObject: true })
+    const text = xmp?.toString('utf8')
+    return {
+      canvas: fromPixels(new Uint8ClampedArray(data.buffer, data.byteOffset, data.byteLength), info.width, info.height),
+      role,
+      recipe: readRecipe(text),
+      isOurs: text?.includes('<xmp:CreatorTool>Plantain sandbox-1</xmp:CreatorTool>') ?? false,
+    }
+  } catch (cause) {
+    throw new RenderError('One of the pictures could not be read as PNG, JPEG or WebP.', { cause })
+  }
+}
