@@ -1,0 +1,86 @@
+/**
+ * A job in the words of the renderer, and its renderings in ours. Pure.
+ */
+import type { Format, InputPicture, Rendering, RenderRequest } from '@plantain/sandbox'
+import type { Json } from '../../domain/outcome.ts'
+import { Problem } from '../../domain/problem.ts'
+import type { Job, Making } from '../contract.ts'
+
+const readNumber = (value: Json | undefined): number | undefined => typeof value === 'number' ? value : undefined
+
+function readFormat(value: Json | undefined, operation: Job['operation']): Format {
+  if (operation === 'video') return 'webp'
+  switch (value) {
+    case 'png': case 'jpeg': case 'webp': return value
+    case undefined: return 'png'
+    default: throw new Problem('unsupported_parameter', 'The sandbox writes png, jpeg and webp.', { field: 'parameters.output_format', value, allowed: ['png', 'jpeg', 'webp'] })
+  }
+}
+
+/** An input as the renderer takes it. */
+export function writeInput({ role, mime }: Job['inputs'][number], bytes: Uint8Array): InputPicture {
+  if (role === 'video') throw new Problem('unsupported_parameter', `The sandbox takes pictures, not films (${mime}).`, { field: 'inputs', value: 'video' })
+  return { bytes, role }
+}
+
+/** Film of the sandbox: enough frames to see it move, few enough to be made in seconds. */
+const fps = 8
+const videoMaxSide = 854
+
+export function writeRender(job: Job, prompt: string, inputs: InputPicture[], variation: number): RenderRequest {
+  const { operation, parameters } = job
+  const seed = readNumber(parameters.seed)
+  const quality = readNumber(parameters.quality)
+  const background = operation === 'remove_background' ? parameters.background ?? 'transparent' : parameters.background
+  return {
+    operation, prompt, inputs, variation,
+    format: readFormat(parameters.output_format, operation),
+    ...writeSize(job),
+    ...(seed === undefined ? {} : { seed }),
+    ...(quality === undefined ? {} : { quality }),
+    ...(background === 'transparent' || background === 'opaque' ? { background } : {}),
+    ...(operation === 'upscale' ? { factor: readFactor(readNumber(parameters.factor) ?? 2) } : {}),
+    ...(operation === 'video' ? { video: { seconds: readNumber(parameters.duration_s) ?? 5, fps } } : {}),
+    provenance: { taskId: job.taskId },
+  }
+}
+
+function readFactor(factor: number): number {
+  if ([1, 2, 4, 8].includes(factor)) return factor
+  throw new Problem('unsupported_parameter', 'The sandbox enlarges 1, 2, 4 or 8 times.', { field: 'parameters.factor', value: factor, allowed: [1, 2, 4, 8] })
+}
+
+/** Pixels of the result. A film is made smaller in the same shape; `warnFilm` says so. */
+function writeSize({ operation, width, height }: Job): { width?: number; height?: number } {
+  if (width === null || height === null) return operation === 'generate' ? { width: 1024, height: 1024 } : operation === 'video' ? { width: videoMaxSide, height: 480 } : {}
+  if (operation !== 'video') return { width, height }
+  const scale = Math.min(1, videoMaxSide / Math.max(width, height))
+  const even = (side: number) => Math.max(16, Math.round(side * scale / 2) * 2)
+  return { width: even(width), height: even(height) }
+}
+
+/** What the caller gets otherwise than asked, said openly. */
+export function warnOf({ operation, width, height, parameters }: Job): string[] {
+  const small = width !== null && height !== null && Math.max(width, height) > videoMaxSide ? ` of at most ${videoMaxSide} pixels a side` : ''
+  return [
+    ...(operation === 'video' ? [`The sandbox makes an animated WebP without sound${small} instead of a film.`] : []),
+    ...(parameters.negative_prompt ? ['The sandbox does not read negative_prompt.'] : []),
+  ]
+}
+
+/** Renderings of one job as what was made. What was understood is the same for all of them. */
+export function readRenderings(renderings: Rendering[], warnings: string[]): Making {
+  const [{ understood, rendererVersion, maskConfidence, description }] = renderings as [Rendering, ...Rendering[]]
+  return {
+    made: renderings.map(({ bytes, mime, seed }) => ({ bytes, mime, seed })),
+    text: description,
+    details: {
+      sandbox: {
+        understood: { ...understood },
+        renderer_version: rendererVersion,
+        ...(maskConfidence === undefined ? {} : { mask_confidence: maskConfidence }),
+      },
+    },
+    ...(warnings.length > 0 ? { warnings } : {}),
+  }
+}
