@@ -1,0 +1,116 @@
+/**
+ * Taking work: who may start now, decided for the whole house at once.
+ *
+ * One claim at a time over all processes (an advisory lock to the commit) makes provider concurrency, provider rate and account
+ * concurrency exact whatever the number of workers; claims are groups, so a slow disk costs a pause and not the rate. A first
+ * claim writes its attempt in the same transaction, before the upstream is asked. Every claim raises `turn`.
+ */
+import type { Client, Database } from '../db/pool.ts'
+import type { ProviderLimits } from '../providers/contract.ts'
+import { taskColumns, type TaskRow } from './rows.ts'
+
+/** A task in hand: `turn` is ours until somebody else claims it. */
+export interface Claim { row: TaskRow; /** A job to submit, or a receipt to come back with. */ first: boolean }
+
+/** How much this process can take of one provider's work. */
+export interface Room { provider: string; slots: number; limits: ProviderLimits }
+
+const admissionLock = 7_700_001
+
+/** Takes due work for a worker: fresh tasks by rank within every limit, and waiting ones whose time has come. */
+export const claim = (database: Database, worker: string, rooms: Room[], waitingMax: number): Promise<Claim[]> => database.transaction(async client => {
+  await client.query({ name: 'claim lock', text: 'select pg_advisory_xact_lock($1)' }, [admissionLock])
+  const claims: Claim[] = []
+  if (waitingMax > 0) for (const row of await claimWaiting(client, worker, rooms.map(room => room.provider), waitingMax)) claims.push({ row, first: false })
+  const open = rooms.filter(room => room.slots > 0)
+  if (open.length > 0) {
+    const due = await readBacklog(client, open.map(room => room.provider))
+    for (const room of open.filter(room => due.has(room.provider))) {
+      const free = await freePlaces(client, room)
+      if (free <= 0) continue
+      const rows = await claimQueued(client, worker, room.provider, free)
+      if (room.limits.perMinute !== null && rows.length > 0) await countPace(client, room.provider, rows.length)
+      for (const row of rows) claims.push({ row, first: true })
+    }
+  }
+  return claims
+})
+
+/** Providers with anything queued at all: one index probe each. */
+async function readBacklog(client: Client, providers: string[]): Promise<Set<string>> {
+  const { rows } = await client.query<{ provider: string }>({ name: 'claim backlog', text: `
+    select p.provider from unnest($1::text[]) as p(provider) where exists (select from task t where t.provider = p.provider and t.state = 'queued')` }, [providers])
+  return new Set(rows.map(row => row.provider))
+}
+
+/** How many more submissions the provider's limits allow now. */
+async function freePlaces(client: Client, { provider, slots, limits }: Room): Promise<number> {
+  // A model in our own process has no upstream to spare.
+  if (limits.concurrency === null && limits.perMinute === null && limits.perProcess !== null) return slots
+  const { rows: [row] } = await client.query<{ making: number; sent: number; paused: boolean }>({ name: 'claim places', text: `
+    select case when $2 then (select count(*)::int from task where provider = $1 and state in ('running', 'waiting')) else 0 end as making,
+      coalesce((select count from provider_pace where provider = $1 and minute = date_trunc('minute', now())), 0) as sent,
+      coalesce((select pause_until > now() from provider_pace where provider = $1), false) as paused` }, [provider, limits.concurrency !== null])
+  if (row!.paused) return 0
+  return Math.min(slots, limits.concurrency === null ? Infinity : limits.concurrency - row!.making, limits.perMinute === null ? Infinity : limits.perMinute - row!.sent)
+}
+
+/** An upstream asked to be left alone: nobody in the house asks it before then. */
+export const pauseProvider = (client: Client, provider: string, ms: number) => client.query({ name: 'claim pause', text: `
+  insert into provider_pace (provider, minute, count, pause_until) values ($1, date_trunc('minute', now()), 0, now() + make_interval(secs => $2 / 1000.0))
+  on conflict (provider) do update set pause_until = greatest(provider_pace.pause_until, excluded.pause_until)` }, [provider, ms])
+
+const countPace = (client: Client, provider: string, count: number) => client.query({ name: 'claim pace', text: `
+  insert into provider_pace (provider, minute, count) values ($1, date_trunc('minute', now()), $2)
+  on conflict (provider) do update set minute = excluded.minute,
+    count = excluded.count + case when provider_pace.minute = excluded.minute then provider_pace.count else 0 end` }, [provider, count])
+
+/**
+ * Takes queued tasks in rank order, leaving out those whose account or key has as many in the making as it may.
+ *
+ * The counts are read only for accounts and keys that have a limit; the window functions keep one claim from taking more than
+ * is left for each of them.
+ */
+async function claimQueued(client: Client, worker: string, provider: string, free: number): Promise<TaskRow[]> {
+  const { rows: [limited] } = await client.query<{ any: boolean }>({ name: 'claim limited', text: `
+    select exists (select from account where concurrent is not null) or exists (select from api_key where concurrent is not null) as any` })
+  const candidates = limited!.any ? `
+    , making as materialized (select account_id, key_id from task where state in ('running', 'waiting')),
+    account_room as materialized (select a.id, a.concurrent - (select count(*) from making m where m.account_id = a.id) as room from account a where a.concurrent is not null),
+    key_room as materialized (select k.id, k.concurrent - (select count(*) from making m where m.key_id = k.id) as room from api_key k where k.concurrent is not null),
+    counted as (
+      select q.id, ar.room as account_room, kr.room as key_room,
+        row_number() over (partition by q.account_id order by q.rank) as account_place, row_number() over (partition by q.key_id order by q.rank) as key_place
+      from (
+        select t.id, t.account_id, t.key_id, t.rank from task t
+        where t.provider = $2 and t.state = 'queued' and t.due_at <= now()
+          and not exists (select from account_room r where r.id = t.account_id and r.room <= 0) and not exists (select from key_room r where r.id = t.key_id and r.room <= 0)
+        order by t.rank limit $3 * 8 + 100) q
+      left join account_room ar on ar.id = q.account_id left join key_room kr on kr.id = q.key_id),
+    chosen as materialized (
+      select t.id from task t join counted c on c.id = t.id
+      where (c.account_room is null or c.account_place <= c.account_room) and (c.key_room is null or c.key_place <= c.key_room)
+      order by t.rank limit $3 for update of t skip locked)` : `
+    , chosen as materialized (
+      select id from task where provider = $2 and state = 'queued' and due_at <= now() order by rank limit $3 for update skip locked)`
+  const { rows } = await client.query<TaskRow>({ name: limited!.any ? 'claim queued limited' : 'claim queued', text: `
+    with nothing as (select 1) ${candidates},
+    taken as (
+      update task t set state = 'running', turn = turn + 1, worker = $1, attempts = attempts + 1, polls = 0, receipt = null, started_at = coalesce(started_at, now())
+      from chosen where t.id = chosen.id returning ${taskColumns}),
+    written as (
+      insert into attempt (task_id, number, provider, upstream_model) select id, attempts, provider, upstream_model from taken
+      on conflict (task_id, number) do update set sent_at = now(), ended_at = null, outcome = null),
+    told as (
+      insert into event (project_id, livemode, task_id, type) select project_id, livemode, id, 'task.started' from taken where attempts = 1)
+    select * from taken` }, [worker, provider, free])
+  return rows
+}
+
+async function claimWaiting(client: Client, worker: string, providers: string[], max: number): Promise<TaskRow[]> {
+  const { rows } = await client.query<TaskRow>({ name: 'claim waiting', text: `
+    with chosen as materialized (
+      select id from task where state = 'waiting' and due_at <= now() and provider = any($2) order by due_at limit $3 for update skip locked)
+    update task t set state = 'running', turn = turn + 1, worker = $1, polls = polls + 1 from chosen where t.id = chosen.id returning ${taskColumns}` }, [worker, providers, max])
+  return rows
+}

@@ -1,0 +1,268 @@
+/**
+ * The task engine: *claim, step, decide, settle*, on rows.
+ *
+ * The task row is the only truth. A claim is an update of that row under the admission lock, so there is no second queue that
+ * could disagree with it (docs/decisions/0003). Notifications are hints, sent outside every transaction. What survives a crash:
+ * everything a caller was told. What does not: hints, and steps in hand, which the next process takes over by their attempts.
+ *
+ * Absent on purpose: dialects, HTTP, any waiting inside a provider, any money outside the transaction of its fact.
+ */
+import { hostname } from 'node:os'
+import type { Caller } from '../domain/caller.ts'
+import { mayUse } from '../domain/caller.ts'
+import type { CheckedOrder } from '../domain/card.ts'
+import type { Order } from '../domain/order.ts'
+import { Problem, storeProblem } from '../domain/problem.ts'
+import { hasEnded, type EventType, type Task, type TaskEvent } from '../domain/task.ts'
+import { grouped } from '../db/group.ts'
+import type { Database } from '../db/pool.ts'
+import { newId } from '../kit/id.ts'
+import type { Log } from '../kit/log.ts'
+import { lastEventId, readEvents } from './events.ts'
+import { createFinder, listTasks, type Listing, type Owner } from './find.ts'
+import { createPump, type Pump } from './pump.ts'
+import { settleGroup, settleIn, type Outgoing, type Settled, type Settlement } from './settle.ts'
+import type { StepTools, Workbench } from './step.ts'
+import { submitGroup, type Submission } from './submit.ts'
+import { beat, endOverdue, forgetOld, forgetWorkers, freeClaims, readDead, type RepeatOf } from './sweep.ts'
+import { createWatch } from './watch.ts'
+
+export interface EngineOptions {
+  database: Database
+  workerId: string
+  benches: Map<string, Workbench>
+  tools: StepTools
+  /** Whether this process takes work, and how many steps at once. */
+  work: { slots: number } | null
+  /** Whether deliveries are sent from this process: it then holds the outbox rows it writes. */
+  delivers: boolean
+  /** What to do with outbox rows this process holds. */
+  deliver(outgoing: Outgoing[]): void
+  /** What to do with rows of workers that died: the delivery room's share. */
+  freeDeliveries(workers: string[]): Promise<unknown>
+  /** Tells other processes. Absent where there are none (our own embedded database). */
+  notify?(channel: 'plantain_work' | 'plantain_told', ids: string[]): void
+  /** Missed beats that mean death; null where every other worker must be dead (nobody else can reach the database). */
+  lostAfterMs: number | null
+  log: Log
+  now(): Date
+}
+
+export interface Submit {
+  caller: Caller
+  order: Order
+  checked: CheckedOrder
+  provider: string
+  upstreamModel: string
+  bodyHash: Buffer | null
+}
+
+export interface Engine {
+  submit(submit: Submit): Promise<{ taskId: string; replayed: boolean }>
+  find(owner: Owner, taskId: string): Promise<Task | null>
+  list(listing: Listing): Promise<Task[]>
+  /** The task once it has ended, or as it stands after `waitMs` or when the signal fires; null for a foreign id. */
+  settled(owner: Owner, taskId: string, waitMs: number, signal?: AbortSignal): Promise<Task | null>
+  cancel(owner: Owner, taskId: string): Promise<Task | null>
+  /** What happened after an id; with `live`, also what happens from now on until the signal fires. */
+  events(owner: Owner, options: { taskId: string | null; types: EventType[] | null; after: number | null; live: boolean; signal: AbortSignal }): AsyncGenerator<TaskEvent>
+  /** An upstream called back about a task: look at it now. */
+  nudge(taskId: string): Promise<void>
+  /** Hints from other processes. */
+  hear(channel: 'plantain_work' | 'plantain_told', ids: string[]): void
+  /** Hints may have been lost. */
+  gap(): void
+  busy(): number
+  start(): Promise<void>
+  stop(graceMs: number): Promise<void>
+}
+
+/** How often an upstream may be asked for one task, retries after "busy" and "down" included. */
+const attemptsMax = 8
+const beatMs = 2_000
+const overdueMs = 1_000
+const tidyMs = 60_000
+/** Waiters look by themselves this often, should every hint be lost. */
+const lookMs = 1_000
+
+export function createEngine(options: EngineOptions): Engine {
+  const { database, workerId, benches, tools, log, now } = options
+  const watch = createWatch()
+  const find = createFinder(database)
+  const deliverer = options.delivers ? workerId : null
+  const timers: NodeJS.Timeout[] = []
+  let pump: Pump | null = null
+
+  const settledMany = (settled: Settled, all: Iterable<string>) => {
+    watch.tell(all)
+    if (settled.outgoing.length > 0) options.deliver(settled.outgoing)
+    // Only ends are told to other processes: whoever still has such a task in hand drops it.
+    if (settled.ended.length > 0) options.notify?.('plantain_told', settled.ended)
+  }
+
+  const write = settleGroup(database, deliverer)
+  const settle = grouped<Settlement, boolean>(async group => {
+    const settled = await write(group)
+    settledMany(settled, settled.held)
+    return group.map(one => settled.held.has(one.id))
+  }, { max: 250, lanes: 2 })
+
+  const submit = grouped(submitGroup(database), { max: 250, lanes: 1 })
+
+  const wakeWorkers = (ids: string[]) => {
+    pump?.wake()
+    options.notify?.('plantain_work', ids)
+  }
+
+  if (options.work) pump = createPump({ database, workerId, benches, tools, slots: options.work.slots, settle, log })
+
+  /** A provider that cannot be asked here (not set up, or without a look-up) leaves the outcome unknown. */
+  const repeatOf: RepeatOf = id => {
+    const bench = benches.get(id)
+    return !bench || bench.provider.repeat === 'find' && !bench.connection.find ? 'never' : bench.provider.repeat
+  }
+
+  const freeDead = async () => {
+    const dead = await readDead(database, workerId, options.lostAfterMs)
+    if (dead.length === 0) return
+    for (;;) {
+      const settled = await freeClaims(database, dead, repeatOf, now(), deliverer)
+      settledMany(settled, settled.held)
+      if (settled.taken === 0) break
+      log.info({ taken: settled.taken, dead }, 'took over the work of a lost process')
+    }
+    await options.freeDeliveries(dead)
+    await forgetWorkers(database, dead)
+    wakeWorkers(['dead'])
+  }
+
+  /** Runs something again and again until stopped; a failure is logged and does not end it. */
+  const every = (ms: number, what: string, work: () => Promise<unknown>) => {
+    let busy = false
+    timers.push(setInterval(() => {
+      if (busy) return
+      busy = true
+      work().catch(error => log.warn({ error, what }, 'a sweep failed')).finally(() => { busy = false })
+    }, ms).unref())
+  }
+
+  const owned = (task: Task | null, owner: Owner): Task | null => task !== null && task.projectId === owner.projectId && task.livemode === owner.livemode ? task : null
+
+  const engine: Engine = {
+    async submit({ caller, order, checked, provider, upstreamModel, bodyHash }) {
+      if (!mayUse(caller, 'tasks:write')) throw new Problem('forbidden', 'This key may not make tasks: it lacks the scope tasks:write.')
+      const start = now().getTime()
+      const submission: Submission = {
+        id: newId(start), caller, order, checked, provider, upstreamModel, attemptsMax, bodyHash,
+        startBy: order.startWithinS === undefined ? null : new Date(start + order.startWithinS * 1_000),
+        endBy: new Date(start + (order.endWithinS ?? checked.card.endWithinS) * 1_000),
+      }
+      const answer = await submit(submission)
+      switch (answer.kind) {
+        case 'refused': throw answer.problem
+        case 'repeated': return { taskId: answer.taskId, replayed: true }
+        case 'accepted':
+          watch.tell([submission.id])
+          wakeWorkers([submission.id])
+          return { taskId: submission.id, replayed: false }
+      }
+    },
+
+    find: async (owner, taskId) => owned(await find(taskId), owner),
+    list: listing => listTasks(database, listing),
+
+    async settled(owner, taskId, waitMs, signal) {
+      const until = performance.now() + waitMs
+      for (;;) {
+        // Listening begins before looking, so that nothing falls between the two.
+        const remaining = until - performance.now()
+        const stop = new AbortController()
+        const heard = remaining > 0 ? watch.heard(taskId, Math.min(lookMs, remaining), signal ? AbortSignal.any([signal, stop.signal]) : stop.signal) : null
+        const task = owned(await find(taskId), owner)
+        if (task === null || hasEnded(task.state) || heard === null || signal?.aborted) { stop.abort(); return task }
+        await heard
+      }
+    },
+
+    async cancel(owner, taskId) {
+      const before = owned(await find(taskId), owner)
+      if (before === null) return null
+      const settled = await database.transaction(async client => {
+        const { rows: [row] } = await client.query<{ turn: number; state: Task['state']; attempts: number }>('select turn, state, attempts from task where id = $1 for update', [taskId])
+        if (!row || hasEnded(row.state)) return null
+        return settleIn(client, [{
+          id: taskId, turn: row.turn, forced: true, state: 'cancelled', chargedMicros: 0, attemptOutcome: row.state === 'queued' ? null : 'cancelled',
+          problem: storeProblem(new Problem('cancelled', 'This was cancelled. Nothing was charged.')),
+        }], deliverer)
+      })
+      if (settled) {
+        settledMany(settled, [taskId])
+        pump?.drop([taskId])
+        pump?.wake()
+        if (before.state === 'waiting' || before.state === 'running') void stopUpstream(before)
+      }
+      return owned(await find(taskId), owner)
+    },
+
+    async *events(owner, { taskId, types, after, live, signal }) {
+      let last = after ?? (taskId === null ? await lastEventId(database, owner) : 0)
+      while (!signal.aborted) {
+        const stop = new AbortController()
+        const heard = taskId === null
+          ? watch.heardAny(lookMs, AbortSignal.any([signal, stop.signal]))
+          : watch.heard(taskId, lookMs, AbortSignal.any([signal, stop.signal]))
+        const events = await readEvents(database, owner, { taskId, types, after: last, limit: 500 })
+        for (const event of events) { last = event.id; yield event }
+        if (events.length === 500 || !live) stop.abort()
+        if (events.length < 500 && !live) return
+        await heard
+      }
+    },
+
+    async nudge(taskId) {
+      await database.query(`update task set due_at = now() where id = $1 and state = 'waiting' and due_at > now()`, [taskId])
+      wakeWorkers([taskId])
+    },
+
+    hear(channel, ids) {
+      if (channel === 'plantain_work') { pump?.wake(); watch.tellAll() } else { watch.tell(ids); pump?.drop(ids) }
+    },
+    gap() { pump?.wake(); watch.tellAll() },
+    busy: () => pump?.busy() ?? 0,
+
+    async start() {
+      if (pump === null) {
+        every(overdueMs, 'overdue', async () => { const settled = await endOverdue(database, deliverer); settledMany(settled, settled.held) })
+        return
+      }
+      await beat(database, { id: workerId, host: hostname(), pid: process.pid })
+      await freeDead()
+      every(beatMs, 'beat', () => beat(database, { id: workerId, host: hostname(), pid: process.pid }))
+      every(beatMs, 'lost workers', () => options.lostAfterMs === null ? Promise.resolve() : freeDead())
+      every(overdueMs, 'overdue', async () => { const settled = await endOverdue(database, deliverer); settledMany(settled, settled.held); if (settled.held.size > 0) pump!.wake() })
+      every(tidyMs, 'old rows', () => forgetOld(database))
+      pump.start()
+    },
+
+    async stop(graceMs) {
+      for (const timer of timers) clearInterval(timer)
+      await pump?.stop(graceMs)
+      await settle.drain()
+      await submit.drain()
+    },
+  }
+
+  /** Tells the upstream that nobody wants it any more. Best effort, once: the task has ended either way. */
+  const stopUpstream = async (task: Task) => {
+    const bench = benches.get(task.provider)
+    if (!bench?.connection.cancel) return
+    const { rows: [row] } = await database.query('select receipt from attempt where task_id = $1 and number = $2', [task.id, task.attempts])
+    if (row?.receipt?.kind !== 'upstream') return
+    const job = { taskId: task.id, attempt: task.attempts, key: `${task.id}-${task.attempts}`, cardId: task.model, model: task.upstreamModel, operation: task.operation, prompt: task.prompt,
+      parameters: task.parameters, count: 1, width: null, height: null, inputs: [], livemode: task.livemode, callbackUrl: null }
+    await bench.connection.cancel(row.receipt.receipt, job, AbortSignal.timeout(5_000))
+      .catch(error => log.info({ taskId: task.id, error }, 'the upstream could not be told to stop'))
+  }
+
+  return engine
+}

@@ -1,0 +1,164 @@
+/**
+ * The worker: takes what it may, takes a step with each, writes down what came of it.
+ *
+ * Waking is a hint and looking is the truth: `wake` makes it look now, a timer at the next known due time, and a look every
+ * second in any case. A settlement is repeated until the database has heard it: the turn makes repeating harmless. Absent on
+ * purpose: decisions (`step`, `decide`), and any list of work that is not in the database.
+ */
+import { Problem, storeProblem } from '../domain/problem.ts'
+import type { Database } from '../db/pool.ts'
+import type { Log } from '../kit/log.ts'
+import { claim, pauseProvider, type Claim, type Room } from './claim.ts'
+import type { Settlement } from './settle.ts'
+import { step, type StepTools, type Workbench } from './step.ts'
+import { takeOver } from './sweep.ts'
+
+export interface PumpOptions {
+  database: Database
+  workerId: string
+  benches: Map<string, Workbench>
+  tools: StepTools
+  /** Steps in hand at once in this process. */
+  slots: number
+  settle(settlement: Settlement): Promise<boolean>
+  log: Log
+}
+
+export interface Pump {
+  start(): void
+  /** There may be work. */
+  wake(): void
+  /** Somebody ended a task that may be in hand here. */
+  drop(taskIds: Iterable<string>): void
+  /** How many steps are in hand. */
+  busy(): number
+  /** Which tasks are in hand. */
+  holds(taskId: string): boolean
+  /** Takes nothing more, lets steps finish for `graceMs`, then hands the rest back. */
+  stop(graceMs: number): Promise<void>
+}
+
+const lookEveryMs = 1_000
+/** Waiting jobs looked after in one claim. */
+const waitingMax = 500
+
+export function createPump({ database, workerId, benches, tools, slots, settle, log }: PumpOptions): Pump {
+  const inHand = new Map<string, { provider: string; abort: AbortController; finished: Promise<void> }>()
+  let running = false
+  let looking: Promise<void> | null = null
+  let again = false
+  let timer: NodeJS.Timeout | undefined
+  let timerAt = Infinity
+  let lost = false
+
+  const rooms = (): Room[] => [...benches.values()].map(({ provider }) => {
+    let held = 0
+    if (provider.limits.perProcess !== null) for (const one of inHand.values()) if (one.provider === provider.id) held++
+    return { provider: provider.id, limits: provider.limits, slots: Math.max(0, Math.min(slots - inHand.size, (provider.limits.perProcess ?? Infinity) - held)) }
+  })
+
+  const look = async () => {
+    do {
+      again = false
+      const offered = rooms()
+      const free = slots - inHand.size
+      if (free <= 0) return
+      try {
+        if (lost) await recover()
+        const claims = await claim(database, workerId, offered, Math.min(free, waitingMax))
+        for (const one of claims) begin(one)
+        if (claims.length > 0) again = true
+      } catch (error) {
+        // What was claimed in a commit whose answer was lost is ours and unknown to us: see `recover`.
+        lost = true
+        log.warn({ error }, 'work could not be claimed')
+        return
+      }
+    } while (again && running)
+  }
+
+  /** Claims that are ours by the row and that nobody holds: their commit's answer was lost. They were never begun. */
+  const recover = async () => {
+    const { rows } = await database.query<{ id: string; turn: number; attempts: number; receipt: Claim['row']['receipt']; provider: string }>(
+      `select id, turn, attempts, receipt, provider from task where worker = $1 and state = 'running'`, [workerId])
+    for (const row of rows) {
+      if (inHand.has(row.id)) continue
+      await settle({ ...takeOver(row, () => 'safe', tools.now()), forced: false })
+    }
+    lost = false
+  }
+
+  const begin = (one: Claim) => {
+    const { row } = one
+    const abort = new AbortController()
+    const finished = handle(one, abort).catch(error => { log.error({ taskId: row.id, error }, 'a step was lost') }).finally(() => {
+      inHand.delete(row.id)
+      if (running) wake()
+    })
+    inHand.set(row.id, { provider: row.provider, abort, finished })
+  }
+
+  const handle = async (one: Claim, abort: AbortController) => {
+    const { row } = one
+    const bench = benches.get(row.provider)!
+    const clock = setTimeout(() => abort.abort('deadline'), Math.max(0, row.end_by.getTime() - tools.now().getTime()))
+    const { pauseMs, ...settlement } = await step(one, bench, tools, abort.signal).finally(() => clearTimeout(clock))
+    if (pauseMs !== undefined) await pauseProvider(database, row.provider, Math.min(pauseMs, 60_000)).catch(() => {})
+    await settleSurely(settlement)
+    if (settlement.dueAt) lookAt(settlement.dueAt)
+  }
+
+  const settleSurely = async (settlement: Settlement) => {
+    for (let tries = 1; ; tries++) {
+      try {
+        const held = await settle(settlement)
+        if (!held) log.info({ taskId: settlement.id, turn: settlement.turn }, 'the task was ended or taken by somebody else meanwhile')
+        return
+      } catch (error) {
+        log.error({ taskId: settlement.id, tries, error }, 'a settlement could not be written')
+        if (tries === 8) settlement = { id: settlement.id, turn: settlement.turn, state: 'failed', attemptOutcome: 'failed', chargedMicros: 0,
+          problem: storeProblem(new Problem('internal', 'The result could not be written down. Nothing was charged.')) }
+        if (tries > 16) throw error
+        await new Promise(resolve => { setTimeout(resolve, Math.min(5_000, 100 * 2 ** tries)) })
+      }
+    }
+  }
+
+  const wake = () => {
+    if (!running) return
+    if (looking) { again = true; return }
+    looking = look().finally(() => {
+      looking = null
+      if (again) wake()
+    })
+  }
+
+  /** Looks again at a time this process knows of. Only the soonest is kept; each look finds the rest. */
+  const lookAt = (time: Date) => {
+    const at = time.getTime()
+    if (!running || at >= timerAt) return
+    clearTimeout(timer)
+    timerAt = at
+    timer = setTimeout(() => { timerAt = Infinity; regular(); wake() }, Math.max(0, at - tools.now().getTime()))
+  }
+  const regular = () => lookAt(new Date(tools.now().getTime() + lookEveryMs))
+
+  return {
+    start() { running = true; regular(); wake() },
+    wake,
+    drop(taskIds) { for (const id of taskIds) inHand.get(id)?.abort.abort('cancelled') },
+    busy: () => inHand.size,
+    holds: taskId => inHand.has(taskId),
+    async stop(graceMs) {
+      running = false
+      clearTimeout(timer)
+      await looking
+      const finished = () => Promise.all([...inHand.values()].map(one => one.finished))
+      let patience: NodeJS.Timeout | undefined
+      await Promise.race([finished(), new Promise(resolve => { patience = setTimeout(resolve, graceMs) })])
+      clearTimeout(patience)
+      for (const one of inHand.values()) one.abort.abort('shutdown')
+      await finished()
+    },
+  }
+}

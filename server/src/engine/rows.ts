@@ -1,0 +1,57 @@
+/** How a task stands in the database, and how it comes out of it. */
+import type { Asset } from '../domain/asset.ts'
+import type { InputReference, Operation, Priority } from '../domain/order.ts'
+import type { Json } from '../domain/outcome.ts'
+import type { StoredProblem } from '../domain/problem.ts'
+import type { State, Task } from '../domain/task.ts'
+
+export interface TaskRow {
+  id: string; account_id: string; project_id: string; key_id: string | null; livemode: boolean
+  state: State; turn: number; attempts: number; attempts_max: number; polls: number
+  model: string; model_asked: string; operation: Operation; prompt: string; parameters: Record<string, Json>; inputs: InputReference[]
+  count: number; width: number | null; height: number | null; priority: Priority
+  provider: string; upstream_model: string; upstream_id: string | null; progress: number | null; receipt: Receipt | null
+  price_micros: number; charged_micros: number | null
+  text: string | null; details: Record<string, Json>; warnings: string[]; problem: StoredProblem | null
+  metadata: Record<string, string>; callback_url: string | null; wire: { protocol: string; body: Json } | null
+  created_at: Date; started_at: Date | null; ended_at: Date | null; due_at: Date; start_by: Date | null; end_by: Date
+  outputs?: OutputRow[] | null
+}
+
+/**
+ * What the engine keeps of an attempt that is under way. `upstream` is the provider's own receipt. `find`: the answer was lost,
+ * the upstream is to be asked by our key. `fetch`: it is made, and its links are being fetched.
+ */
+export type Receipt =
+  | { kind: 'upstream'; receipt: Json }
+  | { kind: 'find' }
+  | { kind: 'fetch'; making: Json }
+
+interface OutputRow { id: string; sha256: string; mime: string; size_bytes: number; width: number | null; height: number | null; name: string | null; created_at: string; expires_at: string | null }
+
+/** The columns of a task as it is shown, with its outputs in order. */
+export const taskColumns = `t.id, t.account_id, t.project_id, t.key_id, t.livemode, t.state, t.turn, t.attempts, t.attempts_max, t.polls,
+  t.model, t.model_asked, t.operation, t.prompt, t.parameters, t.inputs, t.count, t.width, t.height, t.priority, t.provider, t.upstream_model, t.upstream_id,
+  t.progress, t.receipt, t.price_micros, t.charged_micros, t.text, t.details, t.warnings, t.problem, t.metadata, t.callback_url, t.wire,
+  t.created_at, t.started_at, t.ended_at, t.due_at, t.start_by, t.end_by`
+
+export const withOutputs = `case when t.state = 'done' then (
+  select jsonb_agg(jsonb_build_object('id', replace(a.id::text, '-', ''), 'sha256', encode(a.sha256, 'hex'), 'mime', b.mime, 'size_bytes', b.size_bytes,
+    'width', b.width, 'height', b.height, 'name', a.name, 'created_at', a.created_at, 'expires_at', a.expires_at) order by a.position)
+  from asset a join blob b using (sha256) where a.task_id = t.id) end as outputs`
+
+export function readTask(row: TaskRow): Task {
+  const outputs: Asset[] = (row.outputs ?? []).map(output => ({
+    id: output.id, projectId: row.project_id, livemode: row.livemode, kind: 'output', sha256: output.sha256, mime: output.mime, sizeBytes: output.size_bytes,
+    width: output.width, height: output.height, name: output.name, taskId: row.id, createdAt: new Date(output.created_at), expiresAt: output.expires_at === null ? null : new Date(output.expires_at),
+  }))
+  return {
+    id: row.id, accountId: row.account_id, projectId: row.project_id, keyId: row.key_id, livemode: row.livemode,
+    state: row.state, turn: row.turn, attempts: row.attempts, attemptsMax: row.attempts_max,
+    model: row.model, modelAsked: row.model_asked, operation: row.operation, prompt: row.prompt, parameters: row.parameters, inputs: row.inputs, priority: row.priority,
+    provider: row.provider, upstreamModel: row.upstream_model, upstreamId: row.upstream_id, progress: row.progress,
+    priceMicros: row.price_micros, chargedMicros: row.charged_micros, outputs, text: row.text, details: row.details, warnings: row.warnings, problem: row.problem,
+    metadata: row.metadata, callbackUrl: row.callback_url, wire: row.wire,
+    createdAt: row.created_at, startedAt: row.started_at, endedAt: row.ended_at, dueAt: row.due_at, startBy: row.start_by, endBy: row.end_by,
+  }
+}

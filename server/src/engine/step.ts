@@ -1,0 +1,168 @@
+/**
+ * One call outside for a task in hand, and what it means.
+ *
+ * *Claim, step, decide, settle*: this is the step. It asks the provider once, puts what was made into the store, and returns a
+ * settlement. It never retries and never waits; a call that brought no answer is a lost answer, not a failure.
+ */
+import type { Asset, StoredBlob } from '../domain/asset.ts'
+import type { Card } from '../domain/card.ts'
+import type { Json } from '../domain/outcome.ts'
+import { asProblem, Problem, problems, storeProblem } from '../domain/problem.ts'
+import { chargeFor, decide, pollMs } from '../domain/task.ts'
+import { failed, wait, type Outcome } from '../domain/outcome.ts'
+import type { Connection, Job, JobInput, JobOutcome, Made, Making, Provider } from '../providers/contract.ts'
+import type { Log } from '../kit/log.ts'
+import type { Claim } from './claim.ts'
+import type { Receipt, TaskRow } from './rows.ts'
+import type { Settlement } from './settle.ts'
+
+/** What a step needs of the rooms beside the engine. */
+export interface StepTools {
+  findCard(id: string): Card | null
+  inputsOf(row: TaskRow): Promise<Asset[]>
+  readBytes(sha256: string): Promise<Buffer>
+  linkFor(asset: Asset): string | null
+  storeMade(made: Made, expect: { kind: 'image' | 'video' }): Promise<StoredBlob>
+  callbackUrl(row: TaskRow): string | null
+  outputExpiry(row: TaskRow, now: Date): Date | null
+  now(): Date
+  chance(): number
+  log: Log
+}
+
+/** A provider that is set up here. */
+export interface Workbench { provider: Provider; connection: Connection }
+
+/** How often links of finished work are tried again before the task fails. */
+const fetchesMax = 5
+
+export async function step(claim: Claim, bench: Workbench, tools: StepTools, signal: AbortSignal): Promise<Settlement & { pauseMs?: number }> {
+  const { row } = claim
+  const remembered = row.receipt
+  try {
+    if (!claim.first && remembered?.kind === 'fetch') return await settleMaking(row, remembered.making as unknown as Making, tools)
+    const job = writeJob(row, await tools.inputsOf(row), tools)
+    const outcome = await ask(claim, job, bench, signal)
+    if (outcome === 'again') return askAgain(row, tools)
+    if (outcome === 'lost') return loseAnswer(row, bench, tools)
+    if (outcome.kind === 'done') return await settleMaking(row, outcome.value, tools)
+    if (outcome.kind === 'failed' && outcome.problem.code === 'outcome_unknown' && claim.first) return loseAnswer(row, bench, tools, outcome.problem)
+    return settleOutcome(row, outcome, tools)
+  } catch (thrown) {
+    if (!(thrown instanceof Problem)) tools.log.error({ taskId: row.id, provider: row.provider, error: thrown }, 'a step failed unexpectedly')
+    const problem = asProblem(thrown)
+    // Our own trouble while the upstream goes on: what is being made is not touched by it, so look again.
+    const ours = problem.code === 'internal' || problem.code === 'unavailable'
+    return settleOutcome(row, ours && !claim.first ? wait(null, pollMs(row.polls, 0.5)) : failed(problem), tools)
+  }
+}
+
+/** Asks the provider. `lost`: no answer came, so nobody here knows whether it is making it. `again`: it certainly never heard of it. */
+async function ask(claim: Claim, job: Job, { provider, connection }: Workbench, signal: AbortSignal): Promise<JobOutcome | 'lost' | 'again'> {
+  const { row, first } = claim
+  try {
+    if (first) return await connection.submit(job, signal)
+    if (row.receipt?.kind === 'find') return await connection.find!(job, signal) ?? 'again'
+    return await connection.poll!(row.receipt!.kind === 'upstream' ? row.receipt!.receipt : null, job, signal)
+  } catch (thrown) {
+    const problem = asProblem(thrown)
+    const passing = signal.aborted || problem.code === 'provider_down' || problem.code === 'provider_timeout' || problem.code === 'provider_busy'
+    if (!passing) throw thrown
+    // Looking may fail as often as it likes: what is being made is not touched by it.
+    if (!first) return wait(null, pollMs(row.polls, 0.5))
+    if (provider.repeat === 'safe') {
+      if (signal.aborted) return signal.reason === 'deadline' ? failed(new Problem('deadline', 'This was not ready within the time it was given. Nothing was charged.')) : 'again'
+      return failed(problem)
+    }
+    // A connection that was refused carried nothing; any other silence may hide a purchase.
+    return problem.code === 'provider_busy' || !signal.aborted && problem.details.reached === false ? failed(problem) : 'lost'
+  }
+}
+
+export function writeJob(row: TaskRow, inputs: Asset[], tools: Pick<StepTools, 'readBytes' | 'linkFor' | 'callbackUrl'>): Job {
+  return {
+    taskId: row.id, attempt: row.attempts, key: `${row.id}-${row.attempts}`, cardId: row.model, model: row.upstream_model, operation: row.operation,
+    prompt: row.prompt, parameters: row.parameters, count: row.count, width: row.width, height: row.height, livemode: row.livemode,
+    callbackUrl: tools.callbackUrl(row),
+    inputs: row.inputs.map(({ assetId, role }): JobInput => {
+      const asset = inputs.find(one => one.id === assetId)
+      if (!asset) throw new Problem('bad_input_image', `The input ${assetId} is gone. Upload it again.`, { field: 'inputs', value: assetId })
+      return { assetId, role, mime: asset.mime, sizeBytes: asset.sizeBytes, width: asset.width, height: asset.height, sha256: asset.sha256,
+        read: () => tools.readBytes(asset.sha256), link: () => tools.linkFor(asset) }
+    }),
+  }
+}
+
+/** The upstream surely never heard of this attempt: it is made again under the same number. */
+const askAgain = (row: TaskRow, tools: StepTools): Settlement =>
+  ({ id: row.id, turn: row.turn, state: 'queued', dueAt: tools.now(), receipt: null, attemptOutcome: null, uncount: true })
+
+/** The answer to a submission was lost. Find out what became of it where that can be found out; say so where not. */
+function loseAnswer(row: TaskRow, { provider, connection }: Workbench, tools: StepTools, said?: Problem): Settlement {
+  if (provider.repeat === 'safe' && !said) return askAgain(row, tools)
+  if (provider.repeat === 'find' && connection.find) return { id: row.id, turn: row.turn, state: 'waiting', dueAt: tools.now(), receipt: { kind: 'find' }, attemptOutcome: null }
+  return {
+    id: row.id, turn: row.turn, state: 'failed', attemptOutcome: 'unknown', chargedMicros: 0,
+    problem: storeProblem(said ?? new Problem('outcome_unknown', 'The upstream was asked and its answer was lost, so it may or may not have made this. It was not asked again and nothing was charged. Send it again if you want it made.')),
+  }
+}
+
+function settleOutcome(row: TaskRow, outcome: Outcome<unknown>, tools: StepTools): Settlement & { pauseMs?: number } {
+  const decision = decide({ attempts: row.attempts, attemptsMax: row.attempts_max, endBy: row.end_by, polls: row.polls }, outcome, tools.now(), tools.chance())
+  const common = { id: row.id, turn: row.turn, problem: decision.problem && storeProblem(decision.problem), event: decision.event }
+  switch (decision.state) {
+    case 'waiting': {
+      // A look that failed brings no receipt: the one we have stays.
+      const receipt: Receipt | null = decision.receipt === null ? row.receipt : { kind: 'upstream', receipt: decision.receipt }
+      const progress = outcome.kind === 'wait' ? outcome.progress ?? null : null
+      return { ...common, state: 'waiting', dueAt: decision.dueAt, receipt, attemptOutcome: null, upstreamId: upstreamIdOf(receipt), progress,
+        event: progress !== null && progress !== row.progress ? 'task.progressed' : null }
+    }
+    case 'queued':
+      return { ...common, state: 'queued', dueAt: decision.dueAt, receipt: null, attemptOutcome: 'failed',
+        ...(outcome.kind === 'failed' && outcome.problem.code === 'provider_busy' && outcome.retryAfterMs !== null ? { pauseMs: outcome.retryAfterMs } : {}) }
+    default:
+      return { ...common, state: 'failed', attemptOutcome: outcome.kind === 'failed' && outcome.problem.code === 'outcome_unknown' ? 'unknown' : 'failed',
+        chargedMicros: decision.credits === 'capture' ? row.price_micros : 0 }
+  }
+}
+
+/** The upstream's own id of the job, where the receipt has one under its usual name. */
+const upstreamIdOf = (receipt: Receipt | null): string | null => {
+  if (receipt?.kind !== 'upstream' || receipt.receipt === null || typeof receipt.receipt !== 'object' || Array.isArray(receipt.receipt)) return null
+  const { id } = receipt.receipt
+  return typeof id === 'string' ? id.slice(0, 200) : null
+}
+
+/** It is made: bytes into the store first, then the settlement that says so. */
+async function settleMaking(row: TaskRow, making: Making, tools: StepTools): Promise<Settlement> {
+  const kind = tools.findCard(row.model)?.output.kind === 'video' && row.operation === 'video' ? 'video' : 'image'
+  const blobs: StoredBlob[] = []
+  try {
+    if (making.made.length === 0) throw new Problem('bad_output', 'The upstream answered without a picture.')
+    for (const made of making.made) blobs.push(await tools.storeMade(made, { kind }))
+  } catch (thrown) {
+    const problem = asProblem(thrown)
+    const links = making.made.every(made => 'url' in made)
+    if (links && problems[problem.code].again !== 'no' && row.polls < fetchesMax && problem.code !== 'internal') {
+      // Made and paid, only not fetched: come back for the links, never for the making.
+      return { id: row.id, turn: row.turn, state: 'waiting', dueAt: new Date(tools.now().getTime() + pollMs(row.polls, tools.chance())), receipt: { kind: 'fetch', making: making as unknown as Json }, attemptOutcome: null }
+    }
+    if (problem.code === 'internal') tools.log.error({ taskId: row.id, error: thrown }, 'an output could not be stored')
+    return { id: row.id, turn: row.turn, state: 'failed', attemptOutcome: 'failed', chargedMicros: 0, problem: storeProblem(problem) }
+  }
+  const expiresAt = tools.outputExpiry(row, tools.now())
+  const seeds = making.made.map(made => made.seed ?? null)
+  const short = making.made.length < row.count ? [`${making.made.length} of ${row.count} pictures were made; only those are charged.`] : []
+  return {
+    id: row.id, turn: row.turn, state: 'done', attemptOutcome: 'done',
+    chargedMicros: chargeFor(row.price_micros, row.count, making.made.length),
+    outputs: blobs.map((blob, position) => ({ blob, name: `${row.model}-${row.id.slice(-8)}-${position + 1}.${extensionOf(blob.mime)}`, expiresAt })),
+    text: making.text ?? null, upstreamId: making.upstreamId ?? null, progress: 100,
+    details: { ...making.details, ...(seeds.some(seed => seed !== null) ? { seeds } : {}) },
+    warnings: [...making.warnings ?? [], ...short],
+  }
+}
+
+const extensions: Record<string, string> = { 'image/png': 'png', 'image/jpeg': 'jpg', 'image/webp': 'webp', 'image/gif': 'gif', 'image/avif': 'avif', 'video/mp4': 'mp4', 'video/webm': 'webm', 'video/quicktime': 'mov' }
+const extensionOf = (mime: string) => extensions[mime] ?? 'bin'

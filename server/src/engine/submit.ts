@@ -1,0 +1,196 @@
+/**
+ * Accepting orders: idempotency, limits, hold, task row and event in one transaction, shared by everybody who asks meanwhile.
+ *
+ * A group decides for its members in the order they came: a purse that holds ten pictures pays for the first ten and refuses
+ * the rest, whatever else is in the group. Absent on purpose: NOTIFY inside the transaction (it would serialise all commits).
+ */
+import type { Caller } from '../domain/caller.ts'
+import type { CheckedOrder } from '../domain/card.ts'
+import { formatDollars } from '../domain/money.ts'
+import type { Order } from '../domain/order.ts'
+import { Problem } from '../domain/problem.ts'
+import type { Client, Database } from '../db/pool.ts'
+import { availableIn, hold, lockPurses, takeFrom } from '../ledger/ledger.ts'
+
+export interface Submission {
+  id: string
+  caller: Caller
+  order: Order
+  checked: CheckedOrder
+  provider: string
+  upstreamModel: string
+  attemptsMax: number
+  startBy: Date | null
+  endBy: Date
+  /** SHA-256 over what the caller sent, to tell a repetition from a different order under the same key. */
+  bodyHash: Buffer | null
+}
+
+export type Accepted = { kind: 'accepted' } | { kind: 'repeated'; taskId: string } | { kind: 'refused'; problem: Problem }
+
+const accepted: Accepted = { kind: 'accepted' }
+
+/** Seconds of rank between two waiting tasks of one account: every account's next task comes before anyone's second. */
+const spacingS = 60
+/** How long interactive work goes ahead of batch work. After that a batch task has waited its turn, so nobody starves. */
+const batchHeadStartS = 600
+
+/** Writes a group of submissions. One transaction; answers in the order of the group. */
+export const submitGroup = (database: Database) => (group: Submission[]): Promise<Accepted[]> => database.transaction(async client => {
+  const answers = new Map<string, Accepted>()
+  await refuseRepeated(client, group, answers)
+  await refuseWithoutInputs(client, group.filter(one => !answers.has(one.id)), answers)
+  await refuseOverLimit(client, group.filter(one => !answers.has(one.id)), answers)
+
+  const wanting = group.filter(one => !answers.has(one.id))
+  const purses = await lockPurses(client, wanting.map(one => purseOf(one)))
+  for (const one of wanting) {
+    const available = availableIn(purses, purseOf(one))
+    if (one.checked.priceMicros > available) answers.set(one.id, { kind: 'refused', problem: creditsRequired(one.checked.priceMicros, available) })
+    else takeFrom(purses, purseOf(one), one.checked.priceMicros)
+  }
+  const taken = wanting.filter(one => !answers.has(one.id))
+  await giveBack(client, wanting.filter(one => answers.has(one.id)))
+  if (taken.length > 0) {
+    await insertTasks(client, taken, await readRanks(client, taken))
+    await hold(client, taken.map(one => ({ ...purseOf(one), taskId: one.id, projectId: one.caller.projectId, keyId: one.caller.keyId, micros: one.checked.priceMicros })))
+  }
+  return group.map(one => answers.get(one.id) ?? accepted)
+})
+
+const purseOf = ({ caller: { accountId, livemode } }: Submission) => ({ accountId, livemode })
+
+export const creditsRequired = (requiredMicros: number, availableMicros: number) =>
+  new Problem('credits_required', `This needs $${formatDollars(requiredMicros)} and $${formatDollars(availableMicros)} is available. Add credits and send it again.`, { requiredMicros, availableMicros })
+
+/**
+ * Claims the idempotency keys. One that is there already belongs to an earlier order: the same one gives its task, another one
+ * is refused. A transaction under way that holds the key makes us wait for its end, so fifty at once make one task.
+ */
+async function refuseRepeated(client: Client, group: Submission[], answers: Map<string, Accepted>): Promise<void> {
+  const keyed = group.filter(one => one.order.idempotencyKey !== undefined)
+  if (keyed.length === 0) return
+  // In one order everywhere: two groups that share two keys must not wait for each other.
+  keyed.sort((a, b) => a.order.idempotencyKey! < b.order.idempotencyKey! ? -1 : 1)
+  const columns = [keyed.map(one => one.caller.projectId), keyed.map(one => one.caller.livemode), keyed.map(one => one.order.idempotencyKey)]
+  const { rows: claimed } = await client.query<{ task_id: string }>({ name: 'submit keys', text: `
+    insert into idempotency (project_id, livemode, key, body_sha256, task_id)
+    select * from unnest($1::uuid[], $2::boolean[], $3::text[], $4::bytea[], $5::uuid[]) on conflict do nothing returning task_id` },
+  [...columns, keyed.map(one => one.bodyHash), keyed.map(one => one.id)])
+  const own = new Set(claimed.map(row => row.task_id))
+  if (own.size === keyed.length) return
+  const { rows } = await client.query<{ project_id: string; livemode: boolean; key: string; body_sha256: Buffer; task_id: string }>({ name: 'submit earlier', text: `
+    select project_id, livemode, key, body_sha256, task_id from idempotency
+    where (project_id, livemode, key) in (select * from unnest($1::uuid[], $2::boolean[], $3::text[]))` }, columns)
+  for (const one of keyed) {
+    if (own.has(one.id)) continue
+    const earlier = rows.find(row => row.key === one.order.idempotencyKey && row.project_id === one.caller.projectId && row.livemode === one.caller.livemode)
+    if (!earlier) throw new Error('An idempotency key was taken and is gone.')
+    answers.set(one.id, earlier.body_sha256.equals(one.bodyHash!)
+      ? { kind: 'repeated', taskId: earlier.task_id }
+      : { kind: 'refused', problem: new Problem('idempotency_mismatch', 'This Idempotency-Key was used with another body within the last 24 hours. Use a new key for a new order.', { field: 'Idempotency-Key' }) })
+  }
+}
+
+/** Holds on to the inputs until the task that names them is written: nobody can remove them in between. What is gone already is refused. */
+async function refuseWithoutInputs(client: Client, group: Submission[], answers: Map<string, Accepted>): Promise<void> {
+  const wanted = [...new Set(group.flatMap(one => one.order.inputs.map(input => input.assetId)))].sort()
+  if (wanted.length === 0) return
+  const { rows } = await client.query<{ id: string }>({ name: 'submit inputs', text: 'select id from asset where id = any($1::uuid[]) order by id for key share' }, [wanted])
+  const there = new Set(rows.map(row => row.id))
+  for (const one of group) {
+    const index = one.order.inputs.findIndex(input => !there.has(input.assetId))
+    if (index >= 0) answers.set(one.id, { kind: 'refused', problem: new Problem('bad_input_image', `Input ${index + 1} is not there any more. Upload it again.`, { field: `inputs[${index}]`, value: one.order.inputs[index]!.assetId }) })
+  }
+  await forgetKeys(client, group.filter(one => answers.has(one.id)))
+}
+
+/** Counts executions a day per key (UTC days) and refuses what is over. The row stays locked to the commit, so the count is exact. */
+async function refuseOverLimit(client: Client, group: Submission[], answers: Map<string, Accepted>): Promise<void> {
+  const limited = new Map<string, Submission[]>()
+  for (const one of group) if (one.caller.limits.executionsPerDay !== null) limited.set(one.caller.keyId, [...limited.get(one.caller.keyId) ?? [], one])
+  if (limited.size === 0) return
+  const keys = [...limited.keys()].sort()
+  const { rows } = await client.query<{ key_id: string; count: number; reset_s: number }>({ name: 'submit limits', text: `
+    insert into rate_window (key_id, kind, starts_at, count)
+    select key_id, 'executions_day', date_trunc('day', now(), 'UTC'), count from unnest($1::uuid[], $2::int[]) as wanted(key_id, count)
+    on conflict (key_id, kind, starts_at) do update set count = rate_window.count + excluded.count
+    returning key_id, count, ceil(extract(epoch from starts_at + interval '1 day' - now()))::int as reset_s` },
+  [keys, keys.map(key => limited.get(key)!.length)])
+  const over: { key: string; count: number }[] = []
+  for (const row of rows) {
+    const members = limited.get(row.key_id)!
+    const max = members[0]!.caller.limits.executionsPerDay!
+    const excess = Math.min(members.length, row.count - max)
+    if (excess <= 0) continue
+    over.push({ key: row.key_id, count: excess })
+    for (const one of members.slice(members.length - excess)) answers.set(one.id, { kind: 'refused', problem: new Problem('rate_limited',
+      `This key may make ${max} tasks a day, and has. The next day begins in ${row.reset_s} s (UTC).`, { retryAfterS: row.reset_s, limit: { name: 'executions_per_day', max, remaining: 0, resetS: row.reset_s } }) })
+  }
+  await uncount(client, over)
+  await forgetKeys(client, group.filter(one => answers.has(one.id)))
+}
+
+const uncount = async (client: Client, over: { key: string; count: number }[]) => {
+  if (over.length > 0) await client.query({ name: 'submit uncount', text: `
+    update rate_window r set count = r.count - o.count from unnest($1::uuid[], $2::int[]) as o(key_id, count)
+    where r.key_id = o.key_id and r.kind = 'executions_day' and r.starts_at = date_trunc('day', now(), 'UTC')` }, [over.map(one => one.key), over.map(one => one.count)])
+}
+
+/** A refused order keeps nothing: neither its idempotency key nor its place in the day. */
+async function giveBack(client: Client, refused: Submission[]): Promise<void> {
+  await forgetKeys(client, refused)
+  const counts = new Map<string, number>()
+  for (const one of refused) if (one.caller.limits.executionsPerDay !== null) counts.set(one.caller.keyId, (counts.get(one.caller.keyId) ?? 0) + 1)
+  await uncount(client, [...counts].map(([key, count]) => ({ key, count })))
+}
+
+const forgetKeys = async (client: Client, refused: Submission[]) => {
+  const keyed = refused.filter(one => one.order.idempotencyKey !== undefined)
+  if (keyed.length > 0) await client.query({ name: 'submit forget', text: 'delete from idempotency where task_id = any($1::uuid[])' }, [keyed.map(one => one.id)])
+}
+
+/**
+ * The order of admission. Time, spread per account: a task's rank is now, or a minute after the account's last waiting one.
+ * So the first waiting task of every account is about as old as it looks, a burst of a thousand lies in the future, and one
+ * index in rank order is fair between accounts without any bookkeeping when work is taken.
+ */
+async function readRanks(client: Client, group: Submission[]): Promise<number[]> {
+  const wanted = [...new Set(group.map(one => `${one.caller.accountId} ${one.order.priority ?? 'interactive'}`))]
+  const { rows: [now, ...rows] } = await client.query<{ account_id: string; priority: string; rank: number | null }>({ name: 'submit ranks', text: `
+    select null::uuid as account_id, null as priority, extract(epoch from now())::double precision as rank
+    union all
+    select account_id, priority, (select max(t.rank) from task t where t.account_id = w.account_id and t.priority = w.priority and t.state = 'queued')
+    from unnest($1::uuid[], $2::text[]) as w(account_id, priority)` },
+  [wanted.map(one => one.split(' ')[0]), wanted.map(one => one.split(' ')[1])])
+  const last = new Map(rows.map(row => [`${row.account_id} ${row.priority}`, row.rank]))
+  return group.map(one => {
+    const priority = one.order.priority ?? 'interactive'
+    const account = `${one.caller.accountId} ${priority}`
+    const waiting = last.get(account) ?? null
+    const earliest = now!.rank! + (priority === 'batch' ? batchHeadStartS : 0)
+    const rank = waiting === null ? earliest : Math.max(earliest, waiting + spacingS)
+    last.set(account, rank)
+    return rank
+  })
+}
+
+async function insertTasks(client: Client, group: Submission[], ranks: number[]): Promise<void> {
+  const rows = group.map((one, index) => ({
+    id: one.id, account_id: one.caller.accountId, project_id: one.caller.projectId, key_id: one.caller.keyId, livemode: one.caller.livemode,
+    attempts_max: one.attemptsMax, model: one.checked.card.id, model_asked: one.order.model, operation: one.checked.operation, prompt: one.order.prompt,
+    parameters: one.checked.parameters, inputs: one.order.inputs, count: one.checked.count, width: one.checked.width, height: one.checked.height,
+    priority: one.order.priority ?? 'interactive', rank: ranks[index], provider: one.provider, upstream_model: one.upstreamModel,
+    price_micros: one.checked.priceMicros, warnings: [...one.order.warnings ?? [], ...one.checked.warnings], metadata: one.order.metadata ?? {},
+    callback_url: one.order.callbackUrl ?? null, wire: one.order.wire ?? null, start_by: one.startBy, end_by: one.endBy,
+  }))
+  await client.query({ name: 'submit tasks', text: `
+    with task_row as (
+      insert into task (id, account_id, project_id, key_id, livemode, attempts_max, model, model_asked, operation, prompt, parameters, inputs, count, width, height,
+        priority, rank, provider, upstream_model, price_micros, warnings, metadata, callback_url, wire, start_by, end_by)
+      select * from jsonb_to_recordset($1) as r(id uuid, account_id uuid, project_id uuid, key_id uuid, livemode boolean, attempts_max int, model text, model_asked text,
+        operation text, prompt text, parameters jsonb, inputs jsonb, count int, width int, height int, priority text, rank double precision, provider text,
+        upstream_model text, price_micros bigint, warnings jsonb, metadata jsonb, callback_url text, wire jsonb, start_by timestamptz, end_by timestamptz)
+      returning id, project_id, livemode)
+    insert into event (project_id, livemode, task_id, type) select project_id, livemode, id, 'task.created' from task_row` }, [JSON.stringify(rows)])
+}

@@ -1,0 +1,105 @@
+/** An engine on a real database with a provider made up in the test: what crosses rooms is real, what is outside is told. */
+import { createHash } from 'node:crypto'
+import type { Caller } from '../../src/domain/caller.ts'
+import type { Card, CheckedOrder } from '../../src/domain/card.ts'
+import type { Order } from '../../src/domain/order.ts'
+import { done } from '../../src/domain/outcome.ts'
+import type { Task } from '../../src/domain/task.ts'
+import type { Database } from '../../src/db/pool.ts'
+import { createEngine, type Engine, type EngineOptions } from '../../src/engine/engine.ts'
+import type { Outgoing } from '../../src/engine/settle.ts'
+import { newId } from '../../src/kit/id.ts'
+import { createLog } from '../../src/kit/log.ts'
+import { grant } from '../../src/ledger/ledger.ts'
+import { noSettings, type Connection, type Job, type Provider, type ProviderLimits } from '../../src/providers/contract.ts'
+
+export const card: Card = {
+  id: 'model', title: 'Model', family: 'test', maker: 'test', kind: 'image', description: '', operations: ['generate'], aliases: [], dialects: {}, parameters: {},
+  prompt: { required: true, charactersMax: 1000 }, inputs: { min: 0, max: 0, mimes: [], bytesMax: 1, pixelsMax: 1, roles: {} }, output: { kind: 'image', countMax: 4 },
+  prices: [], life: { state: 'active' }, routes: [], endWithinS: 60,
+}
+
+export const priceMicros = 40_000
+
+export interface TestEngineOptions {
+  submit?: Connection['submit']
+  poll?: Connection['poll']
+  find?: Connection['find']
+  cancel?: Connection['cancel']
+  limits?: Partial<ProviderLimits>
+  repeat?: Provider['repeat']
+  workerId?: string
+  work?: EngineOptions['work']
+  lostAfterMs?: number | null
+  start?: boolean
+}
+
+export const picture = Buffer.from('a picture')
+
+/** One engine; several on one database are several processes to it. */
+export function testEngine(database: Database, { submit = async () => done({ made: [{ bytes: picture }] }), poll, find, cancel, limits = {}, repeat = 'never', workerId = newId(), work = { slots: 50 }, lostAfterMs = 60_000 }: TestEngineOptions = {}) {
+  const connection: Connection = { submit, ...(poll ? { poll } : {}), ...(find ? { find } : {}), ...(cancel ? { cancel } : {}) }
+  const provider: Provider = { id: 'made-up', title: 'Made up', settings: noSettings, repeat, limits: { concurrency: null, perMinute: null, perProcess: null, ...limits }, connect: () => connection }
+  const outgoing: Outgoing[] = []
+  const now = () => new Date()
+  const engine: Engine = createEngine({
+    database, workerId, benches: new Map([[provider.id, { provider, connection }]]), work, delivers: false, deliver: rows => outgoing.push(...rows),
+    freeDeliveries: async () => {}, lostAfterMs, log: createLog(process.env.LOG_LEVEL ?? 'silent'), now,
+    tools: {
+      findCard: () => card, inputsOf: async () => [], readBytes: async () => picture, linkFor: () => null, callbackUrl: () => null, outputExpiry: () => null, now, chance: () => 0.5,
+      log: createLog(process.env.LOG_LEVEL ?? 'silent'),
+      async storeMade(made) {
+        const bytes = 'bytes' in made ? made.bytes : picture
+        return { sha256: createHash('sha256').update(bytes).digest('hex'), mime: 'image/png', sizeBytes: bytes.byteLength, width: 1, height: 1 }
+      },
+    },
+  })
+  return { engine, workerId, outgoing }
+}
+
+export type Person = Caller
+
+/** An account with money, a project and a caller. */
+export async function newPerson(database: Database, { dollars = 100, limits = {}, concurrent = null as number | null } = {}): Promise<Caller> {
+  const caller: Caller = {
+    keyId: newId(), keyName: 'key', keyPrefix: 'sk-test', accountId: newId(), projectId: newId(), livemode: false, scopes: ['admin'],
+    limits: { requestsPerMinute: null, executionsPerDay: null, concurrent: null, ...limits },
+  }
+  await database.query('insert into account (id, name, concurrent) values ($1, $2, $3)', [caller.accountId, 'Test', concurrent])
+  await database.query('insert into project (id, account_id, name) values ($1, $2, $3)', [caller.projectId, caller.accountId, 'Test'])
+  if (dollars > 0) await database.transaction(client => grant(client, caller, Math.round(dollars * 1_000_000), 'Test'))
+  return caller
+}
+
+export const ownerOf = ({ projectId, livemode }: Caller) => ({ projectId, livemode })
+
+/** Submits one order. */
+export function submit(engine: Engine, caller: Caller, { prompt = 'a cat', count = 1, ...more }: Partial<Order> & { count?: number } = {}) {
+  const order: Order = { model: 'model', prompt, parameters: {}, inputs: [], ...more }
+  const checked: CheckedOrder = { card, operation: 'generate', parameters: {}, count, width: 64, height: 64, priceMicros: priceMicros * count, warnings: [] }
+  return engine.submit({ caller, order, checked, provider: 'made-up', upstreamModel: 'model', bodyHash: createHash('sha256').update(JSON.stringify({ ...order, idempotencyKey: undefined })).digest() })
+}
+
+export async function ended(engine: Engine, caller: Caller, taskId: string, waitMs = 20_000): Promise<Task> {
+  const task = await engine.settled(ownerOf(caller), taskId, waitMs)
+  if (task === null) throw new Error('The task is not there.')
+  return task
+}
+
+/** A promise that is kept by hand. */
+export function latch<T = void>() {
+  let open!: (value: T) => void
+  const opened = new Promise<T>(resolve => { open = resolve })
+  return { opened, open }
+}
+
+/** Waits until a condition holds; fails after a generous while. */
+export async function until(condition: () => boolean | Promise<boolean>, what = 'the condition', withinMs = 20_000): Promise<void> {
+  const end = performance.now() + withinMs
+  while (!await condition()) {
+    if (performance.now() > end) throw new Error(`Waited in vain for ${what}.`)
+    await new Promise(resolve => { setTimeout(resolve, 10) })
+  }
+}
+
+export type { Job }
