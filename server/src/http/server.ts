@@ -1,0 +1,321 @@
+/**
+ * The one place where HTTP comes in and goes out. Doors list routes; here they become a server.
+ *
+ * Every answer carries `X-Request-Id`; every refusal, also of an address that does not exist, is said in the words of the door it
+ * was said at. Absent on purpose: any knowledge of a dialect, the database, the engine; Fastify's own parsers and error bodies.
+ */
+import { randomUUID } from 'node:crypto'
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { AddressInfo, Socket } from 'node:net'
+import { fastify as createFastify, type FastifyReply, type FastifyRequest } from 'fastify'
+import { mayUse, type Caller } from '../domain/caller.ts'
+import { asProblem, Problem, problems, type ProblemDetails } from '../domain/problem.ts'
+import { isKeepable, parseJson, readBytes, requireJson } from '../kit/json.ts'
+import type { Desk, Incoming, Protocol, Route } from '../protocols/contract.ts'
+import { openDoors, pathOf } from './doors.ts'
+import { refuseSocket } from './socket.ts'
+import { send } from './send.ts'
+
+/** How much of a limit is left: what `X-RateLimit-*` say. `resetS` counts from now. */
+export type RateState = NonNullable<ProblemDetails['limit']>
+
+export interface HttpLog {
+  debug(fields: object, message: string): void
+  info(fields: object, message: string): void
+  warn(fields: object, message: string): void
+  error(fields: object, message: string): void
+}
+
+export interface HttpOptions {
+  host: string
+  /** 0 takes any free port. */
+  port: number
+  protocols: Protocol[]
+  /** Whose secret this is; null for an unknown, revoked or expired one. */
+  authenticate(secret: string): Promise<Caller | null>
+  /** Counts one request; null for a key without a limit. @throws {Problem} `rate_limited` with `retryAfterS` and `limit` */
+  countRequest(caller: Caller): Promise<RateState | null>
+  deskFor(caller: Caller): Desk
+  /** What somebody without a key may do: open a signed link. */
+  publicDesk: { openLink: Desk['assets']['openLink'] }
+  log: HttpLog
+  health: { ready(): Promise<boolean> }
+  metrics(): Promise<string>
+  /** Believe `X-Forwarded-*` of the proxy in front of us; as Fastify's option of the same name. */
+  trustProxy?: boolean | string | string[]
+  /** Told about every answer, for histograms. `route` is a pattern, never a path, so there are few of them. */
+  observe?(answer: { door: string; method: string; route: string; status: number; seconds: number }): void
+}
+
+export interface HttpServer {
+  url: string
+  port: number
+  /** Stops taking requests, ends event streams, lets the others finish, and cuts what is left after `graceMs`. */
+  close(options: { graceMs: number }): Promise<void>
+}
+
+const bodyMaxDefault = 2 * 1024 * 1024
+
+const exposed = 'X-Request-Id, X-RateLimit-Limit, X-RateLimit-Remaining, X-RateLimit-Reset, Retry-After, X-Task-Id, Idempotent-Replayed, Preference-Applied, Location, ETag, Content-Range'
+const allowedHeaders = 'Authorization, Content-Type, Idempotency-Key, Prefer, Last-Event-ID, Range, If-None-Match, X-Request-Id, X-Api-Key, X-Goog-Api-Key, *'
+
+/** What is true of one request while it is answered. */
+interface Visit {
+  request: FastifyRequest
+  response: ServerResponse
+  door: Protocol
+  /** The pattern that matched, or '' where none did. */
+  pattern: string
+  path: string
+  requestId: string
+  startedAt: number
+  rate: RateState | null
+  caller: Caller | null
+  /** Ends the handler's waiting: the caller has gone, or the server is about to. */
+  gone: AbortController
+}
+
+export async function serveHttp(options: HttpOptions): Promise<HttpServer> {
+  const { protocols, log } = options
+  const doors = openDoors(protocols)
+  const visits = new Set<Visit>()
+  const sockets = new Set<Socket>()
+  const streamsEnd = new AbortController()
+  const publicDesk = strangersDesk(options.publicDesk.openLink)
+  let closing = false
+
+  const app = createFastify({
+    logger: false,
+    trustProxy: options.trustProxy ?? false,
+    genReqId: raw => readRequestId(raw),
+    return503OnClosing: false,
+    forceCloseConnections: false,
+    // A whole request, a slow upload included; the head alone; and an idle line, a little longer than proxies usually wait.
+    requestTimeout: 300_000,
+    keepAliveTimeout: 72_000,
+    http: { headersTimeout: 20_000, connectionsCheckingInterval: 5_000, maxHeaderSize: 32 * 1024, requireHostHeader: false },
+    routerOptions: { ignoreTrailingSlash: true, ignoreDuplicateSlashes: true, maxParamLength: 2_048 },
+    frameworkErrors: (error, request, reply) => {
+      const problem = error.code === 'FST_ERR_BAD_URL'
+        ? new Problem('bad_request', 'The address is not a well-formed URL. Check its percent signs.')
+        : new Problem('not_found', 'There is nothing at this address.')
+      void visitAndRefuse(request as FastifyRequest, reply as FastifyReply, problem)
+    },
+    clientErrorHandler(error, socket) { void refuseSocket(error, socket as Socket, doors.doorOf('/')) },
+  })
+
+  // Bodies are read here, not by Fastify: each door has its own words for a bad one.
+  app.removeAllContentTypeParsers()
+  app.addContentTypeParser('*', (_request, _payload, done) => { done(null) })
+
+  const begin = (request: FastifyRequest, reply: FastifyReply, door: Protocol, pattern: string): Visit => {
+    reply.hijack()
+    const gone = new AbortController()
+    const visit: Visit = {
+      request, response: reply.raw, door, pattern, path: pathOf(request.raw.url ?? '/'), requestId: request.id, startedAt: performance.now(), rate: null, caller: null, gone,
+    }
+    visits.add(visit)
+    reply.raw.once('close', () => {
+      visits.delete(visit)
+      if (!reply.raw.writableFinished) gone.abort(new Problem('cancelled', 'The caller has gone.'))
+    })
+    reply.raw.on('error', () => {})
+    return visit
+  }
+
+  /** Runs `answer` and sends what it gives or throws; the only catch on the way out. */
+  const serve = async (visit: Visit, answer: () => Promise<Response>): Promise<void> => {
+    const { response, request, door, requestId } = visit
+    let out: Response
+    let problem: Problem | null = null
+    try {
+      out = await answer()
+    } catch (thrown) {
+      problem = asProblem(thrown)
+      if (problem.code === 'internal') log.error({ requestId, door: door.id, route: visit.pattern, err: thrown instanceof Problem ? thrown.cause ?? thrown : thrown }, 'a request met a bug')
+      out = refuseSafely(visit, problem)
+    }
+    if (response.destroyed) { void out.body?.cancel().catch(() => {}); return }
+    setHouseHeaders(visit, problem, closing)
+    const isStream = out.headers.get('content-type')?.startsWith('text/event-stream') ?? false
+    try {
+      await send(out, request.raw, response, { ...(isStream ? { stop: streamsEnd.signal } : {}), bodyLeft: hasBody(request.raw) && !request.raw.readableEnded })
+    } catch (thrown) {
+      log.warn({ requestId, door: door.id, route: visit.pattern, err: thrown }, 'an answer broke off')
+    }
+    const seconds = (performance.now() - visit.startedAt) / 1_000
+    options.observe?.({ door: door.id, method: request.method, route: visit.pattern, status: out.status, seconds })
+    log.debug({ requestId, door: door.id, method: request.method, path: visit.path, status: out.status, code: problem?.code, ms: Math.round(seconds * 1_000), key: visit.caller?.keyPrefix }, 'answered')
+  }
+
+  const visitAndRefuse = (request: FastifyRequest, reply: FastifyReply, problem: Problem): Promise<void> => {
+    const visit = begin(request, reply, doors.doorOf(pathOf(request.raw.url ?? '/')), '')
+    return serve(visit, () => Promise.reject(problem))
+  }
+
+  const admit = async (visit: Visit, route: Route, query: URLSearchParams, headers: Incoming['headers']): Promise<Caller | null> => {
+    if (route.scope === null) return null
+    const secret = visit.door.readSecret({ headers, query })
+    if (!secret) throw new Problem('unauthorized', 'No key came with this request. Send Authorization: Bearer <key>.')
+    const caller = isKeepable(secret) && secret.length <= 512 ? await options.authenticate(secret) : null
+    if (!caller) throw new Problem('unauthorized', 'This key is not known here, has expired or has been revoked.')
+    visit.caller = caller
+    if (route.counts ?? route.method !== 'GET') visit.rate = await options.countRequest(caller)
+    if (!mayUse(caller, route.scope)) {
+      throw new Problem('forbidden', `This key may not do that: it lacks the scope ${route.scope}.`, { scope: route.scope, allowed: caller.scopes })
+    }
+    return caller
+  }
+
+  const handle = (door: Protocol, route: Route) => async (request: FastifyRequest, reply: FastifyReply): Promise<void> => {
+    const visit = begin(request, reply, door, route.path)
+    await serve(visit, async () => {
+      if (closing) throw new Problem('shutting_down', 'This server is about to stop. Try again; another one will answer.', { retryAfterS: 1 })
+      const query = new URLSearchParams(request.raw.url?.split('?').slice(1).join('?') ?? '')
+      const headers = readHeaders(request.raw)
+      const params = request.params as Record<string, string>
+      for (const text of Object.values(params)) {
+        if (!isKeepable(text)) throw new Problem('bad_request', 'The address holds a NUL character or half of a surrogate pair.')
+      }
+      for (const [name, text] of query) {
+        if (!isKeepable(name) || !isKeepable(text)) throw new Problem('bad_request', 'The query holds a NUL character or half of a surrogate pair.')
+      }
+      const caller = await admit(visit, route, query, headers)
+      const kind = route.body ?? (route.method === 'GET' || route.method === 'DELETE' ? 'none' : 'json')
+      const incoming: Incoming = {
+        method: request.method, path: visit.path, params, query, headers,
+        body: kind === 'json' ? await readJson(request.raw, headers, route.bodyMax ?? bodyMaxDefault) : null,
+        stream: kind === 'stream' ? request.raw : null,
+        requestId: visit.requestId,
+        signal: visit.gone.signal,
+      }
+      return await route.handle(incoming, caller ? options.deskFor(caller) : publicDesk)
+    })
+  }
+
+  for (const door of protocols) {
+    for (const route of door.routes) app.route({ method: route.method, url: route.path, handler: handle(door, route) })
+  }
+
+  const plain = (path: string, answer: () => Promise<Response>) => app.route({
+    method: 'GET', url: path, handler: (request, reply) => serve(begin(request, reply, doors.doorOf(path), path), answer),
+  })
+  plain('/healthz', async () => Response.json({ ok: true }))
+  plain('/readyz', async () => {
+    const ready = !closing && await options.health.ready().catch(() => false)
+    return Response.json({ ready }, { status: ready ? 200 : 503 })
+  })
+  plain('/metrics', async () => new Response(await options.metrics(), { headers: { 'content-type': 'text/plain; version=0.0.4; charset=utf-8' } }))
+  const plainPaths = new Set(['/healthz', '/readyz', '/metrics'])
+
+  const answerUnrouted = (request: FastifyRequest, reply: FastifyReply): Promise<void> => {
+    const path = pathOf(request.raw.url ?? '/')
+    const methods = plainPaths.has(path) ? ['GET', 'HEAD'] : doors.methodsAt(path)
+    if (methods.length === 0) {
+      return visitAndRefuse(request, reply, new Problem('not_found', 'There is nothing at this address. The addresses are listed at /docs.'))
+    }
+    const allow = [...methods, 'OPTIONS'].join(', ')
+    reply.raw.setHeader('allow', allow)
+    if (request.method === 'OPTIONS') {
+      return serve(begin(request, reply, doors.doorOf(path), ''), async () => new Response(null, {
+        status: 204,
+        headers: { 'access-control-allow-methods': allow, 'access-control-allow-headers': allowedHeaders, 'access-control-max-age': '86400' },
+      }))
+    }
+    return visitAndRefuse(request, reply, new Problem('method_not_allowed', `${request.method} is not possible here. Use ${methods.join(', ')}.`, { allowed: methods }))
+  }
+  app.setNotFoundHandler(answerUnrouted)
+
+  app.setErrorHandler((error: Error & { code?: string }, request, reply) => {
+    // Fastify looks at a body's type before it finds that nothing wants the body.
+    if (!doors.methodsAt(pathOf(request.raw.url ?? '/')).includes(request.method)) return answerUnrouted(request, reply)
+    const problem = error.code === 'FST_ERR_CTP_INVALID_MEDIA_TYPE'
+      ? new Problem('unsupported_media', 'The Content-Type of this request is not a media type. Send Content-Type: application/json.')
+      : asProblem(error)
+    return visitAndRefuse(request, reply, problem)
+  })
+
+  // Node would answer an expectation it does not know with a bare 417; it may as well be ignored (RFC 9110 10.1.1).
+  app.server.on('checkExpectation', (request: IncomingMessage, response: ServerResponse) => { app.server.emit('request', request, response) })
+  app.server.on('connection', (socket: Socket) => {
+    sockets.add(socket)
+    socket.once('close', () => sockets.delete(socket))
+  })
+
+  await app.listen({ host: options.host, port: options.port })
+  const { port } = app.server.address() as AddressInfo
+  const shownHost = options.host === '0.0.0.0' || options.host === '::' ? '127.0.0.1' : options.host.includes(':') ? `[${options.host}]` : options.host
+
+  let closed: Promise<void> | null = null
+  const close = async (graceMs: number): Promise<void> => {
+    closing = true
+    streamsEnd.abort()
+    // Those who wait for a task are told how it stands, in time to be heard.
+    const hurry = setTimeout(() => { for (const visit of visits) visit.gone.abort(new Problem('shutting_down', 'This server is about to stop.')) }, graceMs / 2)
+    const cut = setTimeout(() => { for (const socket of sockets) socket.destroy() }, graceMs)
+    const stopped = app.close()
+    app.server.closeIdleConnections()
+    await stopped
+    clearTimeout(hurry)
+    clearTimeout(cut)
+  }
+  return { url: `http://${shownHost}:${port}`, port, close: ({ graceMs }) => closed ??= close(graceMs) }
+}
+
+async function readJson(stream: IncomingMessage, headers: Incoming['headers'], bodyMax: number): Promise<unknown> {
+  if (!hasBody(stream)) return undefined
+  requireJson(headers)
+  const announced = Number(headers['content-length'])
+  if (announced > bodyMax) throw new Problem('too_large', `The body is larger than the ${bodyMax} bytes this address takes.`, { allowed: bodyMax })
+  return parseJson(await readBytes(stream, bodyMax))
+}
+
+const hasBody = ({ headers }: IncomingMessage): boolean =>
+  headers['transfer-encoding'] !== undefined || (headers['content-length'] !== undefined && headers['content-length'] !== '0')
+
+function readHeaders(raw: IncomingMessage): Incoming['headers'] {
+  const headers: Incoming['headers'] = {}
+  for (const [name, value] of Object.entries(raw.headers)) headers[name] = Array.isArray(value) ? value.join(', ') : value
+  return headers
+}
+
+function readRequestId(raw: IncomingMessage): string {
+  const asked = raw.headers['x-request-id']
+  return typeof asked === 'string' && /^[A-Za-z0-9_.-]{1,128}$/.test(asked) ? asked : randomUUID().replaceAll('-', '')
+}
+
+function setHouseHeaders({ response, requestId, rate }: Visit, problem: Problem | null, closing: boolean): void {
+  response.setHeader('x-request-id', requestId)
+  response.setHeader('access-control-allow-origin', '*')
+  response.setHeader('access-control-expose-headers', exposed)
+  response.setHeader('x-content-type-options', 'nosniff')
+  const shown = problem?.details.limit ?? rate
+  if (shown) {
+    response.setHeader('x-ratelimit-limit', shown.max)
+    response.setHeader('x-ratelimit-remaining', Math.max(0, shown.remaining))
+    response.setHeader('x-ratelimit-reset', Math.ceil(Date.now() / 1_000 + shown.resetS))
+  }
+  if (problem && (problem.status === 429 || problem.status === 503)) {
+    // What only the operator can mend does not pass within a second.
+    const unsaid = problems[problem.code].again === 'elsewhere' ? 60 : 1
+    response.setHeader('retry-after', Math.max(1, Math.ceil(problem.details.retryAfterS ?? problem.details.limit?.resetS ?? unsaid)))
+  }
+  if (closing) response.setHeader('connection', 'close')
+}
+
+/** A door's own no; should the door stumble over saying it, a plain one. */
+function refuseSafely({ door, request, path, requestId }: Visit, problem: Problem): Response {
+  try {
+    return door.refuse(problem, { method: request.method, path, requestId })
+  } catch {
+    return Response.json({ error: { code: problem.code, message: problem.message, request_id: requestId } }, { status: problem.status })
+  }
+}
+
+/** The desk of somebody without a key. Whatever else a route without a scope reaches for is a bug, and says so. */
+const strangersDesk = (openLink: Desk['assets']['openLink']): Desk => new Proxy({ assets: { openLink } }, {
+  get(target, name) {
+    if (name === 'assets') return target.assets
+    throw new Error(`A route without a key asked its desk for ${String(name)}.`)
+  },
+}) as unknown as Desk

@@ -1,0 +1,27 @@
+/**
+ * Our own door: one resource, one file. Everything the house can do can be done here, in the house's words.
+ *
+ * Absent on purpose: keys in the query string, which end up in logs and histories.
+ */
+import { protocol } from '../contract.ts'
+import { assets } from './assets.ts'
+import { documents } from './documents.ts'
+import { events } from './events.ts'
+import { keys } from './keys.ts'
+import { models } from './models.ts'
+import { refuse } from './refuse.ts'
+import { tasks } from './tasks.ts'
+import { money } from './usage.ts'
+import { webhooks } from './webhooks.ts'
+
+export default protocol({
+  id: 'native',
+  title: 'Plantain',
+  routes: [...tasks, ...events, ...models, ...assets, ...money, ...keys, ...webhooks, ...documents],
+  readSecret({ headers }) {
+    const bearer = /^Bearer\s+(\S+)\s*$/i.exec(headers['authorization'] ?? '')
+    return bearer?.[1] ?? headers['x-api-key'] ?? null
+  },
+  refuse,
+  prefixes: ['/plantain/v1', '/files', '/openapi.json', '/docs'],
+})

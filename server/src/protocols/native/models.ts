@@ -1,0 +1,37 @@
+import { Type } from 'typebox'
+import { operations } from '../../domain/order.ts'
+import { Problem } from '../../domain/problem.ts'
+import { queryReader } from '../../kit/schema.ts'
+import type { Route } from '../contract.ts'
+import { base } from './read.ts'
+import { json, ListView, ModelView, viewList, viewModel } from './view.ts'
+
+const ModelQuery = Type.Object({
+  operation: Type.Optional(Type.Enum([...operations])),
+  kind: Type.Optional(Type.Enum(['image', 'video', 'tool', 'procedural'])),
+}, { additionalProperties: false })
+const readQuery = queryReader(ModelQuery)
+
+const list: Route = {
+  method: 'GET', path: `${base}/models`, scope: 'tasks:read',
+  about: { summary: 'List models', tag: 'Models', query: ModelQuery, answer: ListView(ModelView), description: 'What each accepts, costs and lives through.' },
+  async handle({ query }, desk) {
+    const { operation, kind } = readQuery(query)
+    const cards = desk.models.all().filter(card => (!operation || card.operations.includes(operation)) && (!kind || card.kind === kind))
+    return json(viewList(cards, card => viewModel(card, desk.now())))
+  },
+}
+
+const get: Route = {
+  // A name may hold slashes (`google/nano-banana`).
+  method: 'GET', path: `${base}/models/*`, scope: 'tasks:read',
+  about: { summary: 'Get a model, by any of its names', tag: 'Models', answer: ModelView },
+  async handle({ params }, desk) {
+    const name = params['*'] ?? ''
+    const model = desk.models.find(name)
+    if (!model) throw new Problem('unknown_model', `There is no model "${name.slice(0, 100)}". GET ${base}/models lists them.`, { field: 'model', value: name.slice(0, 100) })
+    return json(viewModel(model.card, desk.now()))
+  },
+}
+
+export const models: Route[] = [list, get]

@@ -1,0 +1,257 @@
+/** How the house's things look as JSON at this door. Pure, but for the links a desk signs. */
+import { Type } from 'typebox'
+import type { Static, TSchema } from 'typebox'
+import type { Asset } from '../../domain/asset.ts'
+import { scopes } from '../../domain/caller.ts'
+import type { Card, CheckedOrder } from '../../domain/card.ts'
+import { formatDollars } from '../../domain/money.ts'
+import { operations, priorities, roles } from '../../domain/order.ts'
+import { states, type Task, type TaskEvent } from '../../domain/task.ts'
+import type { Balance, Delivery, Desk, Endpoint, Key, LedgerRow, Page, UsageRow } from '../contract.ts'
+
+const Id = Type.String({ pattern: '^[0-9a-f]{32}$', description: '32 hexadecimal characters.' })
+const Time = Type.String({ format: 'date-time' })
+const maybe = <S extends TSchema>(schema: S) => Type.Union([schema, Type.Null()])
+const AnyJson = Type.Unknown()
+
+export const MoneyView = Type.Object({
+  micros: Type.Integer({ description: 'Whole micro-dollars: 1,000,000 are one US dollar.' }),
+  usd: Type.String({ description: 'The same as a decimal number, exact.' }),
+}, { title: 'Money' })
+const money = (micros: number): Static<typeof MoneyView> => ({ micros, usd: formatDollars(micros) })
+
+export const ProblemView = Type.Object({
+  code: Type.String({ description: 'From the table of problems; stable.' }),
+  message: Type.String({ description: 'A sentence that says what to do.' }),
+  field: Type.Optional(Type.String()),
+  value: Type.Optional(AnyJson),
+  allowed: Type.Optional(AnyJson),
+  retry_after_s: Type.Optional(Type.Number()),
+  required_micros: Type.Optional(Type.Integer()),
+  available_micros: Type.Optional(Type.Integer()),
+  upstream_code: Type.Optional(Type.String()),
+}, { title: 'Problem' })
+
+export const OutputView = Type.Object({
+  id: Id, url: Type.String({ description: 'Signed; needs no key; expires.' }), thumbnail_url: Type.String(),
+  mime: Type.String(), width: maybe(Type.Integer()), height: maybe(Type.Integer()),
+  size_bytes: Type.Integer(), sha256: Type.String(), expires_at: maybe(Time),
+}, { title: 'Output' })
+
+export const TaskView = Type.Object({
+  id: Id,
+  object: Type.Literal('task'),
+  state: Type.Enum([...states]),
+  livemode: Type.Boolean({ description: 'False for tasks of a test key, which the sandbox model makes for free.' }),
+  served_by: Type.String({ description: 'The provider that makes it; `sandbox-1` under a test key.' }),
+  upstream_id: maybe(Type.String()),
+  model: Type.String(), model_asked: Type.String(), operation: Type.Enum([...operations]),
+  prompt: Type.String(),
+  parameters: Type.Record(Type.String(), AnyJson),
+  inputs: Type.Array(Type.Object({ asset: Id, role: Type.Enum([...roles]) })),
+  outputs: Type.Array(OutputView),
+  text: maybe(Type.String({ description: 'Text that came with the pictures.' })),
+  details: Type.Record(Type.String(), AnyJson, { description: 'What the maker tells: the seed, what it understood and what not.' }),
+  warnings: Type.Array(Type.String()),
+  problem: maybe(ProblemView),
+  price: MoneyView,
+  cost: maybe(MoneyView),
+  attempts: Type.Integer(), progress: maybe(Type.Integer()), priority: Type.Enum([...priorities]),
+  metadata: Type.Record(Type.String(), Type.String()),
+  callback_url: maybe(Type.String()),
+  created_at: Time, started_at: maybe(Time), ended_at: maybe(Time), start_by: maybe(Time), end_by: Time,
+  expires_at: maybe(Type.String({ format: 'date-time', description: 'When the first of its outputs goes; null while none will.' })),
+}, { title: 'Task' })
+
+/** Under a test key every model is made by this one, whatever it stands in for. */
+const testModel = 'sandbox-1'
+
+const time = (date: Date | null): string | null => date?.toISOString() ?? null
+
+export function viewProblem(problem: { code: string; message: string; details?: Record<string, unknown> | undefined }): Static<typeof ProblemView> {
+  const { field, value, allowed, retryAfterS, requiredMicros, availableMicros, upstreamCode } = problem.details ?? {}
+  const told = { field, value, allowed, retry_after_s: retryAfterS, required_micros: requiredMicros, available_micros: availableMicros, upstream_code: upstreamCode }
+  return { code: problem.code, message: problem.message, ...Object.fromEntries(Object.entries(told).filter(([, entry]) => entry !== undefined)) }
+}
+
+/** Signs a link to an asset, or to its thumbnail. */
+export type Links = (asset: Asset, options?: { side?: number }) => string
+
+export const viewTask = (task: Task, desk: Desk): Static<typeof TaskView> => writeTask(task, (asset, options) => desk.assets.link(asset, options))
+
+/** What a webhook in the house's own words carries: the event, and the task as this door shows it. */
+export const writeTaskEvent = (type: string, task: Task, links: Links): string =>
+  JSON.stringify({ type, timestamp: (task.endedAt ?? task.createdAt).toISOString(), data: writeTask(task, links) })
+
+function writeTask(task: Task, links: Links): Static<typeof TaskView> {
+  const expiries = task.outputs.flatMap(({ expiresAt }) => expiresAt ? [expiresAt.getTime()] : [])
+  return {
+    id: task.id, object: 'task', state: task.state, livemode: task.livemode, served_by: task.livemode ? task.provider : testModel, upstream_id: task.upstreamId,
+    model: task.model, model_asked: task.modelAsked, operation: task.operation,
+    prompt: task.prompt, parameters: task.parameters,
+    inputs: task.inputs.map(({ assetId, role }) => ({ asset: assetId, role })),
+    outputs: task.outputs.map(asset => ({
+      id: asset.id, url: links(asset), thumbnail_url: links(asset, { side: 256 }),
+      mime: asset.mime, width: asset.width, height: asset.height, size_bytes: asset.sizeBytes, sha256: asset.sha256, expires_at: time(asset.expiresAt),
+    })),
+    text: task.text, details: task.details, warnings: task.warnings,
+    problem: task.problem ? viewProblem(task.problem) : null,
+    price: money(task.priceMicros), cost: task.chargedMicros === null ? null : money(task.chargedMicros),
+    attempts: task.attempts, progress: task.progress, priority: task.priority,
+    metadata: task.metadata, callback_url: task.callbackUrl,
+    created_at: task.createdAt.toISOString(), started_at: time(task.startedAt), ended_at: time(task.endedAt),
+    start_by: time(task.startBy), end_by: task.endBy.toISOString(),
+    expires_at: expiries.length > 0 ? new Date(Math.min(...expiries)).toISOString() : null,
+  }
+}
+
+export const EstimateView = Type.Object({
+  object: Type.Literal('estimate'),
+  model: Type.String(), operation: Type.Enum([...operations]),
+  parameters: Type.Record(Type.String(), AnyJson, { description: 'As they will be used, defaults filled in.' }),
+  count: Type.Integer(), width: maybe(Type.Integer()), height: maybe(Type.Integer()),
+  price: MoneyView, warnings: Type.Array(Type.String()),
+}, { title: 'Estimate' })
+
+export const viewEstimate = ({ card, operation, parameters, count, width, height, priceMicros, warnings }: CheckedOrder): Static<typeof EstimateView> =>
+  ({ object: 'estimate', model: card.id, operation, parameters, count, width, height, price: money(priceMicros), warnings })
+
+export const AssetView = Type.Object({
+  id: Id, object: Type.Literal('asset'), livemode: Type.Boolean(), kind: Type.Enum(['input', 'output']),
+  mime: Type.String(), size_bytes: Type.Integer(), width: maybe(Type.Integer()), height: maybe(Type.Integer()),
+  sha256: Type.String(), name: maybe(Type.String()), task: maybe(Id),
+  url: Type.String({ description: 'Signed; needs no key; expires.' }), thumbnail_url: Type.String(),
+  created_at: Time, expires_at: maybe(Time),
+}, { title: 'Asset' })
+
+export const viewAsset = (asset: Asset, desk: Desk): Static<typeof AssetView> => ({
+  id: asset.id, object: 'asset', livemode: asset.livemode, kind: asset.kind,
+  mime: asset.mime, size_bytes: asset.sizeBytes, width: asset.width, height: asset.height,
+  sha256: asset.sha256, name: asset.name, task: asset.taskId,
+  url: desk.assets.link(asset), thumbnail_url: desk.assets.link(asset, { side: 256 }),
+  created_at: asset.createdAt.toISOString(), expires_at: time(asset.expiresAt),
+})
+
+export const ModelView = Type.Object({
+  id: Type.String(), object: Type.Literal('model'), title: Type.String(), family: Type.String(), maker: Type.String(),
+  kind: Type.Enum(['image', 'video', 'tool', 'procedural']), description: Type.String(),
+  operations: Type.Array(Type.Enum([...operations])),
+  aliases: Type.Array(Type.String()),
+  names: Type.Record(Type.String(), Type.Array(Type.String()), { description: 'What other dialects call it.' }),
+  parameters: Type.Record(Type.String(), AnyJson, { description: 'JSON Schema (2020-12) of what `parameters` may hold.' }),
+  prompt: Type.Object({ required: Type.Boolean(), characters_max: Type.Integer() }),
+  inputs: Type.Object({
+    min: Type.Integer(), max: Type.Integer(), mimes: Type.Array(Type.String()), bytes_max: Type.Integer(), pixels_max: Type.Integer(),
+    roles: Type.Record(Type.String(), Type.Integer()),
+  }),
+  output: Type.Object({ kind: Type.Enum(['image', 'video']), count_max: Type.Integer(), seconds: maybe(Type.Object({ default: Type.Number(), max: Type.Number() })) }),
+  prices: Type.Array(Type.Object({ when: Type.Record(Type.String(), AnyJson), price: MoneyView, per: Type.Enum(['image', 'second', 'video', 'run']) }),
+    { description: 'The first row whose `when` matches the parameters counts.' }),
+  life: Type.Object({ state: Type.Enum(['active', 'deprecated', 'retired']), since: maybe(Type.String()), replacement: maybe(Type.String()), note: maybe(Type.String()) }),
+  end_within_s: Type.Integer(),
+}, { title: 'Model' })
+
+export function viewModel(card: Card, now: Date): Static<typeof ModelView> {
+  const begun = card.prices.filter(({ from }) => new Date(from) <= now).sort((a, b) => a.from < b.from ? 1 : -1)[0]
+  const { prompt, inputs, output, life } = card
+  return {
+    id: card.id, object: 'model', title: card.title, family: card.family, maker: card.maker, kind: card.kind, description: card.description,
+    operations: card.operations, aliases: card.aliases,
+    names: Object.fromEntries(Object.entries(card.dialects).map(([dialect, names]) => [dialect, names.map(({ id }) => id)])),
+    parameters: card.parameters,
+    prompt: { required: prompt.required, characters_max: prompt.charactersMax },
+    inputs: { min: inputs.min, max: inputs.max, mimes: inputs.mimes, bytes_max: inputs.bytesMax, pixels_max: inputs.pixelsMax, roles: inputs.roles as Record<string, number> },
+    output: { kind: output.kind, count_max: output.countMax, seconds: output.seconds ?? null },
+    prices: (begun?.rows ?? []).map(({ when, micros, per }) => ({ when: when ?? {}, price: money(micros), per })),
+    life: { state: life.state, since: life.since ?? null, replacement: life.replacement ?? null, note: life.note ?? null },
+    end_within_s: card.endWithinS,
+  }
+}
+
+export const EventView = Type.Object({
+  id: Type.Integer(), object: Type.Literal('event'), type: Type.String(), task: Id, livemode: Type.Boolean(), created_at: Time,
+  data: Type.Record(Type.String(), AnyJson),
+}, { title: 'Event' })
+
+export const viewEvent = ({ id, type, taskId, livemode, createdAt, data }: TaskEvent): Static<typeof EventView> =>
+  ({ id, object: 'event', type, task: taskId, livemode, created_at: createdAt.toISOString(), data })
+
+export const BalanceView = Type.Object({
+  object: Type.Literal('balance'), livemode: Type.Boolean(), available: MoneyView, held: MoneyView, spent: MoneyView,
+}, { title: 'Balance' })
+
+export const viewBalance = ({ livemode, availableMicros, heldMicros, spentMicros }: Balance): Static<typeof BalanceView> =>
+  ({ object: 'balance', livemode, available: money(availableMicros), held: money(heldMicros), spent: money(spentMicros) })
+
+export const UsageView = Type.Object({
+  day: Type.String(), model: Type.String(), key: maybe(Id), project: Id,
+  tasks: Type.Integer(), done: Type.Integer(), failed: Type.Integer(), cost: MoneyView,
+}, { title: 'UsageRow' })
+
+export const viewUsage = ({ day, model, keyId, projectId, tasks, done, failed, chargedMicros }: UsageRow): Static<typeof UsageView> =>
+  ({ day, model, key: keyId, project: projectId, tasks, done, failed, cost: money(chargedMicros) })
+
+export const LedgerView = Type.Object({
+  id: Type.Integer(), kind: Type.Enum(['grant', 'hold', 'capture', 'release', 'adjust']),
+  amount: MoneyView, task: maybe(Id), note: maybe(Type.String()), created_at: Time,
+}, { title: 'LedgerRow' })
+
+export const viewLedger = ({ id, kind, amountMicros, taskId, note, createdAt }: LedgerRow): Static<typeof LedgerView> =>
+  ({ id, kind, amount: money(amountMicros), task: taskId, note, created_at: createdAt.toISOString() })
+
+export const KeyView = Type.Object({
+  id: Id, object: Type.Literal('key'), name: Type.String(), prefix: Type.String({ description: 'The beginning of the secret, to tell keys apart.' }), livemode: Type.Boolean(),
+  scopes: Type.Array(Type.Enum([...scopes])),
+  limits: Type.Object({ requests_per_minute: maybe(Type.Integer()), executions_per_day: maybe(Type.Integer()), concurrent: maybe(Type.Integer()) }),
+  created_at: Time, expires_at: maybe(Time), revoked_at: maybe(Time), last_used_at: maybe(Time),
+  secret: Type.Optional(Type.String({ description: 'Only in the answer that made the key.' })),
+}, { title: 'Key' })
+
+export const viewKey = (key: Key, secret?: string): Static<typeof KeyView> => ({
+  id: key.id, object: 'key', name: key.name, prefix: key.prefix, livemode: key.livemode, scopes: key.scopes,
+  limits: { requests_per_minute: key.limits.requestsPerMinute, executions_per_day: key.limits.executionsPerDay, concurrent: key.limits.concurrent },
+  created_at: key.createdAt.toISOString(), expires_at: time(key.expiresAt), revoked_at: time(key.revokedAt), last_used_at: time(key.lastUsedAt),
+  ...(secret === undefined ? {} : { secret }),
+})
+
+export const EndpointView = Type.Object({
+  id: Id, object: Type.Literal('webhook'), url: Type.String(), events: Type.Array(Type.String()), enabled: Type.Boolean(), livemode: Type.Boolean(),
+  created_at: Time,
+  secret: Type.Optional(Type.String({ description: 'Only in the answers that made or rotated it.' })),
+}, { title: 'Webhook' })
+
+export const viewEndpoint = ({ id, url, events, enabled, livemode, createdAt, secret }: Endpoint): Static<typeof EndpointView> =>
+  ({ id, object: 'webhook', url, events, enabled, livemode, created_at: createdAt.toISOString(), ...(secret === undefined ? {} : { secret }) })
+
+export const DeliveryView = Type.Object({
+  id: Id, object: Type.Literal('delivery'), event: Type.String(), task: maybe(Id), webhook: maybe(Id), url: Type.String(), style: Type.String(),
+  state: Type.Enum(['pending', 'delivered', 'parked']), attempts: Type.Integer(), due_at: maybe(Time), created_at: Time, delivered_at: maybe(Time),
+  last_status: maybe(Type.Integer()), last_error: maybe(Type.String()),
+  log: Type.Optional(Type.Array(Type.Object({
+    number: Type.Integer(), at: Time, status: maybe(Type.Integer()), error: maybe(Type.String()), took_ms: Type.Integer(), answer: maybe(Type.String()),
+  }))),
+}, { title: 'Delivery' })
+
+export const viewDelivery = (delivery: Delivery): Static<typeof DeliveryView> => ({
+  id: delivery.id, object: 'delivery', event: delivery.eventType, task: delivery.taskId, webhook: delivery.endpointId, url: delivery.url, style: delivery.style,
+  state: delivery.state, attempts: delivery.attempts, due_at: time(delivery.dueAt), created_at: delivery.createdAt.toISOString(), delivered_at: time(delivery.deliveredAt),
+  last_status: delivery.lastStatus, last_error: delivery.lastError,
+  ...(delivery.log ? { log: delivery.log.map(({ number, at, status, error, tookMs, answer }) => ({ number, at: at.toISOString(), status, error, took_ms: tookMs, answer })) } : {}),
+})
+
+/** A page of anything: hand `next` back as `after` for the one that follows. */
+export const PageView = <S extends TSchema & { title?: string }>(item: S) =>
+  Type.Object({ object: Type.Literal('list'), data: Type.Array(item), next: maybe(Type.String()), has_more: Type.Boolean() })
+
+export const viewPage = <T, V>({ items, next }: Page<T>, view: (item: T) => V) =>
+  ({ object: 'list' as const, data: items.map(view), next, has_more: next !== null })
+
+/** A list that is always whole. */
+export const ListView = <S extends TSchema>(item: S) => Type.Object({ object: Type.Literal('list'), data: Type.Array(item) })
+export const viewList = <T, V>(items: T[], view: (item: T) => V) => ({ object: 'list' as const, data: items.map(view) })
+
+/** JSON as an answer, with its length, so that one write carries it. */
+export function json(value: unknown, status = 200, headers: Record<string, string> = {}): Response {
+  const text = JSON.stringify(value)
+  return new Response(text, { status, headers: { 'content-type': 'application/json; charset=utf-8', 'content-length': String(Buffer.byteLength(text)), 'cache-control': 'no-store', ...headers } })
+}
