@@ -1,0 +1,115 @@
+/**
+ * Settings: the one place that reads the environment. Each has a default and a sentence; everything wrong is said at once.
+ *
+ * Providers' own settings are read here too, by their schemas, as `<PROVIDER>_<SETTING>` (`ACME_API_KEY`).
+ */
+import { resolve } from 'node:path'
+import { Type, type Static, type TObject, type TSchema } from 'typebox'
+import { Value } from 'typebox/value'
+
+const integer = (minimum: number, maximum: number, standard: number, description: string) => Type.Integer({ minimum, maximum, default: standard, description })
+
+export const settings = Type.Object({
+  PORT: integer(0, 65_535, 7700, 'Port of the HTTP server; 0 takes a free one.'),
+  HOST: Type.String({ default: '127.0.0.1', description: 'Address to listen on. Only this machine can reach the default; 0.0.0.0 opens it to the network.' }),
+  PUBLIC_URL: Type.Optional(Type.String({ pattern: '^https?://[^\\s?#]+$', description: 'How the world reaches this server (https://images.example.com). Stands in links and lets upstreams call back.' })),
+  PLANTAIN_DATA_DIR: Type.String({ default: './data', description: 'Folder for the embedded database, pictures and the first key.' }),
+  DATABASE_URL: Type.Optional(Type.String({ pattern: '^postgres(ql)?://', description: 'A PostgreSQL of your own (15 or newer). Without it an embedded one is started in the data folder.' })),
+  DATABASE_POOL: integer(4, 200, 16, 'Database connections of one process.'),
+  LOG_LEVEL: Type.Union(['silent', 'error', 'warn', 'info', 'debug'].map(level => Type.Literal(level)), { default: 'info', description: 'How much is logged to standard error: silent, error, warn, info or debug.' }),
+  PLANTAIN_CARDS: Type.Optional(Type.String({ description: 'A folder of your own model cards (JSON); one with a known id takes its place.' })),
+  WORKER_SLOTS: integer(1, 20_000, 512, 'Steps one process has in hand at once.'),
+  SANDBOX_THREADS: integer(0, 64, 0, 'Threads that render sandbox pictures; 0 takes one fewer than there are cores, at least one.'),
+  ALLOW_PRIVATE_ADDRESSES: Type.Boolean({ default: false, description: 'Lets pictures be fetched from, and webhooks be sent to, private addresses. Only for a closed network whose callers you trust.' }),
+  INPUT_BYTES_MAX: integer(1_000, 2_000_000_000, 30_000_000, 'Largest picture taken in, in bytes.'),
+  INPUT_PIXELS_MAX: integer(1_000, 1_000_000_000, 100_000_000, 'Largest picture taken in, in pixels.'),
+  OUTPUT_DAYS: integer(0, 36_500, 0, 'Days an output is kept; 0 keeps it until it is deleted.'),
+  INPUT_DAYS: integer(0, 36_500, 30, 'Days an uploaded input is kept; 0 keeps it until it is deleted.'),
+  SHUTDOWN_GRACE_S: integer(0, 3_600, 20, 'Seconds that work in hand may go on after SIGTERM before it is handed back.'),
+  TRUST_PROXY: Type.Boolean({ default: false, description: 'Believe X-Forwarded-* headers; only behind a proxy of your own.' }),
+})
+
+export type Settings = Static<typeof settings>
+
+export interface Config extends Settings {
+  dataDir: string
+  /** The whole environment as it was read, for the providers' settings. */
+  environment: Record<string, string | undefined>
+}
+
+/** Wrong settings, all of them. */
+export class ConfigError extends Error {
+  override name = 'ConfigError'
+  readonly mistakes: string[]
+  constructor(mistakes: string[]) {
+    super(`These settings are wrong:\n${mistakes.map(mistake => `  ${mistake}`).join('\n')}`)
+    this.mistakes = mistakes
+  }
+}
+
+/**
+ * Reads the settings out of an environment.
+ *
+ * @throws {ConfigError} naming every mistake
+ */
+export function readConfig(environment: Record<string, string | undefined>): Config {
+  const { values, mistakes } = readSettings(settings, name => environment[name], name => name)
+  if (mistakes.length > 0) throw new ConfigError(mistakes)
+  const read = values as Settings
+  return { ...read, dataDir: resolve(read.PLANTAIN_DATA_DIR), environment }
+}
+
+/** `apiKey` of provider `acme` is read from `ACME_API_KEY`. */
+export const variableOf = (provider: string, setting: string): string =>
+  `${provider}_${setting.replace(/[A-Z]/g, letter => `_${letter}`)}`.toUpperCase().replaceAll('-', '_')
+
+/**
+ * A provider's settings, or what is missing of them. A provider with none of its required settings set is simply not configured;
+ * one with a wrong one is a mistake.
+ */
+export function readProviderSettings(provider: string, schema: TObject, environment: Record<string, string | undefined>): { values: Record<string, unknown> } | { missing: string[] } {
+  const name = (setting: string) => variableOf(provider, setting)
+  const missing = (schema.required ?? []).filter((setting: string) => (schema.properties[setting] as { default?: unknown }).default === undefined && !environment[name(setting)]).map(name)
+  if (missing.length > 0) return { missing }
+  const { values, mistakes } = readSettings(schema, setting => environment[name(setting)], name)
+  if (mistakes.length > 0) throw new ConfigError(mistakes)
+  return { values }
+}
+
+function readSettings(schema: TObject, read: (setting: string) => string | undefined, nameOf: (setting: string) => string): { values: Record<string, unknown>; mistakes: string[] } {
+  const values: Record<string, unknown> = {}
+  const mistakes: string[] = []
+  for (const [setting, property] of Object.entries(schema.properties) as [string, TSchema & { default?: unknown; description?: string; type?: string; anyOf?: { const?: unknown }[] }][]) {
+    const text = read(setting)
+    if (text === undefined || text === '') {
+      if (property.default !== undefined) values[setting] = property.default
+      continue
+    }
+    const value = readText(text, property.type)
+    if (Value.Check(property, value)) values[setting] = value
+    else mistakes.push(`${nameOf(setting)}=${JSON.stringify(text.slice(0, 100))}: ${expectation(property)}. ${property.description ?? ''}`.trim())
+  }
+  return { values, mistakes }
+}
+
+function readText(text: string, type: string | undefined): unknown {
+  if (type === 'integer' || type === 'number') return /^-?\d+(\.\d+)?$/.test(text) ? Number(text) : text
+  if (type === 'boolean') return text === 'true' || text === '1' ? true : text === 'false' || text === '0' ? false : text
+  return text
+}
+
+function expectation(property: TSchema & { type?: string; minimum?: number; maximum?: number; pattern?: string; anyOf?: { const?: unknown }[] }): string {
+  if (property.anyOf) return `must be one of ${property.anyOf.map(one => String(one.const)).join(', ')}`
+  if (property.type === 'integer') return `must be a whole number from ${property.minimum} to ${property.maximum}`
+  if (property.type === 'boolean') return 'must be true or false'
+  return property.pattern ? `must look like ${property.pattern}` : `must be a ${property.type}`
+}
+
+/** The text of `.env.example`: every setting with its default and its sentence. */
+export function writeEnvironmentExample(): string {
+  const lines = ['# Every setting, with its default. Copy what you change into the environment of the server.', '']
+  for (const [name, property] of Object.entries(settings.properties) as unknown as [string, { default?: unknown; description: string }][]) {
+    lines.push(`# ${property.description}`, `${property.default === undefined ? '#' : ''}${name}=${property.default ?? ''}`, '')
+  }
+  return lines.join('\n')
+}

@@ -1,0 +1,182 @@
+/**
+ * The desk: what a door may ask of the house, bound to one caller.
+ *
+ * Everything is asked within the caller's project and mode here, once, so that no door can forget it: a foreign id is simply not
+ * found. An order is checked against its card, its inputs, its triggers and its route before anything is written.
+ */
+import { createHash } from 'node:crypto'
+import type { Asset } from './domain/asset.ts'
+import { mayUse, type Caller, type Scope } from './domain/caller.ts'
+import type { CheckedOrder } from './domain/card.ts'
+import type { Order } from './domain/order.ts'
+import { Problem } from './domain/problem.ts'
+import type { Access } from './access/access.ts'
+import type { Assets } from './assets/assets.ts'
+import type { Catalog } from './catalog/catalog.ts'
+import type { Database } from './db/pool.ts'
+import type { Delivery } from './delivery/delivery.ts'
+import { checkTarget } from './delivery/target.ts'
+import type { Engine } from './engine/engine.ts'
+import { creditsRequired } from './engine/submit.ts'
+import { isId } from './kit/id.ts'
+import { readBalance, readLedger, readUsage } from './ledger/books.ts'
+import type { Desk, Page } from './protocols/contract.ts'
+import { checkTriggers, creditsTrigger } from './providers/sandbox/triggers.ts'
+import type { Routing } from './routing.ts'
+
+export interface DeskTools {
+  access: Access
+  assets: Assets
+  catalog: Catalog
+  database: Database
+  delivery: Delivery
+  engine: Engine
+  routing: Routing
+  publicUrl(): string
+  now(): Date
+  /** Days an input of this project is kept; null for ever. */
+  inputDays: number | null
+  /** Whether call backs may go to private addresses. */
+  allowPrivate: boolean
+}
+
+export const createDesks = (tools: DeskTools) => (caller: Caller): Desk => {
+  const { access, assets, catalog, database, delivery, engine, routing, now } = tools
+  const owner = { projectId: caller.projectId, livemode: caller.livemode }
+
+  /** Tries an order against everything that can be tried without writing. */
+  const check = async (order: Order): Promise<{ checked: CheckedOrder; inputs: Asset[] }> => {
+    const found = await assets.findMany(owner, order.inputs.map(input => input.assetId).filter(isId))
+    const byId = new Map(found.map(asset => [asset.id, asset]))
+    const inputs = order.inputs.map(({ assetId }, index) => byId.get(assetId) ?? missingInput(assetId, index))
+    if (!caller.livemode) checkTriggers(order.prompt)
+    const checked = catalog.check(order, inputs, now(), { livemode: caller.livemode })
+    checkTerms(order)
+    if (order.callbackUrl !== undefined) checkTarget(order.callbackUrl, { allowPrivate: tools.allowPrivate, field: 'callback_url' })
+    return { checked, inputs }
+  }
+
+  const guarded = (scope: Scope) => {
+    if (!mayUse(caller, scope)) throw new Problem('forbidden', `This key may not do that: it lacks the scope ${scope}.`)
+  }
+
+  const found = <T>(thing: T | null, what: string): T => {
+    if (thing === null) throw new Problem('not_found', `There is no such ${what}.`)
+    return thing
+  }
+
+  const desk: Desk = {
+    caller,
+    now,
+    get publicUrl() { return tools.publicUrl() },
+
+    estimate: async order => (await check(order)).checked,
+
+    async submit(order) {
+      const { checked, inputs } = await check(order)
+      const route = routing.route(checked.card, caller.livemode)
+      if (!caller.livemode && creditsTrigger(order.prompt)) throw creditsRequired(checked.priceMicros, 0)
+      const bodyHash = order.idempotencyKey === undefined ? null : hashOrder(order, inputs)
+      const { taskId, replayed } = await engine.submit({ caller, order, checked, provider: route.provider, upstreamModel: route.model, bodyHash })
+      return { task: found(await engine.find(owner, taskId), 'task'), replayed }
+    },
+
+    find: async taskId => isId(taskId) ? engine.find(owner, taskId) : null,
+
+    async list(filter) {
+      const tasks = await engine.list({ ...owner, after: cursor(filter.after), limit: filter.limit + 1, states: filter.states ?? null, model: filter.model ?? null, operation: filter.operation ?? null,
+        createdAfter: filter.createdAfter ?? null, createdBefore: filter.createdBefore ?? null, metadata: filter.metadata ?? null })
+      return page(tasks, filter.limit)
+    },
+
+    async settled(taskId, { waitMs, signal }) {
+      return found(isId(taskId) ? await engine.settled(owner, taskId, waitMs, signal) : null, 'task')
+    },
+
+    async cancel(taskId) {
+      guarded('tasks:write')
+      return found(isId(taskId) ? await engine.cancel(owner, taskId) : null, 'task')
+    },
+
+    events: ({ taskId, types, after, live = true, signal }) => engine.events(owner, { taskId: taskId ?? null, types: types ?? null, after, live, signal }),
+
+    models: { all: () => catalog.all(), find: (name, dialect) => catalog.find(name, dialect) },
+
+    assets: {
+      keep: upload => { guarded('assets:write'); return assets.keep({ ...owner, inputDays: tools.inputDays }, upload) },
+      find: async assetId => isId(assetId) ? assets.find(owner, assetId) : null,
+      list: filter => { cursor(filter.after); return assets.list(owner, filter) },
+      remove: async assetId => {
+        guarded('assets:write')
+        if (!isId(assetId)) throw new Problem('not_found', 'There is no such asset.')
+        await assets.remove(owner, assetId)
+      },
+      open: asset => assets.open(asset),
+      thumbnail: (asset, side) => assets.thumbnail(asset, side),
+      link: (asset, options) => assets.link(asset, options),
+      resolveLink: url => assets.resolveLink(owner, url),
+      openLink: (path, query) => assets.openLink(path, query),
+    },
+
+    money: {
+      balance: () => readBalance(database, caller),
+      usage: filter => readUsage(database, { ...owner, ...filter }),
+      async ledger({ after, limit, taskId }) {
+        if (after !== undefined && !/^\d{1,15}$/.test(after)) throw new Problem('bad_request', 'after is not a page mark of ours. Use `next` of the page before.', { field: 'after', value: after.slice(0, 100) })
+        const rows = await readLedger(database, caller, { after: after === undefined ? null : Number(after), limit: limit + 1, taskId: taskId === undefined ? null : isId(taskId) ? taskId : missingTask() })
+        const items = rows.slice(0, limit)
+        return { items, next: rows.length > limit ? String(items.at(-1)!.id) : null }
+      },
+    },
+
+    keys: {
+      create: key => { guarded('admin'); return access.keys.create(caller, key) },
+      list: () => { guarded('admin'); return access.keys.list(caller) },
+      revoke: keyId => { guarded('admin'); return access.keys.revoke(caller, keyId) },
+    },
+
+    webhooks: delivery.webhooks(caller),
+  }
+  return desk
+}
+
+const missingInput = (assetId: string, index: number): never => {
+  throw new Problem('bad_input_image', `Input ${index + 1} names an asset that is not there. Upload it first (POST /plantain/v1/assets).`, { field: `inputs[${index}]`, value: assetId.slice(0, 100) })
+}
+const missingTask = (): never => { throw new Problem('not_found', 'There is no such task.') }
+
+/** A page mark is the id of the last item. */
+function cursor(after: string | undefined): string | null {
+  if (after === undefined) return null
+  if (!isId(after)) throw new Problem('bad_request', 'after is not a page mark of ours. Use `next` of the page before.', { field: 'after', value: after.slice(0, 100) })
+  return after
+}
+
+const page = <T extends { id: string }>(items: T[], limit: number): Page<T> => {
+  const shown = items.slice(0, limit)
+  return { items: shown, next: items.length > limit ? shown.at(-1)!.id : null }
+}
+
+/** What is asked for beside the picture: notes, deadlines, keys. */
+function checkTerms(order: Order): void {
+  const seconds = (field: 'start_within_s' | 'end_within_s', value: number | undefined) => {
+    if (value !== undefined && !(Number.isInteger(value) && value >= 1 && value <= 86_400)) throw new Problem('bad_request', `${field} is whole seconds from 1 to 86400, not ${value}.`, { field, value })
+  }
+  seconds('start_within_s', order.startWithinS)
+  seconds('end_within_s', order.endWithinS)
+  const notes = Object.entries(order.metadata ?? {})
+  if (notes.length > 16 || notes.some(([key, value]) => key.length < 1 || key.length > 64 || value.length > 512)) {
+    throw new Problem('bad_request', 'metadata is at most 16 pairs, keys of 1 to 64 and values of up to 512 characters.', { field: 'metadata' })
+  }
+  if (order.idempotencyKey !== undefined && !/^[\x21-\x7e]{1,255}$/.test(order.idempotencyKey)) {
+    throw new Problem('bad_request', 'An Idempotency-Key is 1 to 255 printable ASCII characters without spaces.', { field: 'Idempotency-Key' })
+  }
+}
+
+/** The same order, whatever ids its uploads were given: inputs count by their bytes. */
+function hashOrder(order: Order, inputs: Asset[]): Buffer {
+  const { idempotencyKey: _key, warnings: _warnings, ...asked } = order
+  const text = JSON.stringify({ ...asked, inputs: order.inputs.map(({ role }, index) => [inputs[index]!.sha256, role]) }, (_key, value) =>
+    value !== null && typeof value === 'object' && !Array.isArray(value) ? Object.fromEntries(Object.entries(value).sort(([a], [b]) => a < b ? -1 : 1)) : value)
+  return createHash('sha256').update(text).digest()
+}

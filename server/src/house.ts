@@ -1,0 +1,291 @@
+/**
+ * The house: puts the rooms together, opens the doors and closes them again.
+ *
+ * Rooms that may not look at each other are handed what they need here. The order matters: what others need is opened first and
+ * closed last. Absent on purpose: decisions about tasks, money or dialects.
+ */
+import { createHmac, randomBytes, timingSafeEqual } from 'node:crypto'
+import { chmod, mkdir, writeFile } from 'node:fs/promises'
+import { availableParallelism } from 'node:os'
+import { join } from 'node:path'
+import { createAccess, type Access } from './access/access.ts'
+import { createAssets, type Assets } from './assets/assets.ts'
+import { openDiskStore } from './assets/disk.ts'
+import { loadCatalog, type Catalog } from './catalog/catalog.ts'
+import { readProviderSettings, type Config } from './config.ts'
+import { startEmbedded } from './db/embedded/start.ts'
+import { openListener, openNotifier, type Listener, type Notifier } from './db/listen.ts'
+import { migrate } from './db/migrate.ts'
+import { openDatabase, type Database } from './db/pool.ts'
+import { createDelivery, deliveryFetchOptions, type Delivery } from './delivery/delivery.ts'
+import { createDesks } from './desk.ts'
+import { Problem } from './domain/problem.ts'
+import { createEngine, type Engine } from './engine/engine.ts'
+import type { TaskRow } from './engine/rows.ts'
+import type { StepTools, Workbench } from './engine/step.ts'
+import { serveHttp, type HttpServer } from './http/server.ts'
+import { createFetch, intakeCodes, providerCodes, type Fetch } from './kit/fetch.ts'
+import { isId, newId } from './kit/id.ts'
+import { loadFolders } from './kit/loader.ts'
+import { createLog, type Log } from './kit/log.ts'
+import { grant } from './ledger/ledger.ts'
+import { createMetrics } from './metrics.ts'
+import { protocol, type Desk, type Protocol } from './protocols/contract.ts'
+import { writeTaskEvent } from './protocols/native/view.ts'
+import type { Provider } from './providers/contract.ts'
+import { createRouting } from './routing.ts'
+import type { Caller } from './domain/caller.ts'
+import type { Asset } from './domain/asset.ts'
+
+export type Role = 'serve' | 'work'
+
+export interface HouseOptions {
+  /** What this process does; both by default. */
+  roles?: Role[]
+  /** Folders of cards beside our own, later ones first. */
+  cards?: string[]
+  log?: Log
+}
+
+export interface House {
+  config: Config
+  roles: Role[]
+  /** Where it answers; null for a process that only works. */
+  url: string | null
+  /** The first test key's secret, on the very first boot only. */
+  firstKey: string | null
+  /** Where that key was written, on this machine. */
+  keyFile: string
+  embedded: boolean
+  database: Database
+  access: Access
+  assets: Assets
+  catalog: Catalog
+  delivery: Delivery
+  engine: Engine
+  deskFor(caller: Caller): Desk
+  /** Removes what nobody refers to any more. Runs by itself every hour. */
+  collect(options?: { graceMs?: number }): Promise<void>
+  /** Finishes or hands back what is in hand, and closes everything. */
+  close(): Promise<void>
+}
+
+/** The embedded database has a folder of its own inside the data folder. */
+export const databaseFolder = ({ dataDir }: Config): string => join(dataDir, 'database')
+
+const intakeDeadlineMs = 30_000
+const providerDeadlineMs = 300_000
+const answerBytesMax = 250_000_000
+const lostAfterMs = 10_000
+/** Collecting walks the whole store. */
+const collectEveryMs = 3_600_000
+const tidyEveryMs = 60_000
+
+export async function startHouse(config: Config, { roles = ['serve', 'work'], cards = [], log = createLog(config.LOG_LEVEL) }: HouseOptions = {}): Promise<House> {
+  const closers: (() => Promise<unknown>)[] = []
+  const close = async () => {
+    for (const closer of closers.splice(0).reverse()) await closer().catch(error => { log.warn({ error }, 'something did not close well') })
+  }
+  try {
+    return await open()
+  } catch (error) {
+    await close()
+    throw error
+  }
+
+  async function open(): Promise<House> {
+    await mkdir(config.dataDir, { recursive: true })
+    const now = () => new Date()
+    const serves = roles.includes('serve')
+    const works = roles.includes('work')
+
+    const embedded = config.DATABASE_URL === undefined ? await startEmbedded({ dataDir: databaseFolder(config), log }) : null
+    if (embedded) closers.push(() => embedded.stop())
+    const address = { url: embedded?.url ?? config.DATABASE_URL! }
+    await migrate({ ...address, log })
+    const database = openDatabase({ ...address, max: config.DATABASE_POOL, log })
+    closers.push(() => database.close())
+
+    const secret = await sharedSecret(database, 'links')
+    const access = createAccess({ database, now, log })
+    closers.push(() => access.drain())
+    const keyFile = join(config.dataDir, 'first-key.txt')
+    const first = await access.firstBoot(grant, async secret => {
+      await writeFile(keyFile, `${secret}\n`, { mode: 0o600 })
+      await chmod(keyFile, 0o600)
+    })
+
+    const catalog = loadCatalog([join(import.meta.dirname, 'catalog/cards'), ...config.PLANTAIN_CARDS ? [config.PLANTAIN_CARDS] : [], ...cards])
+    let publicUrl = config.PUBLIC_URL?.replace(/\/+$/, '') ?? `http://${config.HOST === '0.0.0.0' || config.HOST === '::' ? '127.0.0.1' : config.HOST}:${config.PORT}`
+
+    const intakeFetch = createFetch({ ...intakeCodes, allowPrivate: config.ALLOW_PRIVATE_ADDRESSES, deadlineMs: intakeDeadlineMs, sizeMax: config.INPUT_BYTES_MAX * 4, redirectsMax: 5 })
+    closers.push(() => intakeFetch.close())
+    const store = await openDiskStore({ folder: join(config.dataDir, 'blobs') })
+    await store.sweep()
+    const upstreams = new Set<string>()
+    const madeFetch = createFetch({ ...providerCodes, allowPrivate: (host, port) => config.ALLOW_PRIVATE_ADDRESSES || upstreams.has(`${host}:${port}`), deadlineMs: providerDeadlineMs, sizeMax: answerBytesMax, redirectsMax: 5 })
+    closers.push(() => madeFetch.close())
+    const assets = createAssets({
+      database, store, fetchMade: madeFetch, linkSecret: secret, publicUrl: () => publicUrl, fetch: intakeFetch, now, log,
+      limits: { imageBytesMax: config.INPUT_BYTES_MAX, pixelsMax: config.INPUT_PIXELS_MAX },
+    })
+
+    const protocols = await loadFolders<Protocol>(new URL('./protocols/', import.meta.url))
+    const { benches, missing } = await openProviders()
+
+    const workerId = newId()
+    const notifier: Notifier | null = embedded ? null : openNotifier({ ...address, log })
+    if (notifier) closers.push(() => notifier.close())
+
+    const deliveryFetch = createFetch({ ...deliveryFetchOptions, allowPrivate: config.ALLOW_PRIVATE_ADDRESSES })
+    closers.push(() => deliveryFetch.close())
+    const delivery = createDelivery({
+      database, fetch: deliveryFetch, allowPrivate: config.ALLOW_PRIVATE_ADDRESSES, workerId, now, log, random: Math.random,
+      async writeBody({ taskId, projectId, livemode, style, eventType }) {
+        const task = taskId === null ? null : await engine.find({ projectId, livemode }, taskId)
+        if (task === null) throw new Problem('not_found', 'The task of this delivery is gone.')
+        const links = (asset: Asset) => assets.link(asset)
+        const dialect = protocols.find(one => one.id === style)
+        return dialect?.writeCallback ? dialect.writeCallback(task, links) : writeTaskEvent(eventType, task, (asset, options) => assets.link(asset, options))
+      },
+    })
+
+    const tools: StepTools = {
+      findCard: id => catalog.find(id)?.card ?? null,
+      inputsOf: row => row.inputs.length === 0 ? Promise.resolve([]) : assets.findMany({ projectId: row.project_id, livemode: row.livemode }, row.inputs.map(input => input.assetId), { expiredToo: true }),
+      readBytes: sha256 => assets.read(sha256),
+      linkFor: asset => config.PUBLIC_URL ? assets.link(asset, { seconds: 3_600 }) : null,
+      storeMade: (made, expect) => assets.storeMade(made, expect),
+      callbackUrl: row => config.PUBLIC_URL ? `${publicUrl}/hooks/${row.provider}/${hookToken(row.id)}` : null,
+      outputExpiry: (_row: TaskRow, at) => config.OUTPUT_DAYS === 0 ? null : new Date(at.getTime() + config.OUTPUT_DAYS * 86_400_000),
+      now, chance: Math.random, log,
+    }
+    const engine: Engine = createEngine({
+      database, workerId, benches, tools, work: works ? { slots: config.WORKER_SLOTS } : null, delivers: works, log, now,
+      deliver: outgoing => delivery.wake(outgoing),
+      freeDeliveries: workers => delivery.free(workers),
+      ...(notifier ? { notify: (channel, ids) => notifier.notify(channel, ids) } : {}),
+      lostAfterMs: embedded ? null : lostAfterMs,
+    })
+
+    if (!embedded) {
+      const listener: Listener = await openListener({
+        ...address, log,
+        channels: {
+          plantain_work: ids => engine.hear('plantain_work', ids),
+          plantain_told: ids => { engine.hear('plantain_told', ids); delivery.wake() },
+        },
+        onGap: () => { engine.gap(); delivery.wake() },
+      })
+      closers.push(() => listener.close())
+    }
+
+    const deskFor = createDesks({
+      access, assets, catalog, database, delivery, engine, routing: createRouting({ configured: new Set(benches.keys()), missing }),
+      publicUrl: () => publicUrl, now, inputDays: config.INPUT_DAYS === 0 ? null : config.INPUT_DAYS, allowPrivate: config.ALLOW_PRIVATE_ADDRESSES,
+    })
+
+    const collect = async ({ graceMs }: { graceMs?: number } = {}) => {
+      const counts = await assets.collect(graceMs === undefined ? {} : { graceMs })
+      await store.sweep()
+      await delivery.sweep()
+      log.debug({ counts }, 'collected what nobody refers to')
+    }
+
+    await engine.start()
+    if (works) {
+      delivery.start()
+      const timer = setInterval(() => { collect().catch(error => log.warn({ error }, 'collecting failed')) }, collectEveryMs).unref()
+      const tidy = setInterval(() => { access.sweep().catch(error => log.warn({ error }, 'old windows could not be removed')) }, tidyEveryMs).unref()
+      closers.push(async () => { clearInterval(timer); clearInterval(tidy) })
+    }
+    // Closed in reverse: no new requests, then steps finish or are handed back, then what they told is delivered.
+    closers.push(() => delivery.stop())
+    closers.push(() => engine.stop(config.SHUTDOWN_GRACE_S * 1_000))
+
+    let http: HttpServer | null = null
+    if (serves) {
+      const metrics = createMetrics({ database, busy: () => engine.busy() })
+      http = await serveHttp({
+        host: config.HOST, port: config.PORT, protocols: [...protocols, hooks(engine)], trustProxy: config.TRUST_PROXY, log,
+        authenticate: access.authenticate,
+        async countRequest(caller) {
+          const rate = await access.countRequest(caller)
+          if (rate === null) return null
+          const limit = { name: 'requests_per_minute', max: rate.limit, remaining: rate.remaining, resetS: rate.resetS }
+          if (!rate.allowed) throw new Problem('rate_limited', `This key may make ${rate.limit} requests a minute. Try again in ${rate.resetS} s.`, { retryAfterS: rate.resetS, limit })
+          return limit
+        },
+        deskFor, publicDesk: { openLink: (path, query) => assets.openLink(path, query) },
+        health: { ready: async () => { await database.query('select 1'); return true } },
+        metrics: () => metrics.write(), observe: answer => metrics.observe(answer),
+      })
+      if (!config.PUBLIC_URL) publicUrl = http.url
+      closers.push(() => http!.close({ graceMs: config.SHUTDOWN_GRACE_S * 1_000 }))
+    }
+
+    return {
+      config, roles, url: http?.url ?? null, firstKey: first.created ? first.secret : null, keyFile, embedded: embedded !== null,
+      database, access, assets, catalog, delivery, engine, deskFor, collect, close,
+    }
+
+    /** Connects every provider whose settings are there; says what is missing of the others. */
+    async function openProviders() {
+      const benches = new Map<string, Workbench>()
+      const missing = new Map<string, string[]>()
+      for (const provider of await loadFolders<Provider>(new URL('./providers/', import.meta.url))) {
+        const settings = readProviderSettings(provider.id, provider.settings, {
+          SANDBOX_THREADS: String(config.SANDBOX_THREADS || Math.max(1, availableParallelism() - 1)), ...withoutEmpty(config.environment),
+        })
+        if ('missing' in settings) { missing.set(provider.id, settings.missing); continue }
+        const fetch = providerFetch(settings.values)
+        closers.push(() => fetch.close())
+        const connection = provider.connect(settings.values as never, { fetch, log, now })
+        closers.push(async () => connection.close?.())
+        benches.set(provider.id, { provider, connection })
+      }
+      return { benches, missing }
+    }
+
+    /** An upstream's own address comes from the operator and may be private; an address out of its answers may not. */
+    function providerFetch(values: Record<string, unknown>): Fetch {
+      const own = new Set(Object.values(values).flatMap(value => typeof value === 'string' && URL.canParse(value) ? [new URL(value)] : [])
+        .map(url => `${url.hostname.replace(/^\[(.*)\]$/, '$1')}:${url.port || (url.protocol === 'https:' ? 443 : 80)}`))
+      for (const one of own) upstreams.add(one)
+      return createFetch({ ...providerCodes, allowPrivate: (host, port) => config.ALLOW_PRIVATE_ADDRESSES || own.has(`${host}:${port}`), deadlineMs: providerDeadlineMs, sizeMax: answerBytesMax, redirectsMax: 3 })
+    }
+
+    /** A task's id with a signature: only an upstream we told can make us look. */
+    function hookToken(taskId: string): string {
+      return `${taskId}-${createHmac('sha256', secret).update(`hook:${taskId}`).digest('hex').slice(0, 32)}`
+    }
+
+    /** Where upstreams call back. What they say is a hint: the engine looks at the job by itself. */
+    function hooks(engine: Engine): Protocol {
+      return protocol({
+        id: 'hooks', title: 'Callbacks of upstreams', prefixes: ['/hooks/'], readSecret: () => null,
+        refuse: problem => Response.json({ error: { code: problem.code, message: problem.message } }, { status: problem.status }),
+        routes: [{
+          method: 'POST', path: '/hooks/:provider/:token', scope: null, counts: false, bodyMax: 1_000_000, body: 'json',
+          async handle({ params }) {
+            const token = params.token ?? ''
+            const taskId = token.slice(0, 32)
+            const expected = isId(taskId) ? hookToken(taskId) : ''
+            if (token.length !== expected.length || !timingSafeEqual(Buffer.from(token), Buffer.from(expected))) throw new Problem('not_found', 'There is no such address.')
+            await engine.nudge(taskId)
+            return Response.json({ received: true })
+          },
+        }],
+      })
+    }
+  }
+}
+
+const withoutEmpty = (environment: Record<string, string | undefined>) => Object.fromEntries(Object.entries(environment).filter(([, value]) => value !== undefined && value !== ''))
+
+/** A secret all servers of one database share; the first one makes it. */
+async function sharedSecret(database: Database, name: string): Promise<Buffer> {
+  await database.query('insert into house_secret (name, value) values ($1, $2) on conflict do nothing', [name, randomBytes(32)])
+  const { rows: [row] } = await database.query<{ value: Buffer }>('select value from house_secret where name = $1', [name])
+  return row!.value
+}

@@ -1,0 +1,41 @@
+/** What Prometheus reads at `/metrics`: answers by door and route, work by state, and how the process is. */
+import { Gauge, Histogram, Registry, collectDefaultMetrics } from 'prom-client'
+import type { Database } from './db/pool.ts'
+
+export interface Metrics {
+  observe(answer: { door: string; method: string; route: string; status: number; seconds: number }): void
+  write(): Promise<string>
+}
+
+export function createMetrics({ database, busy }: { database: Database; busy(): number }): Metrics {
+  const register = new Registry()
+  collectDefaultMetrics({ register, prefix: 'plantain_' })
+  const answers = new Histogram({
+    name: 'plantain_http_seconds', help: 'Time to answer a request.', labelNames: ['door', 'method', 'route', 'status'] as const,
+    buckets: [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60], registers: [register],
+  })
+  new Gauge({
+    name: 'plantain_tasks', help: 'Tasks that have not ended, by state.', labelNames: ['state'] as const, registers: [register],
+    async collect() {
+      // Each state has a partial index of its own: this reads what is unfinished, never what is done.
+      const { rows } = await database.query<{ state: string; count: number }>(`
+        select 'queued' as state, count(*)::int as count from task where state = 'queued'
+        union all select 'waiting', count(*)::int from task where state = 'waiting'
+        union all select 'running', count(*)::int from task where state = 'running'`)
+      for (const row of rows) this.set({ state: row.state }, row.count)
+    },
+  })
+  new Gauge({
+    name: 'plantain_deliveries_pending', help: 'Webhook deliveries still to be made.', registers: [register],
+    async collect() {
+      const { rows: [row] } = await database.query<{ count: number }>(`select count(*)::int as count from delivery where state = 'pending'`)
+      this.set(row!.count)
+    },
+  })
+  new Gauge({ name: 'plantain_steps_in_hand', help: 'Steps this process has in hand.', registers: [register], collect() { this.set(busy()) } })
+
+  return {
+    observe: ({ door, method, route, status, seconds }) => { answers.observe({ door, method, route, status: String(status) }, seconds) },
+    write: () => register.metrics(),
+  }
+}

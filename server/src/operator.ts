@@ -1,0 +1,86 @@
+/** What the operator does beside a running server, on the same database: migrations, keys, credits. The CLI's local commands. */
+import { createAccess, type Access } from './access/access.ts'
+import type { Config } from './config.ts'
+import { findRunning } from './db/embedded/running.ts'
+import { databaseFolder } from './house.ts'
+import { startEmbedded, type Embedded } from './db/embedded/start.ts'
+import { migrate } from './db/migrate.ts'
+import { openDatabase, type Database } from './db/pool.ts'
+import { Problem } from './domain/problem.ts'
+import type { KeyLimits, Scope } from './domain/caller.ts'
+import { createLog } from './kit/log.ts'
+import { audit, readBalance, type PurseState } from './ledger/books.ts'
+import { grant } from './ledger/ledger.ts'
+import type { Key } from './protocols/contract.ts'
+
+export interface Operator {
+  /** Where the database stands now; it was brought up to date on opening. */
+  migrated: { applied: number[]; version: number }
+  keys: {
+    create(key: { name: string; livemode: boolean; scopes: Scope[]; expiresAt: Date | null; limits: KeyLimits; project?: string }): Promise<{ key: Key; secret: string }>
+    list(project?: string): Promise<Key[]>
+    revoke(keyId: string, project?: string): Promise<Key>
+  }
+  credits: {
+    grant(micros: number, options: { livemode: boolean; note: string; project?: string }): Promise<PurseState>
+    balance(options: { livemode: boolean; project?: string }): Promise<PurseState>
+  }
+  /** What does not add up in the books; empty when all is well. */
+  audit(): Promise<string[]>
+  access: Access
+  database: Database
+  close(): Promise<void>
+}
+
+/**
+ * Opens the database the server uses: `DATABASE_URL`, the embedded one if a server runs it, else the embedded one on its own.
+ */
+export async function openOperator(config: Config): Promise<Operator> {
+  const log = createLog(config.LOG_LEVEL === 'debug' ? 'debug' : 'warn')
+  let embedded: Embedded | null = null
+  let url = config.DATABASE_URL ?? findRunning(databaseFolder(config))?.url
+  if (!url) {
+    embedded = await startEmbedded({ dataDir: databaseFolder(config), log })
+    url = embedded.url
+  }
+  try {
+    const migrated = await migrate({ url, log })
+    const database = openDatabase({ url, max: 4, log })
+    const access = createAccess({ database, now: () => new Date(), log })
+
+    /** The project by id or name; the only one where none is named. */
+    const project = async (wanted: string | undefined) => {
+      const projects = await access.listProjects()
+      const found = wanted === undefined ? projects : projects.filter(one => one.id === wanted || one.name === wanted)
+      if (found.length === 1) return found[0]!
+      if (found.length > 1) throw new Problem('bad_request', `There are several projects. Name one: ${found.map(one => `${one.name} (${one.id})`).join(', ')}.`, { field: 'project' })
+      throw new Problem('not_found', projects.length === 0 ? 'There is no project yet. Start the server once.' : `There is no project ${wanted}.`, { field: 'project' })
+    }
+
+    return {
+      migrated, access, database,
+      keys: {
+        create: async ({ project: name, ...key }) => access.createKeyForOperator((await project(name)).id, key),
+        list: async name => access.listKeysForOperator((await project(name)).id),
+        revoke: async (keyId, name) => access.revokeKeyForOperator((await project(name)).id, keyId),
+      },
+      credits: {
+        async grant(micros, { livemode, note, project: name }) {
+          const { accountId } = await project(name)
+          await database.transaction(client => grant(client, { accountId, livemode }, micros, note))
+          return readBalance(database, { accountId, livemode })
+        },
+        balance: async ({ livemode, project: name }) => readBalance(database, { accountId: (await project(name)).accountId, livemode }),
+      },
+      audit: () => audit(database),
+      async close() {
+        await access.drain()
+        await database.close()
+        await embedded?.stop()
+      },
+    }
+  } catch (error) {
+    await embedded?.stop()
+    throw error
+  }
+}

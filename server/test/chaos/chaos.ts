@@ -1,0 +1,226 @@
+/**
+ * Kills the server again and again while it works, and looks at what is left.
+ *
+ * The server under test is a process of its own with its own embedded PostgreSQL (durable, not the fast one of other tests); a
+ * `kill -9` takes both. The upstream, the receiver of webhooks and the clients live here and survive. Everything a client was
+ * told must hold afterwards; what it was not told it sends again under the same Idempotency-Key, as a client does.
+ */
+import { spawn, type ChildProcess } from 'node:child_process'
+import { mkdtemp, readdir, rm } from 'node:fs/promises'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { readConfig } from '../../src/config.ts'
+import { startHouse } from '../../src/house.ts'
+import { audit } from '../../src/ledger/books.ts'
+import { openOperator } from '../../src/operator.ts'
+import { startUpstream } from '../../src/providers/rehearsal/upstream.ts'
+import { testSettings } from '../kit/house.ts'
+
+export interface ChaosOptions {
+  tasks: number
+  kills: number
+  /** Between a start and the kill, at random. */
+  killAfterMs: [number, number]
+  /** Whether the upstream can be asked what became of a lost answer. Where it cannot, tasks may end as `outcome_unknown`. */
+  lookup: boolean
+  say?(line: string): void
+}
+
+export interface ChaosReport {
+  tasks: number
+  kills: number
+  /** How tasks ended. */
+  states: Record<string, number>
+  unknown: number
+  upstreamAccepted: number
+  webhooks: number
+  seconds: number
+  /** What is wrong, as sentences; empty when every promise held. */
+  broken: string[]
+}
+
+/** What clients order: quick, slow, queued upstreams, and each way an answer can be lost. */
+const kinds = ['', 'rehearse:queued', 'rehearse:slow', 'rehearse:500', 'rehearse:cut_after', 'rehearse:queued', 'rehearse:html', '', 'rehearse:refused', 'rehearse:502']
+/** Kinds the upstream says no to, or fails at in a documented way: asking again after that is no double purchase. */
+const mayBeAskedAgain = (prompt: string) => /rehearse:(500|502)/.test(prompt)
+
+const pause = (ms: number) => new Promise<void>(resolve => { setTimeout(resolve, ms) })
+
+export async function runChaos({ tasks, kills, killAfterMs, lookup, say = () => {} }: ChaosOptions): Promise<ChaosReport> {
+  const begun = performance.now()
+  const dataDir = await mkdtemp(join(tmpdir(), 'plantain-chaos-'))
+  const upstream = await startUpstream({ port: 0 })
+  const webhooks = new Map<string, number>()
+  const receiver = createServer((request, response) => {
+    const chunks: Buffer[] = []
+    request.on('data', chunk => chunks.push(chunk as Buffer)).on('end', () => {
+      const body = JSON.parse(Buffer.concat(chunks).toString()) as { data: { id: string } }
+      webhooks.set(body.data.id, (webhooks.get(body.data.id) ?? 0) + 1)
+      response.end('ok')
+    })
+  }).listen(0, '127.0.0.1')
+  await new Promise(resolve => { receiver.once('listening', resolve) })
+  const callbackUrl = `http://127.0.0.1:${(receiver.address() as AddressInfo).port}/done`
+
+  const environment: Record<string, string> = { ...testSettings({ databaseUrl: '', dataDir, upstreamUrl: upstream.url }), PORT: String(await freePort()), SHUTDOWN_GRACE_S: '5', REHEARSAL_LOOKUP: String(lookup) }
+  const url = `http://127.0.0.1:${environment.PORT}`
+  let server: ChildProcess | null = null
+  let errors = ''
+
+  const start = async () => {
+    const child = spawn(process.execPath, [join(import.meta.dirname, '../../src/main.ts')], { env: { PATH: process.env.PATH ?? '', ...environment }, stdio: ['ignore', 'ignore', 'pipe'] })
+    child.stderr!.on('data', chunk => { errors = (errors + String(chunk)).slice(-4_000) })
+    let gone = false
+    child.once('exit', () => { gone = true })
+    server = child
+    for (const end = performance.now() + 30_000; ;) {
+      if (gone) throw new Error(`The server did not start: ${errors}`)
+      if (performance.now() > end) throw new Error(`The server did not answer in time: ${errors}`)
+      if (await fetch(`${url}/healthz`).then(answer => answer.ok, () => false)) return
+      await pause(20)
+    }
+  }
+  const kill = async () => {
+    const child = server!
+    if (child.exitCode !== null || child.signalCode !== null) throw new Error(`The server ended by itself: ${errors}`)
+    const ended = new Promise(resolve => { child.once('exit', resolve) })
+    child.kill('SIGKILL')
+    await ended
+    server = null
+  }
+
+  try {
+    await start()
+    const config = readConfig(environment)
+    const operator = await openOperator(config)
+    const { secret } = await operator.keys.create({ name: 'Chaos', livemode: true, scopes: ['admin'], expiresAt: null, limits: { requestsPerMinute: null, executionsPerDay: null, concurrent: null } })
+    await operator.credits.grant(1_000_000_000, { livemode: true, note: 'Chaos' })
+    await operator.close()
+
+    const acknowledged = new Map<string, string>()
+    let done = false
+    const order = async (index: number) => {
+      const prompt = `picture ${index} ${kinds[index % kinds.length]}`
+      for (;;) {
+        try {
+          const answer = await fetch(`${url}/plantain/v1/tasks`, {
+            method: 'POST', headers: { authorization: `Bearer ${secret}`, 'content-type': 'application/json', 'idempotency-key': `chaos-${index}` },
+            body: JSON.stringify({ model: 'rehearsal-1', prompt, callback_url: callbackUrl, end_within_s: 600 }), signal: AbortSignal.timeout(10_000),
+          })
+          if (answer.ok) {
+            acknowledged.set((await answer.json() as { id: string }).id, prompt)
+            return
+          }
+          if (answer.status < 500) throw new TypeError(`refused: ${answer.status} ${await answer.text()}`)
+        } catch (error) {
+          if (error instanceof TypeError && error.message.startsWith('refused')) throw error
+        }
+        await pause(50)
+      }
+    }
+
+    const killing = (async () => {
+      for (let killed = 1; killed <= kills; killed++) {
+        await pause(killAfterMs[0] + Math.random() * (killAfterMs[1] - killAfterMs[0]))
+        await kill()
+        await start()
+        say(`killed ${killed} of ${kills}; ${acknowledged.size} of ${tasks} tasks taken, ${webhooks.size} told`)
+      }
+      done = true
+    })()
+    // Orders come in over the whole time of killing, eight clients at once.
+    let next = 0
+    const ordering = Promise.all(Array.from({ length: 8 }, async () => {
+      while (next < tasks) {
+        const index = next++
+        await order(index)
+        if (!done) await pause((killAfterMs[1] + 1_000) * kills / tasks * 8 * Math.random())
+      }
+    }))
+    await Promise.all([killing, ordering])
+
+    const broken: string[] = []
+    const open = openReader(url, secret)
+    for (const id of acknowledged.keys()) {
+      const task = await open(id)
+      if (task === null) broken.push(`task ${id} was acknowledged and is gone`)
+      else if (task.ended_at === null) broken.push(`task ${id} did not end: ${task.state}`)
+    }
+    await until(() => [...acknowledged.keys()].every(id => webhooks.has(id)), 30_000)
+    for (const id of acknowledged.keys()) if (!webhooks.has(id)) broken.push(`task ${id} was never called back`)
+
+    const stats = upstream.stats()
+    const states: Record<string, number> = {}
+    let unknown = 0
+    for (const [id, prompt] of acknowledged) {
+      const task = await open(id)
+      if (task === null) continue
+      states[task.state] = (states[task.state] ?? 0) + 1
+      const isUnknown = task.problem?.code === 'outcome_unknown'
+      if (isUnknown) unknown++
+      if (isUnknown && lookup) broken.push(`task ${id} (${prompt}) is called unknown, and could have been looked up`)
+      const accepted = stats.tasks[id]?.accepted ?? 0
+      if (accepted > 1 && !mayBeAskedAgain(prompt)) broken.push(`task ${id} (${prompt}) was bought ${accepted} times`)
+      if (task.state === 'done' && accepted < 1) broken.push(`task ${id} is done and nobody made it`)
+    }
+    for (const id of Object.keys(stats.tasks)) if (!acknowledged.has(id)) broken.push(`the upstream was asked for ${id}, which no client knows`)
+
+    // A gentle stop this time, then the books and the files are looked at in a house without doors.
+    const child = server as unknown as ChildProcess
+    const ended = new Promise(resolve => { child.once('exit', resolve) })
+    child.kill('SIGTERM')
+    await ended
+    server = null
+    const house = await startHouse(readConfig({ ...environment, PORT: '0' }), { roles: [] })
+    try {
+      broken.push(...await audit(house.database))
+      await house.collect({ graceMs: 0 })
+      broken.push(...await looseFiles(house.database, dataDir))
+    } finally { await house.close() }
+    return { tasks: acknowledged.size, kills, states, unknown, upstreamAccepted: stats.accepted, webhooks: webhooks.size, seconds: (performance.now() - begun) / 1000, broken }
+  } finally {
+    if (server) await kill()
+    await upstream.close()
+    receiver.closeAllConnections()
+    await new Promise(resolve => { receiver.close(resolve) })
+    await rm(dataDir, { recursive: true, force: true, maxRetries: 20, retryDelay: 100 })
+  }
+}
+
+interface TaskView { state: string; ended_at: string | null; problem: { code: string } | null }
+
+const openReader = (url: string, secret: string) => async (id: string): Promise<TaskView | null> => {
+  for (let tries = 0; ; tries++) {
+    const answer = await fetch(`${url}/plantain/v1/tasks/${id}/wait?timeout=60`, { headers: { authorization: `Bearer ${secret}` } })
+    if (answer.status === 404) return null
+    const task = await answer.json() as TaskView
+    if (task.ended_at !== null || tries === 2) return task
+  }
+}
+
+/** Files that no row names, rows without a file, and temporary files. */
+async function looseFiles(database: { query(sql: string): Promise<{ rows: { sha256: string }[] }> }, dataDir: string): Promise<string[]> {
+  const { rows } = await database.query(`select encode(sha256, 'hex') as sha256 from blob`)
+  const named = new Set(rows.map(row => row.sha256))
+  const entries = (await readdir(dataDir, { recursive: true, withFileTypes: true })).filter(entry => entry.isFile() && !entry.parentPath.startsWith(join(dataDir, 'database')))
+  const files = entries.map(entry => entry.name).filter(name => name !== 'first-key.txt')
+  const held = new Set(files.map(name => name.slice(0, 64)))
+  return [
+    ...files.filter(name => !named.has(name.slice(0, 64))).map(name => `the file ${name} belongs to nothing`),
+    ...[...named].filter(sha256 => !held.has(sha256)).map(sha256 => `the file ${sha256} is missing`),
+  ]
+}
+
+async function until(condition: () => boolean, withinMs: number): Promise<void> {
+  for (const end = performance.now() + withinMs; !condition() && performance.now() < end;) await pause(20)
+}
+
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1')
+  await new Promise(resolve => { server.once('listening', resolve) })
+  const { port } = server.address() as AddressInfo
+  await new Promise(resolve => { server.close(resolve) })
+  return port
+}

@@ -1,0 +1,9 @@
+/** `npm run chaos -- [tasks] [kills]`: the long form. Exits non-zero when a promise was broken. */
+import { runChaos } from './chaos.ts'
+
+const [tasks = 240, kills = 25] = process.argv.slice(2).map(Number)
+for (const lookup of [true, false]) {
+  const report = await runChaos({ tasks, kills, lookup, killAfterMs: [50, 1_500], say: line => console.error(line) })
+  console.log(JSON.stringify({ lookup, ...report }, null, 2))
+  if (report.broken.length > 0) process.exitCode = 1
+}
