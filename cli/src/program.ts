@@ -1,0 +1,107 @@
+/** What can be said to `plantain`, and where it goes. */
+import { Command, CommanderError, InvalidArgumentError, Option } from 'commander'
+import { operations } from '@plantain/server/domain/order.ts'
+import manifest from '../package.json' with { type: 'json' }
+import { runDoctor } from './doctor.ts'
+import { Exit, exitCodes } from './exit.ts'
+import { createKey, explainLocal, grantCredits, listKeys, migrateHouse, revokeKey, runHouse, showCredits, type CreditOptions, type NewKeyOptions } from './local.ts'
+import { edit, generate, readPair, type MakeOptions } from './make.ts'
+import { cancelTask, getTask, listModels, listTasks, waitTask } from './tasks.ts'
+import type { Shared, Terminal } from './terminal.ts'
+
+const whole = (min: number, max: number) => (text: string): number => {
+  const value = Number(text)
+  if (!/^\d+$/.test(text) || value < min || value > max) throw new InvalidArgumentError(`It must be a whole number from ${min} to ${max}.`)
+  return value
+}
+const gather = (text: string, before: string[] | undefined) => [...before ?? [], text]
+
+const remote = (command: Command) => command
+  .option('--url <address>', 'the server (PLANTAIN_URL; http://127.0.0.1:7700)')
+  .option('--key <secret>', 'the key (PLANTAIN_KEY; the first key in the data folder)')
+  .option('--json', 'print one JSON document and nothing else')
+
+const making = (command: Command) => remote(command)
+  .option('--model <name>', 'the model, see: plantain models', 'sandbox-1')
+  .addOption(new Option('--operation <what>', 'where the model can do several things').choices(operations))
+  .option('--aspect-ratio <ratio>', 'as 16:9')
+  .option('--resolution <size>', '512, 1K, 2K or 4K')
+  .option('--count <n>', 'how many pictures', whole(1, 100))
+  .option('--seed <n>', 'the same seed, the same picture', whole(0, Number.MAX_SAFE_INTEGER))
+  .addOption(new Option('--format <type>', 'the type of the file').choices(['png', 'jpeg', 'jpg', 'webp']))
+  .option('--param <name=value>', 'any parameter of the model; may be repeated', readPair)
+  .option('--out <place>', 'a folder, or a file for one picture', undefined)
+  .option('--no-wait', 'print the task id and leave')
+
+const mode = (command: Command) => command
+  .option('--live', 'live, not test')
+  .option('--project <name>', 'where there are several projects')
+  .option('--json', 'print one JSON document and nothing else')
+
+export function createProgram(terminal: Terminal): Command {
+  const program = new Command('plantain')
+    .description('Make and edit pictures, durably.')
+    .version(manifest.version)
+    .configureOutput({ writeOut: (text) => terminal.print(text.trimEnd()), writeErr: (text) => terminal.note(text.trimEnd()) })
+    .showHelpAfterError('Add --help for what can be said.')
+    .exitOverride()
+
+  making(program.command('generate').argument('<prompt>', 'what to draw').description('make a picture'))
+    .action((prompt: string, options: MakeOptions) => generate(prompt, options, terminal))
+  making(program.command('edit').argument('<pictures-then-instruction...>', 'files or links, and last what to do with them').description('change pictures')
+    .usage('[options] <file|url...> "<instruction>"').option('--mask <file|url>', 'where to change: white is changed, black is kept'))
+    .action((words: string[], options: MakeOptions) => edit(words, options, terminal))
+
+  const task = program.command('task').description('tasks that exist already')
+  remote(task.command('get').argument('<id>').description('show a task')).option('--out <place>', 'save its pictures there')
+    .action((id: string, options: Shared & { out?: string }) => getTask(id, options, terminal))
+  remote(task.command('wait').argument('<id>').description('wait for a task and save its pictures')).option('--out <place>', 'a folder, or a file for one picture')
+    .action((id: string, options: Shared & { out?: string }) => waitTask(id, options, terminal))
+  remote(task.command('cancel').argument('<id>').description('stop a task'))
+    .action((id: string, options: Shared) => cancelTask(id, options, terminal))
+  remote(task.command('list').description('newest tasks')).option('--limit <n>', 'how many', whole(1, 100), 20).option('--state <state>', 'queued, running, waiting, done, failed or cancelled').option('--model <name>')
+    .action((options: Shared & { limit: number; state?: string; model?: string }) => listTasks(options, terminal))
+  remote(program.command('models').description('what can be asked, and what it costs'))
+    .action((options: Shared) => listModels(options, terminal))
+
+  program.command('serve').description('run the server here').option('--no-work', 'only answer requests; plantain work does the making')
+    .action(({ work }: { work: boolean }) => runHouse(work ? ['serve', 'work'] : ['serve'], terminal))
+  program.command('work').description('run a worker here, without HTTP').action(() => runHouse(['work'], terminal))
+  program.command('migrate').description('bring the database up to date').option('--json', 'print one JSON document and nothing else')
+    .action((options: Shared) => migrateHouse(options, terminal))
+
+  const keys = program.command('keys').description('keys of this house')
+  mode(keys.command('create').description('make a key; its secret is shown once')).requiredOption('--name <text>', 'what it is for')
+    .option('--scope <scope>', 'may be repeated; everyday ones by default', gather)
+    .option('--expires-days <n>', 'days until it ends', whole(1, 36_500))
+    .option('--requests-per-minute <n>', 'a limit', whole(1, 1_000_000)).option('--executions-per-day <n>', 'a limit', whole(1, 1_000_000_000)).option('--concurrent <n>', 'tasks at once', whole(1, 1_000_000))
+    .action((options: NewKeyOptions) => createKey(options, terminal))
+  mode(keys.command('list').description('all keys, without their secrets')).action((options: Shared & { project?: string }) => listKeys(options, terminal))
+  mode(keys.command('revoke').argument('<id>').description('end a key, at once')).action((id: string, options: Shared & { project?: string }) => revokeKey(id, options, terminal))
+
+  const credits = program.command('credits').description('money of this house')
+  mode(credits.command('grant').argument('<dollars>').description('add credit')).option('--note <text>', 'why')
+    .action((dollars: string, options: CreditOptions) => grantCredits(dollars, options, terminal))
+  mode(credits.command('balance').description('what is there, test and live')).action((options: CreditOptions) => showCredits(options, terminal))
+
+  program.command('doctor').description('look at everything this house needs').option('--url <address>', 'the server (PLANTAIN_URL; http://127.0.0.1:7700)').option('--json', 'print one JSON document and nothing else')
+    .action((options: Shared) => runDoctor(options, terminal))
+  return program
+}
+
+/** Runs one command and says how it ended. */
+export async function run(words: string[], terminal: Terminal): Promise<number> {
+  const wantsJson = words.includes('--json')
+  try {
+    await createProgram(terminal).parseAsync(words, { from: 'user' })
+    return exitCodes.ok
+  } catch (thrown) {
+    if (thrown instanceof CommanderError) return thrown.exitCode === 0 ? exitCodes.ok : exitCodes.usage
+    const exit = thrown instanceof Exit ? thrown : explainLocal(thrown)
+    if (!exit) throw thrown
+    if (exit.message === '') return exit.exitCode
+    if (wantsJson) terminal.print(JSON.stringify({ error: { ...exit.details, code: exit.code, message: exit.message } }))
+    else terminal.note(`${exit.code}: ${exit.message}`)
+    return exit.exitCode
+  }
+}

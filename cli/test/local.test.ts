@@ -1,0 +1,173 @@
+/** Commands of the operator, as processes, on a database of their own: a house is run, looked at, and told to stop. */
+import assert from 'node:assert/strict'
+import { mkdtemp, readFile, rm, stat } from 'node:fs/promises'
+import { createServer } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { after, before, test } from 'node:test'
+import { testDatabase } from '../../server/test/kit/database.ts'
+import { plantain, start, type Running } from './cli.ts'
+
+let cwd = ''
+let env: Record<string, string> = {}
+let server: Running
+let url = ''
+let closeDatabase = async () => {}
+
+before(async () => {
+  cwd = await mkdtemp(join(tmpdir(), 'plantain-local-'))
+  const database = await testDatabase()
+  closeDatabase = database.close
+  env = { DATABASE_URL: database.url, PLANTAIN_DATA_DIR: join(cwd, 'data'), PORT: '0', LOG_LEVEL: 'error', SANDBOX_THREADS: '1', DATABASE_POOL: '4' }
+  server = start(['serve'], { cwd, env })
+  const exited = server.ended.then(({ err }) => { throw new Error(`serve ended: ${err}`) })
+  const up = () => new Promise<string>((resume) => {
+    server.child.stdout!.on('data', () => {
+      const found = /is up on (http:\S+)/.exec(server.seen().out)
+      if (found) resume(found[1]!)
+    })
+  })
+  url = await Promise.race([up(), exited])
+  exited.catch(() => {})
+})
+after(async () => {
+  server.child.kill('SIGKILL')
+  await server.ended
+  await closeDatabase()
+  await rm(cwd, { recursive: true, force: true })
+})
+const call = (words: string[], more: Record<string, string> = {}) => plantain(words, { cwd, env: { ...env, PLANTAIN_URL: url, ...more } })
+const json = async <T>(words: string[]): Promise<T> => {
+  const { code, out, err } = await call([...words, '--json'])
+  assert.equal(code, 0, err + out)
+  return JSON.parse(out) as T
+}
+
+test('the first key is written for its owner only, and works at once', async () => {
+  const file = join(cwd, 'data/first-key.txt')
+  assert.equal((await stat(file)).mode & 0o777, 0o600)
+  const { code, err } = await call(['task', 'list'])
+  assert.equal(code, 0, err)
+})
+
+test('a key is made, used, listed and ended', async () => {
+  const made = await call(['keys', 'create', '--name', 'ci'])
+  const secret = made.out.trim()
+  assert.match(secret, /^sk-test-/)
+  assert.match(made.err, /shown this once/)
+  assert.equal((await call(['task', 'list', '--key', secret])).code, 0)
+
+  const keys = await json<{ id: string; name: string; livemode: boolean }[]>(['keys', 'list'])
+  const key = keys.find(({ name }) => name === 'ci')!
+  assert.equal(key.livemode, false)
+  assert.ok(!(await call(['keys', 'list'])).out.includes(secret))
+
+  const revoked = await call(['keys', 'revoke', key.id])
+  assert.deepEqual([revoked.code, /is revoked/.test(revoked.out)], [0, true])
+  assert.equal((await call(['task', 'list', '--key', secret])).code, 4)
+})
+
+test('a live key has its scopes and its limits', async () => {
+  const { livemode, scopes, limits, expiresAt, secret } = await json<{ livemode: boolean; scopes: string[]; limits: object; expiresAt: string; secret: string }>(
+    ['keys', 'create', '--name', 'live', '--live', '--scope', 'tasks:read', '--scope', 'usage:read', '--expires-days', '2', '--requests-per-minute', '60', '--concurrent', '3'])
+  assert.deepEqual([livemode, scopes, limits], [true, ['tasks:read', 'usage:read'], { requestsPerMinute: 60, executionsPerDay: null, concurrent: 3 }])
+  assert.ok(Math.abs(Date.parse(expiresAt) - Date.now() - 2 * 86_400_000) < 60_000)
+  assert.match(secret, /^sk-live-/)
+  const refused = await call(['generate', 'a dog', '--key', secret])
+  assert.equal(refused.code, 4)
+})
+
+test('credit is granted and shown, test and live apart', async () => {
+  const before = await json<{ livemode: boolean; availableMicros: number }[]>(['credits', 'balance'])
+  const { code, out } = await call(['credits', 'grant', '12.5', '--live', '--note', 'a start'])
+  assert.deepEqual([code, out], [0, 'live: $12.50 available, $0.00 held, $0.00 spent\n'])
+  const later = await json<{ livemode: boolean; availableMicros: number }[]>(['credits', 'balance'])
+  assert.deepEqual(later.map(({ availableMicros }, index) => availableMicros - before[index]!.availableMicros), [0, 12_500_000])
+})
+
+test('migrate finds nothing to do', async () => {
+  const { code, out } = await call(['migrate'])
+  assert.equal(code, 0)
+  assert.match(out, /Nothing to do\. The database is at \d+\./)
+})
+
+test('doctor finds a healthy house', async () => {
+  const { ok, findings } = await json<{ ok: boolean; findings: { check: string; verdict: string; message: string }[] }>(['doctor'])
+  assert.ok(ok)
+  assert.deepEqual(findings.filter(({ verdict }) => verdict !== 'ok'), [])
+  const checks = findings.map(({ check }) => check)
+  for (const check of ['node', 'data folder', 'disk space', 'database', 'clock', 'migrations', 'keys', 'server', 'renderer', 'PUBLIC_URL', 'first-key.txt']) assert.ok(checks.includes(check), check)
+})
+
+test('doctor says what to do about a taken port and a database that is gone', async () => {
+  const squatter = createServer((socket) => socket.destroy())
+  await new Promise<void>((resume) => { squatter.listen(0, '127.0.0.1', resume) })
+  try {
+    const address = squatter.address()
+    assert.ok(address && typeof address === 'object')
+    const port = String(address.port)
+    const { code, out, err } = await call(['doctor'], { PORT: port, PLANTAIN_URL: '', DATABASE_URL: 'postgres://nobody@127.0.0.1:1/none', PUBLIC_URL: 'http://localhost:1' })
+    assert.equal(code, 1)
+    assert.match(out, /^fail {2}database: does not answer .*Check DATABASE_URL/m)
+    assert.match(out, new RegExp(`^fail  port: ${port} is taken`, 'm'))
+    assert.match(out, /^warn {2}PUBLIC_URL: /m)
+    assert.match(err, /2 of \d+ checks failed/)
+  } finally { squatter.close() }
+})
+
+test('wrong settings are all told at once', async () => {
+  const { code, err } = await call(['serve'], { PORT: 'seven', DATABASE_POOL: '1' })
+  assert.equal(code, 2)
+  assert.match(err, /PORT="seven"[\s\S]*DATABASE_POOL="1"/)
+  const doctor = await call(['doctor'], { PORT: 'seven', DATABASE_POOL: '1' })
+  assert.equal(doctor.code, 1)
+  assert.equal(doctor.out.match(/^fail {2}settings: /gm)?.length, 2)
+})
+
+test('a taken port is said in a sentence', async () => {
+  const { code, err } = await call(['serve'], { PORT: new URL(url).port })
+  assert.equal(code, 2)
+  assert.match(err, /^port_taken: .*Set PORT to a free one/)
+})
+
+const refuses = (words: string[], message: RegExp) => test(`plantain ${words.join(' ')} is refused`, async () => {
+  const { code, err } = await call(words)
+  assert.equal(code, 2)
+  assert.match(err, message)
+})
+refuses(['keys', 'create'], /--name/)
+refuses(['keys', 'create', '--name', 'x', '--scope', 'everything'], /There is no scope "everything"\. Known are tasks:read/)
+refuses(['keys', 'revoke', '0'.repeat(32)], /not_found/)
+refuses(['credits', 'grant', 'much'], /no amount in dollars/)
+refuses(['credits', 'grant', '-5'], /unknown option|no amount/)
+refuses(['credits', 'balance', '--project', 'none'], /There is no project none/)
+
+test('a signal ends the server well', async () => {
+  server.child.kill('SIGTERM')
+  const { code, err } = await server.ended
+  assert.equal(code, 0, err)
+  assert.equal((await call(['task', 'list', '--key', (await readFile(join(cwd, 'data/first-key.txt'), 'utf8')).trim()])).code, 3)
+})
+
+test('one process serves, another one works', async () => {
+  const door = start(['serve', '--no-work'], { cwd, env })
+  const says = (running: Running, words: RegExp) => new Promise<string>((resume, refuse) => {
+    running.child.stdout!.on('data', () => {
+      const found = words.exec(running.seen().out)
+      if (found) resume(found[1] ?? '')
+    })
+    void running.ended.then(({ err }) => refuse(new Error(err)))
+  })
+  const at = await says(door, /is up on (http:\S+)/)
+  const id = (await call(['generate', 'a dog', '--resolution', '512', '--no-wait', '--url', at])).out.trim()
+  assert.match((await call(['task', 'get', id, '--url', at])).out, /state +queued/)
+
+  const worker = start(['work'], { cwd, env })
+  await says(worker, /Plantain works/)
+  const { code, err } = await call(['task', 'wait', id, '--url', at])
+  assert.equal(code, 0, err)
+  for (const { child, ended } of [worker, door]) {
+    child.kill('SIGTERM')
+    assert.equal((await ended).code, 0)
+  }
+})
