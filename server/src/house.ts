@@ -17,13 +17,15 @@ import { startEmbedded } from './db/embedded/start.ts'
 import { openListener, openNotifier, type Listener, type Notifier } from './db/listen.ts'
 import { migrate } from './db/migrate.ts'
 import { openDatabase, type Database } from './db/pool.ts'
-import { createDelivery, deliveryFetchOptions, type Delivery } from './delivery/delivery.ts'
+import { createDelivery, type Delivery } from './delivery/delivery.ts'
+import { readSigningKey } from './delivery/signature.ts'
 import { createDesks } from './desk.ts'
 import { Problem } from './domain/problem.ts'
 import { createEngine, type Engine } from './engine/engine.ts'
 import type { TaskRow } from './engine/rows.ts'
 import type { StepTools, Workbench } from './engine/step.ts'
 import { serveHttp, type HttpServer } from './http/server.ts'
+import { jwks } from './jwks.ts'
 import { createFetch, intakeCodes, providerCodes, type Fetch } from './kit/fetch.ts'
 import { isId, newId } from './kit/id.ts'
 import { loadFolders } from './kit/loader.ts'
@@ -107,6 +109,7 @@ export async function startHouse(config: Config, { roles = ['serve', 'work'], ca
     closers.push(() => database.close())
 
     const secret = await sharedSecret(database, 'links')
+    const signingKey = readSigningKey(await sharedSecret(database, 'webhook signing key'))
     const access = createAccess({ database, now, log })
     closers.push(() => access.drain())
     const keyFile = join(config.dataDir, 'first-key.txt')
@@ -137,10 +140,8 @@ export async function startHouse(config: Config, { roles = ['serve', 'work'], ca
     const notifier: Notifier | null = embedded ? null : openNotifier({ ...address, log })
     if (notifier) closers.push(() => notifier.close())
 
-    const deliveryFetch = createFetch({ ...deliveryFetchOptions, allowPrivate: config.ALLOW_PRIVATE_ADDRESSES })
-    closers.push(() => deliveryFetch.close())
     const delivery = createDelivery({
-      database, fetch: deliveryFetch, allowPrivate: config.ALLOW_PRIVATE_ADDRESSES, workerId, now, log, random: Math.random,
+      database, allowPrivate: config.ALLOW_PRIVATE_ADDRESSES, signingKey, workerId, now, log, random: Math.random,
       async writeBody({ taskId, projectId, livemode, style, eventType }) {
         const task = taskId === null ? null : await engine.find({ projectId, livemode }, taskId)
         if (task === null) throw new Problem('not_found', 'The task of this delivery is gone.')
@@ -207,7 +208,7 @@ export async function startHouse(config: Config, { roles = ['serve', 'work'], ca
     if (serves) {
       const metrics = createMetrics({ database, busy: () => engine.busy() })
       http = await serveHttp({
-        host: config.HOST, port: config.PORT, protocols: [...protocols, hooks(engine)], trustProxy: config.TRUST_PROXY, log,
+        host: config.HOST, port: config.PORT, protocols: [...protocols, hooks(engine), jwks(signingKey)], trustProxy: config.TRUST_PROXY, log,
         authenticate: access.authenticate,
         async countRequest(caller) {
           const rate = await access.countRequest(caller)

@@ -4,12 +4,12 @@
  * Invariants: a key hands on nothing it has not got (scopes, live mode, looser request limits); a test key neither sees
  * nor touches a live one. Absent on purpose: secrets (shown once, stored as a hash) and changing a key (make another).
  */
+import { writeAct } from '../db/audit.ts'
 import type { Client, Database } from '../db/pool.ts'
 import { mayUse, scopes as allScopes, type Caller, type KeyLimits, type Scope } from '../domain/caller.ts'
 import { Problem } from '../domain/problem.ts'
 import { isId, newId } from '../kit/id.ts'
 import type { Key, NewKey } from '../protocols/contract.ts'
-import { writeAct } from './audit.ts'
 import { isLooser } from './limits.ts'
 import { hashSecret, newSecret, prefixOf } from './secret.ts'
 

@@ -1,9 +1,9 @@
 /** What only the operator does, on the server: accounts, projects, any key of any project, and the very first boot. */
+import { writeAct } from '../db/audit.ts'
 import type { Client, Database } from '../db/pool.ts'
 import { Problem } from '../domain/problem.ts'
 import { isId, newId } from '../kit/id.ts'
 import type { Key, NewKey } from '../protocols/contract.ts'
-import { writeAct } from './audit.ts'
 import { insertKey, listKeys, revokeKey } from './keys.ts'
 
 /** Puts money into a purse, in the transaction it is handed (`ledger.grant`). */

@@ -1,9 +1,10 @@
 /** The delivery log of a project, in one mode: read, sent again, tried with a ping. */
+import { writeAct } from '../db/audit.ts'
 import type { Client, Database } from '../db/pool.ts'
 import { Problem } from '../domain/problem.ts'
 import { isId, newId } from '../kit/id.ts'
 import type { Delivery, Page } from '../protocols/contract.ts'
-import { type Owner, writeAct } from './owner.ts'
+import type { Owner } from './owner.ts'
 
 interface DeliveryRow {
   id: string
@@ -89,7 +90,7 @@ export function createDeliveries(owner: Owner, { database, now, wake }: { databa
              worker = case when state = 'pending' then worker end, url = coalesce((select url from endpoint where endpoint.id = endpoint_id), url)
            where id = $1 and (endpoint_id is null or exists (select from endpoint where endpoint.id = endpoint_id)) returning ${columns}`, [row.id, now()])
         if (!again) throw new Problem('conflict', 'The endpoint of this delivery was removed, so there is nowhere to send it.', { field: 'delivery' })
-        await writeAct(client, owner, 'delivery.redelivered', row.id)
+        await writeAct(client, { ...owner, act: 'delivery.redelivered', subject: row.id })
         return readDelivery(again)
       })
       wake()

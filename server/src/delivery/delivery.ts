@@ -5,12 +5,14 @@
  * a row sends it, and what a dead process held is sent by another. `wake` is a hint and looking at the rows is the truth.
  * Absent on purpose: what a body says (`writeBody`), following redirects, and any memory that must survive.
  */
+import type { KeyObject } from 'node:crypto'
 import { setTimeout as pause } from 'node:timers/promises'
 import about from '../../package.json' with { type: 'json' }
 import { DatabaseDown } from '../db/down.ts'
 import type { Database } from '../db/pool.ts'
 import type { Caller } from '../domain/caller.ts'
 import { Problem } from '../domain/problem.ts'
+import { createPost } from '../kit/post.ts'
 import type { Desk } from '../protocols/contract.ts'
 import { createDeliveries } from './deliveries.ts'
 import { createEndpoints } from './endpoints.ts'
@@ -19,20 +21,15 @@ import { createLanes, firstWidth, type Pace } from './lanes.ts'
 import * as outbox from './outbox.ts'
 import type { HeldDelivery, Outgoing, Seal } from './outbox.ts'
 import type { Owner } from './owner.ts'
-import { post, type Fetch, type Result } from './post.ts'
+import { answerBytesMax, send as sendLetter, type Result } from './post.ts'
 import { pauseMs } from './schedule.ts'
-import { findKieKey, makeCallbackSecret, rotateCallbackSecret, rotateKieKey } from './secrets.ts'
+import { changeHouseSignature, findKieKey, hasHouseSignature, makeCallbackSecret, rotateCallbackSecret, rotateKieKey } from './secrets.ts'
 
 export type { Outgoing } from './outbox.ts'
-export type { Fetch } from './post.ts'
 export { checkTarget } from './target.ts'
 
 /** The delivery room as one caller sees it. */
-export type Webhooks = Desk['webhooks'] & {
-  /** What verifies call backs asked for in a request. It can be read at any time, since there is no moment at which it is made. */
-  callbackSecret(): Promise<string>
-  rotateCallbackSecret(overlapHours: number): Promise<string>
-}
+export type Webhooks = Desk['webhooks']
 
 export interface Delivery {
   start(): void
@@ -47,11 +44,15 @@ export interface Delivery {
   webhooks(caller: Pick<Caller, 'accountId' | 'projectId' | 'keyId' | 'livemode'>): Webhooks
 }
 
+/** Of no more use: messages go out through `kit/post.ts`. */
+export const deliveryFetchOptions = { deadlineMs: 20_000, sizeMax: Number.MAX_SAFE_INTEGER, redirectsMax: 0 }
+
 export interface DeliveryOptions {
   database: Database
-  /** Refuses private addresses when it connects, unless settings allow them. */
-  fetch: Fetch
+  /** Whether messages may go to private addresses. Asked when an address is registered, and again when it is connected to. */
   allowPrivate: boolean
+  /** The house's own key (`readSigningKey`), for projects that want its signature as well; without one, nobody gets it. */
+  signingKey?: KeyObject
   /** The body of a delivery about a task; the same bytes each time. `not_found` parks the delivery. */
   writeBody(delivery: Outgoing): Promise<string>
   /** The id under which this process beats in `worker`. */
@@ -65,10 +66,9 @@ export interface DeliveryOptions {
   timeoutMs?: number
   /** How often the rows are looked at without a hint. */
   pollMs?: number
+  /** Not asked any more. */
+  fetch?: unknown
 }
-
-/** How the `fetch` for deliveries is made: our own time-out comes first, and an answer of any size is an answer, of which we read the begin. */
-export const deliveryFetchOptions = { deadlineMs: 20_000, sizeMax: Number.MAX_SAFE_INTEGER, redirectsMax: 0 }
 
 /** An answer within this time shows that a host can take more. */
 const quickMs = 1_000
@@ -78,12 +78,13 @@ const slowMs = 5_000
 const againMs = 500
 
 export function createDelivery({
-  database, fetch, allowPrivate, writeBody, workerId, now, log,
+  database, allowPrivate, signingKey, writeBody, workerId, now, log,
   slots = 64, random = Math.random, timeoutMs = 15_000, pollMs = 5_000,
 }: DeliveryOptions): Delivery {
   const lanes = createLanes<HeldDelivery>({ slots })
   const findSeal = outbox.createSeals({ database, workerId, now })
   const record = outbox.createRecord({ database, workerId })
+  const post = createPost({ allowPrivate, deadlineMs: timeoutMs, answerBytes: answerBytesMax })
   const underWay = new Set<Promise<void>>()
   let state: 'new' | 'open' | 'stopping' = 'new'
   const isOpen = () => state === 'open'
@@ -119,9 +120,11 @@ export function createDelivery({
     full = new Set()
     if (limit === 0) return
     const rooms = lanes.rooms()
+    // One moment for the whole look: what becomes due while we claim is the next due, not nobody's.
+    const at = now()
     const counts = new Map<string, number>()
     const ask = async (after: string, wanted: number) => {
-      const held = await outbox.claim(database, { workerId, now: now(), after, rooms: lanes.rooms(), limit: wanted })
+      const held = await outbox.claim(database, { workerId, now: at, after, rooms: lanes.rooms(), limit: wanted })
       for (const { host } of held) {
         counts.set(host, (counts.get(host) ?? 0) + 1)
         if (host > lastHost) lastHost = host
@@ -139,7 +142,7 @@ export function createDelivery({
     more = claimed === limit
     for (const [host, count] of counts) if (count >= firstWidth) full.add(host)
     for (const { host, room } of rooms) if ((counts.get(host) ?? 0) >= room) full.add(host)
-    const due = await outbox.nextDue(database, now())
+    const due = await outbox.nextDue(database, at)
     if (due) lookAt(due)
   })
 
@@ -216,7 +219,7 @@ export function createDelivery({
     return tookMs < quickMs ? 'quick' : 'fair'
   }
 
-  const tell = async (held: HeldDelivery, { url, secrets, kieKey, createdAt }: Seal, at: Date): Promise<Result> => {
+  const tell = async (held: HeldDelivery, { url, secrets, kieKey, houseSignature, createdAt }: Seal, at: Date): Promise<Result> => {
     let body: string
     try {
       body = held.taskId === null ? writePing(held, createdAt) : await writeBody(held)
@@ -225,8 +228,8 @@ export function createDelivery({
       log.error({ error, deliveryId: held.id, taskId: held.taskId }, 'could not write the body of a delivery')
       return { ...parked('The message could not be written.'), final: false }
     }
-    const headers = writeHeaders({ ...held, body, secrets, kieKey, timestampS: Math.floor(at.getTime() / 1_000) })
-    return post(url, { 'content-type': 'application/json', 'user-agent': `Plantain/${about.version}`, ...headers }, body, { fetch, timeoutMs, now })
+    const headers = writeHeaders({ ...held, body, secrets, kieKey, signingKey: houseSignature ? signingKey : undefined, timestampS: Math.floor(at.getTime() / 1_000) })
+    return sendLetter(post, url, { headers: { 'content-type': 'application/json', 'user-agent': `Plantain/${about.version}`, ...headers }, body }, { timeoutMs, now })
   }
 
   /** Writes an attempt down, waiting for the database where it is away: what was sent should not be sent again. */
@@ -266,6 +269,7 @@ export function createDelivery({
       const rest = lanes.empty()
       if (rest.length > 0) await giveBack(rest)
       await Promise.all(underWay)
+      await post.close()
     },
 
     async free(workerIds) {
@@ -285,6 +289,8 @@ export function createDelivery({
         rotateKieKey: () => rotateKieKey(database, owner, now()),
         callbackSecret: () => makeCallbackSecret(database, owner),
         rotateCallbackSecret: overlapHours => rotateCallbackSecret(database, owner, overlapHours, now()),
+        houseSignature: () => hasHouseSignature(database, owner),
+        changeHouseSignature: enabled => changeHouseSignature(database, owner, enabled),
       }
     },
   }

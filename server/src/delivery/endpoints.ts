@@ -1,9 +1,10 @@
 /** Registered addresses of a project, in one mode: made, changed, removed, their secrets replaced. */
+import { writeAct } from '../db/audit.ts'
 import type { Client, Database } from '../db/pool.ts'
 import { Problem } from '../domain/problem.ts'
 import { isId, newId } from '../kit/id.ts'
 import type { Endpoint } from '../protocols/contract.ts'
-import { overlapUntil, type Owner, writeAct } from './owner.ts'
+import { overlapUntil, type Owner } from './owner.ts'
 import { newWebhookSecret } from './signature.ts'
 import { checkTarget } from './target.ts'
 
@@ -56,7 +57,7 @@ export function createEndpoints(owner: Owner, { database, allowPrivate, now }: E
         const { rows: [row] } = await client.query<EndpointRow>(
           `insert into endpoint (id, project_id, livemode, url, events, secret, created_at) values ($1, $2, $3, $4, $5, $6, $7) returning ${columns}`,
           [newId(), owner.projectId, owner.livemode, target, wanted, secret, now()])
-        await writeAct(client, owner, 'endpoint.created', row!.id, { url: target, events: wanted })
+        await writeAct(client, { ...owner, act: 'endpoint.created', subject: row!.id, details: { url: target, events: wanted } })
         return { ...readEndpoint(row!), secret }
       })
     },
@@ -82,7 +83,7 @@ export function createEndpoints(owner: Owner, { database, allowPrivate, now }: E
            where id = $1 and project_id = $2 and livemode = $3 returning ${columns}`,
           [endpointId, owner.projectId, owner.livemode, target, wanted, enabled ?? null])
         if (!row) throw missing()
-        await writeAct(client, owner, 'endpoint.changed', row.id, { url: row.url, events: row.events, enabled: row.enabled })
+        await writeAct(client, { ...owner, act: 'endpoint.changed', subject: row.id, details: { url: row.url, events: row.events, enabled: row.enabled } })
         return readEndpoint(row)
       })
     },
@@ -93,7 +94,7 @@ export function createEndpoints(owner: Owner, { database, allowPrivate, now }: E
         const row = await one(client, endpointId)
         if (!row) throw missing()
         await client.query('delete from endpoint where id = $1', [row.id])
-        await writeAct(client, owner, 'endpoint.removed', row.id, { url: row.url })
+        await writeAct(client, { ...owner, act: 'endpoint.removed', subject: row.id, details: { url: row.url } })
       })
     },
 
@@ -107,7 +108,7 @@ export function createEndpoints(owner: Owner, { database, allowPrivate, now }: E
           `update endpoint set old_secret = case when $3::timestamptz is null then null else secret end, old_secret_until = $3, secret = $2
            where id = $1 returning ${columns}`, [endpointId, secret, until])
         if (!row) throw missing()
-        await writeAct(client, owner, 'endpoint.rotated', row.id, { overlapHours })
+        await writeAct(client, { ...owner, act: 'endpoint.rotated', subject: row.id, details: { overlapHours } })
         return { ...readEndpoint(row), secret }
       })
     },

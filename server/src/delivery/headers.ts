@@ -1,3 +1,4 @@
+import type { KeyObject } from 'node:crypto'
 import { signKie, signWebhook } from './signature.ts'
 
 /** What the headers of one attempt are made of. */
@@ -10,12 +11,14 @@ export interface Letter {
   timestampS: number
   secrets: string[]
   kieKey: string | null
+  /** The house's own key, for those who would rather not keep a secret. */
+  signingKey?: KeyObject | undefined
 }
 
-const standard = ({ id, eventType, body, timestampS, secrets }: Letter): Record<string, string> => ({
+const standard = ({ id, eventType, body, timestampS, secrets, signingKey }: Letter): Record<string, string> => ({
   'webhook-id': `msg_${id}`,
   'webhook-timestamp': String(timestampS),
-  'webhook-signature': signWebhook({ id: `msg_${id}`, timestampS, body, secrets }),
+  'webhook-signature': signWebhook({ id: `msg_${id}`, timestampS, body, secrets, signingKey }),
   'x-plantain-event': eventType,
 })
 

@@ -147,6 +147,8 @@ export interface Seal {
   url: string
   secrets: string[]
   kieKey: string | null
+  /** Does the project want the house's own signature as well? */
+  houseSignature: boolean
   /** Why it must not be sent; null when it may. */
   obstacle: string | null
 }
@@ -162,6 +164,7 @@ interface SealRow {
   callback_secret: string | null
   callback_old_secret: string | null
   callback_old_until: Date | null
+  house_signature: boolean | null
   kie_hmac_key: string | null
 }
 
@@ -171,17 +174,17 @@ export const createSeals = ({ database, workerId, now }: { database: Client; wor
     const { rows } = await database.query<SealRow>({ name: 'delivery seals', text: `
       select d.id, d.created_at, p.kie_hmac_key,
         e.url as endpoint_url, e.enabled, e.secret as endpoint_secret, e.old_secret as endpoint_old_secret, e.old_secret_until as endpoint_old_until,
-        c.secret as callback_secret, c.old_secret as callback_old_secret, c.old_secret_until as callback_old_until
+        c.secret as callback_secret, c.old_secret as callback_old_secret, c.old_secret_until as callback_old_until, c.house_signature
       from delivery d
       left join project p on p.id = d.project_id
       left join endpoint e on e.id = d.endpoint_id
-      left join callback_secret c on d.endpoint_id is null and c.project_id = d.project_id and c.livemode = d.livemode
+      left join callback_secret c on c.project_id = d.project_id and c.livemode = d.livemode
       where d.id = any($1::uuid[]) and d.worker = $2 and d.state = 'pending'` }, [asked.map(({ id }) => id), workerId])
     const found = new Map(rows.map(row => [row.id, row]))
     return Promise.all(asked.map(async (held): Promise<Seal | null> => {
       const row = found.get(held.id)
       if (!row) return null
-      const common = { createdAt: row.created_at, kieKey: row.kie_hmac_key, obstacle: null }
+      const common = { createdAt: row.created_at, kieKey: row.kie_hmac_key, houseSignature: row.house_signature ?? false, obstacle: null }
       if (held.endpointId === null) {
         const secret = row.callback_secret ?? (isStandard(held.style) ? await makeCallbackSecret(database, held) : null)
         return { ...common, url: held.url, secrets: liveSecrets({ secret, old: row.callback_old_secret, oldUntil: row.callback_old_until }, now()) }

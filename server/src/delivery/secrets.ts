@@ -1,7 +1,8 @@
 /** What a project signs with apart from its endpoints: call backs asked for in a request, and Kie's headers. */
+import { writeAct } from '../db/audit.ts'
 import type { Client, Database } from '../db/pool.ts'
 import { newKieKey, newWebhookSecret } from './signature.ts'
-import { overlapUntil, type Owner, writeAct } from './owner.ts'
+import { overlapUntil, type Owner } from './owner.ts'
 
 /** The secrets that sign now: the present one first, and the one it replaced while their overlap lasts. */
 export function liveSecrets({ secret, old, oldUntil }: { secret: string | null; old: string | null; oldUntil: Date | null }, now: Date): string[] {
@@ -29,9 +30,24 @@ export async function rotateCallbackSecret(database: Database, owner: Owner, ove
       `update callback_secret set old_secret = case when $4::timestamptz is null then null else secret end, old_secret_until = $4, secret = $3
        where project_id = $1 and livemode = $2 returning secret`,
       [owner.projectId, owner.livemode, newWebhookSecret(), until])
-    await writeAct(client, owner, 'callback_secret.rotated', owner.projectId, { livemode: owner.livemode, overlapHours })
+    await writeAct(client, { ...owner, act: 'callback_secret.rotated', subject: owner.projectId, details: { livemode: owner.livemode, overlapHours } })
     return row!.secret
   })
+}
+
+/** Whether messages also carry a signature of the house's own key. */
+export async function hasHouseSignature(client: Client, { projectId, livemode }: Mode): Promise<boolean> {
+  const { rows: [row] } = await client.query<{ house_signature: boolean }>('select house_signature from callback_secret where project_id = $1 and livemode = $2', [projectId, livemode])
+  return row?.house_signature ?? false
+}
+
+export async function changeHouseSignature(database: Database, owner: Owner, enabled: boolean): Promise<boolean> {
+  await database.transaction(async client => {
+    await makeCallbackSecret(client, owner)
+    await client.query('update callback_secret set house_signature = $3 where project_id = $1 and livemode = $2', [owner.projectId, owner.livemode, enabled])
+    await writeAct(client, { ...owner, act: 'house_signature.changed', subject: owner.projectId, details: { livemode: owner.livemode, enabled } })
+  })
+  return enabled
 }
 
 export async function findKieKey(client: Client, { projectId }: Mode): Promise<{ created: Date } | null> {
@@ -44,7 +60,7 @@ export async function rotateKieKey(database: Database, owner: Owner, now: Date):
   const key = newKieKey()
   await database.transaction(async client => {
     await client.query('update project set kie_hmac_key = $2, kie_hmac_at = $3 where id = $1', [owner.projectId, key, now])
-    await writeAct(client, owner, 'kie_key.rotated', owner.projectId)
+    await writeAct(client, { ...owner, act: 'kie_key.rotated', subject: owner.projectId })
   })
   return key
 }

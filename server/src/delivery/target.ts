@@ -6,7 +6,7 @@ const lengthMax = 2_048
 /**
  * Checks an address we are to call back, as far as it can be told from its text, and gives it in its plain form.
  *
- * A name may still resolve to a private address, today or tomorrow: the `fetch` that delivers looks again when it connects.
+ * A name may still resolve to a private address, today or tomorrow: whoever connects (`kit/post.ts`) looks again.
  *
  * @throws {Problem} `bad_request` when it is no address for us, `private_address` when it points inside
  */

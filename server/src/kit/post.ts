@@ -7,9 +7,9 @@
  */
 import type { Dispatcher } from 'undici'
 import { Problem } from '../domain/problem.ts'
-import { asFetchProblem, intakeCodes, Late, openAgent, readUrl, type FetchCodes, type RoadOptions } from './fetch.ts'
+import { asFetchProblem, intakeCodes as codes, Late, openAgent, readUrl, type RoadOptions } from './fetch.ts'
 
-export interface PostOptions extends RoadOptions, Partial<FetchCodes> {
+export interface PostOptions extends RoadOptions {
   /** From the call to the last byte of the answer that is read. */
   deadlineMs: number
   /** Bytes of the answer that are kept. */
@@ -34,9 +34,8 @@ export type Post = ((url: string, message: { headers: Record<string, string>; bo
 /** More of an answer than this is not worth a connection that could be used again. */
 const dropBytesMax = 65_536
 
-export function createPost({ deadlineMs, answerBytes, answerMs = 2_000, deadCode, privateCode, largeCode, ...road }: PostOptions): Post {
+export function createPost({ deadlineMs, answerBytes, answerMs = 2_000, ...road }: PostOptions): Post {
   const agent = openAgent(road)
-  const codes: FetchCodes = { deadCode: deadCode ?? intakeCodes.deadCode, privateCode: privateCode ?? intakeCodes.privateCode, largeCode: largeCode ?? intakeCodes.largeCode }
 
   const post = (link: string, message: { headers: Record<string, string>; body: string }) => new Promise<Posted>((resolve, reject) => {
     const url = readUrl(link, undefined, codes)

@@ -133,6 +133,13 @@ export interface Desk {
     /** The project's key for Kie's HMAC headers; null where none was made. `rotate` makes a new one, shown once. */
     kieKey(): Promise<{ created: Date } | null>
     rotateKieKey(): Promise<string>
+    /** What verifies call backs asked for in a request (`whsec_…`). It can be read at any time, since there is no moment at which it is made. */
+    callbackSecret(): Promise<string>
+    /** A new one; the old one signs as well for `overlapHours`. */
+    rotateCallbackSecret(overlapHours: number): Promise<string>
+    /** Whether every message also carries an Ed25519 signature of the house (`v1a`), which the keys at `/.well-known/jwks.json` verify. */
+    houseSignature(): Promise<boolean>
+    changeHouseSignature(enabled: boolean): Promise<boolean>
   }
 }
 
