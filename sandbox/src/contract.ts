@@ -12,6 +12,12 @@ export type Operation = 'generate' | 'edit' | 'upscale' | 'remove_background' | 
 export type Format = 'png' | 'jpeg' | 'webp'
 export type Role = 'reference' | 'character' | 'object' | 'style' | 'mask' | 'first_frame' | 'last_frame'
 
+/** Output pixels, least and most a side. */
+export const sideMin = 16
+export const sideMax = 12_288
+/** And in all: 18 megapixels of 1024 x 1024, what the longest 4K shape (12288x1536) has. */
+export const pixelsMax = 18 * 1024 * 1024
+
 /** A picture the caller brought: encoded bytes (PNG, JPEG or WebP), already checked for type and pixel count. */
 export interface InputPicture {
   bytes: Uint8Array
@@ -23,7 +29,7 @@ export interface RenderRequest {
   /** Any language; may be empty for `upscale` and `remove_background`. */
   prompt: string
   inputs: InputPicture[]
-  /** Output pixels, 16 to 4096 a side. Absent for an edit: the size of the first input. Ignored by `upscale`, which multiplies the input by `factor`. */
+  /** Output pixels, `sideMin` to `sideMax` a side and `pixelsMax` in all; a video's sides end at 4096. Absent for an edit: the size of the first input. Ignored by `upscale`, which multiplies the input by `factor`. */
   width?: number
   height?: number
   /** Whole number, 0 to 2^53-1. Absent: derived from the prompt, so a repeated call repeats its picture. */

@@ -1,6 +1,6 @@
 /** A caller's file → canvas, upright, with the recipe where it is a picture of ours. */
 import sharp from 'sharp'
-import { RenderError } from './contract.ts'
+import { RenderError, sideMax } from './contract.ts'
 import type { InputPicture, Role } from './contract.ts'
 import { fromPixels } from './kernel/canvas.ts'
 import type { Canvas } from './kernel/canvas.ts'
@@ -15,15 +15,22 @@ export interface Picture {
   isOurs: boolean
 }
 
-/** We work at no more than this a side: four times the pixels would take four times as long and a gigabyte. */
-export const workSideMax = 4096
+/** We work at no more than this in all: four times the pixels would take four times as long and a gigabyte. */
+export const workPixelsMax = 4096 * 4096
+
+/** The side that a picture's longer one may keep. */
+function sideWithin(width: number, height: number): number {
+  const shrink = Math.min(1, Math.sqrt(workPixelsMax / (width * height)))
+  return Math.max(1, Math.min(sideMax, Math.floor(Math.max(width, height) * shrink)))
+}
 
 export async function decodePicture({ bytes, role }: InputPicture): Promise<Picture> {
   try {
     const source = sharp(bytes, { limitInputPixels: 16_384 * 16_384, failOn: 'error' })
-    const { xmp } = await source.metadata()
+    const { xmp, width, height } = await source.metadata()
+    const side = sideWithin(width, height)
     const { data, info } = await source.autoOrient()
-      .resize({ width: workSideMax, height: workSideMax, fit: 'inside', withoutEnlargement: true })
+      .resize({ width: side, height: side, fit: 'inside', withoutEnlargement: true })
       .toColourspace('srgb').ensureAlpha().raw({ depth: 'uchar' }).toBuffer({ resolveWithObject: true })
     const text = xmp?.toString('utf8')
     return {

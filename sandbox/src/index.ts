@@ -3,7 +3,7 @@
  * procedure. No model, no network, no clock.
  */
 import { isDrawn, paint } from './compose.ts'
-import { RenderError, rendererVersion } from './contract.ts'
+import { RenderError, pixelsMax, rendererVersion, sideMax, sideMin } from './contract.ts'
 import type { RenderRequest, Rendering, Understood } from './contract.ts'
 import { decodePicture } from './decode.ts'
 import type { Picture } from './decode.ts'
@@ -84,9 +84,11 @@ export async function render(request: RenderRequest, { onPartial, signal }: Rend
 }
 
 function check({ operation, width, height, seed, inputs, video, quality, prompt }: RenderRequest): void {
+  const most = operation === 'video' ? videoSideMax : sideMax
   for (const [name, side] of [['width', width], ['height', height]] as const) {
-    if (side !== undefined && !(Number.isInteger(side) && side >= 16 && side <= 4096)) throw new RenderError(`${name} must be a whole number between 16 and 4096, not ${side}.`)
+    if (side !== undefined && !(Number.isInteger(side) && side >= sideMin && side <= most)) throw new RenderError(`${name} must be a whole number between ${sideMin} and ${most}, not ${side}.`)
   }
+  if ((width ?? 1) * (height ?? 1) > pixelsMax) throw new RenderError(`${width}x${height} is too much: a picture may have ${pixelsMax.toLocaleString('en')} pixels in all (18 megapixels, as 12288x1536 has).`)
   if (seed !== undefined && !(Number.isSafeInteger(seed) && seed >= 0)) throw new RenderError(`seed must be a whole number between 0 and 2^53-1, not ${seed}.`)
   if (quality !== undefined && !(quality >= 1 && quality <= 100)) throw new RenderError(`quality must be between 1 and 100, not ${quality}.`)
   if (video && !(video.seconds >= 1 && video.seconds <= 25 && Number.isInteger(video.fps) && video.fps >= 4 && video.fps <= 24)) {
@@ -213,6 +215,8 @@ async function enlarge(room: Room): Promise<Rendering> {
 
 /** Frames times pixels: 25 seconds at 24 frames of 1280x720. Beyond it the file and the wait are nobody's wish. */
 const videoPixelsMax = 560_000_000
+/** A film's layers are all held at full size. */
+const videoSideMax = 4096
 
 async function makeVideo(room: Room): Promise<Rendering> {
   const { request, seed, pause } = room

@@ -114,5 +114,10 @@ test('what could not be read is written under the picture', () => {
 test('large pictures are composed small', () => {
   assert.deepEqual(workSize(1024, 1024), { width: 1024, height: 1024 })
   assert.deepEqual(workSize(4096, 4096), { width: 1536, height: 1536 })
-  assert.deepEqual(workSize(4096, 512), { width: 1536, height: 192 })
+  // A panorama keeps a short side worth enlarging.
+  assert.deepEqual(workSize(12288, 1536), { width: 3072, height: 384 })
+  for (const [width, height] of [[4096, 4096], [5504, 3072], [12288, 1536], [1536, 12288], [2048, 16]] as const) {
+    const work = workSize(width, height)
+    assert.ok(work.width * work.height <= 1536 * 1536 && work.width <= width && work.height <= height)
+  }
 })

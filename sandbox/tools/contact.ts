@@ -46,6 +46,7 @@ async function edit(prompt: string, pictures: (Rendering | Uint8Array)[], more: 
 /** Somebody else's picture: the same pixels without our metadata. */
 const foreign = (rendering: Rendering): Promise<Uint8Array> => sharp(rendering.bytes).png().toBuffer()
 
+await draw('a lighthouse by the sea at sunset')
 const dog = await draw('A golden retriever sitting in a sunlit meadow, photorealistic, 4K', { seed: 4 })
 await draw('A golden retriever sitting in a sunlit meadow, photorealistic, 4K', { seed: 2 })
 const headphones = await draw('Minimalist product shot of wireless headphones on a white background')
@@ -67,6 +68,10 @@ await draw('seamless pattern of strawberries and lemons on mint background')
 await draw('neon sign that says "OPEN LATE"')
 await draw('watercolor of a sailboat on the ocean at sunset')
 await draw('oil painting of mountains and a lake')
+for (const prompt of [
+  'a lighthouse at night in a storm', 'a fox in a snowy forest', 'a castle on a hill at dawn', 'an elephant walking through the savanna', 'an astronaut', 'a dragon in the mountains',
+  'a hot air balloon over the mountains at sunrise', 'a pepperoni pizza on a wooden table', 'a tiger in the jungle', 'a woman with a red bicycle in the park', 'a cozy mountain cabin in the snow at night',
+]) await draw(prompt)
 const car = await draw('a red car on a city street at night, rain')
 const mug = await draw('product shot of a red coffee mug, white background')
 const hills = await draw('rolling green hills, clear blue sky', { seed: 5 })

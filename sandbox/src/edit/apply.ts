@@ -5,8 +5,8 @@
  * pixels. What was done is listed, and what could not be is said in the picture.
  */
 import { workSize } from '../compose.ts'
-import { RenderError } from '../contract.ts'
-import { workSideMax } from '../decode.ts'
+import { RenderError, sideMax } from '../contract.ts'
+import { workPixelsMax } from '../decode.ts'
 import type { Picture } from '../decode.ts'
 import { copyCanvas, makeCanvas, resizeCanvas, shadePixels } from '../kernel/canvas.ts'
 import type { Canvas } from '../kernel/canvas.ts'
@@ -132,7 +132,7 @@ function carryOut(bench: Bench, edit: Exclude<Edit, { kind: 'combine' }>): void 
     case 'crop': return changePixels(bench, edit.ratio ? 'cropped to the ratio' : 'cropped', crop(bench.canvas, edit.ratio))
     case 'outpaint': return extend(bench, edit.ratio)
     case 'enlarge': {
-      const factor = Math.min(edit.factor, workSideMax / Math.max(bench.canvas.width, bench.canvas.height))
+      const factor = Math.min(edit.factor, Math.sqrt(workPixelsMax / (bench.canvas.width * bench.canvas.height)), sideMax / Math.max(bench.canvas.width, bench.canvas.height))
       if (factor <= 1) return
       return changePixels(bench, `enlarged ${factor === edit.factor ? factor : factor.toFixed(2)} times`, resizeCanvas(sharpen(bench.canvas, 0.5), bench.canvas.width * factor, bench.canvas.height * factor))
     }

@@ -51,7 +51,8 @@ export function fromPixels(data: Uint8ClampedArray, width: number, height: numbe
  * What is smooth by nature (sky, water, light) does not gain from more.
  */
 export function paintPixels(width: number, height: number, sideMax: number, colourAt: (u: number, v: number) => Rgb): Canvas {
-  const shrink = Math.min(1, sideMax / Math.max(width, height))
+  // A panorama gets the pixels of a 2:1 picture, or its short side would be too coarse to enlarge.
+  const shrink = Math.min(1, Math.max(sideMax / Math.max(width, height), Math.sqrt((sideMax * sideMax) / 2 / (width * height))))
   const w = Math.max(1, Math.round(width * shrink))
   const h = Math.max(1, Math.round(height * shrink))
   const data = new Uint8ClampedArray(w * h * 4)
@@ -118,7 +119,14 @@ function enlarge(canvas: Canvas, width: number, height: number): Canvas {
   const widened = (row: number): Int16Array => {
     const known = rows.get(row)
     if (known) return known
-    const line = new Int16Array(width * 4)
+    // Lines are used again: one for each of thousands of rows would be garbage faster than it is collected.
+    let line: Int16Array | undefined
+    if (rows.size > 7) {
+      const oldest = Math.min(...rows.keys())
+      line = rows.get(oldest)
+      rows.delete(oldest)
+    }
+    line ??= new Int16Array(width * 4)
     const start = row * w * 4
     for (let x = 0; x < width; x++) {
       const k = x * 4
@@ -135,13 +143,14 @@ function enlarge(canvas: Canvas, width: number, height: number): Canvas {
       }
     }
     rows.set(row, line)
-    if (rows.size > 8) rows.delete(Math.min(...rows.keys()))
     return line
   }
+  const strip = context.createImageData(width, Math.min(stripRows, height))
   for (let top = 0; top < height; top += stripRows) {
     const count = Math.min(stripRows, height - top)
-    const image = context.createImageData(width, count)
+    const image = count === strip.height ? strip : context.createImageData(width, count)
     const { data } = image
+    if (!opaque) data.fill(0)
     for (let y = 0; y < count; y++) {
       const k = (top + y) * 4
       const a = widened(down.at[k]!)
@@ -180,6 +189,15 @@ export function resizeCanvas(canvas: Canvas, width: number, height: number): Can
   context.imageSmoothingEnabled = true
   context.imageSmoothingQuality = 'high'
   context.drawImage(canvas, 0, 0, w, h)
+  return result
+}
+
+/** Drawn at no more than so many pixels in all, in the same shape, and enlarged to that size. */
+export function drawnWithin(pixelsMax: number, width: number, height: number, draw: (width: number, height: number) => Canvas): Canvas {
+  const shrink = Math.min(1, Math.sqrt(pixelsMax / (width * height)))
+  const small = draw(Math.max(1, Math.round(width * shrink)), Math.max(1, Math.round(height * shrink)))
+  const result = resizeCanvas(small, width, height)
+  if (result !== small) release(small)
   return result
 }
 

@@ -1,5 +1,5 @@
 /** Posters: art deco, neon sign, a scene under a headline, or bold shapes in two colours; a strip when very wide. */
-import { blurCanvas, linearGradient, makeCanvas } from '../kernel/canvas.ts'
+import { blurCanvas, drawnWithin, linearGradient, makeCanvas, release } from '../kernel/canvas.ts'
 import type { Canvas, SKRSContext2D } from '../kernel/canvas.ts'
 import { css, hex, luminance, mix, scale, toHex } from '../kernel/colour.ts'
 import { glow, screenOver } from '../kernel/composite.ts'
@@ -14,13 +14,16 @@ import type { Palette } from './lettering.ts'
 
 export type ScenePainter = (plan: Plan, width: number, height: number) => Canvas
 
+/** Glow takes half a dozen layers of the whole picture: beyond this it is drawn smaller and enlarged, or a 4K sign would hold 1.6 GB. */
+const glowPixelsMax = 2048 * 2048
+
 export function drawPoster(plan: Plan, width: number, height: number, paintScene: ScenePainter): Canvas {
   const random = new Random(plan.seed).fork('poster')
   const texts = plan.texts.length > 0 ? plan.texts : [capitalised(plan.subjects[0]?.label ?? (plan.named.setting ? plan.setting : 'Poster'))]
   const hasScene = plan.subjects.length > 0 || (plan.named.setting && !['studio', 'abstract', 'table'].includes(plan.setting))
   const palette = paletteFor(plan, random)
-  if (plan.lettering === 'neon') return neonSign(plan, texts, width, height)
-  if (plan.lettering === 'deco' || (plan.features.includes('gold') && !hasScene)) return artDeco(plan, texts, palette, width, height)
+  if (plan.lettering === 'neon') return drawnWithin(glowPixelsMax, width, height, (w, h) => neonSign(plan, texts, w, h))
+  if (plan.lettering === 'deco' || (plan.features.includes('gold') && !hasScene)) return drawnWithin(glowPixelsMax, width, height, (w, h) => artDeco(plan, texts, palette, w, h))
   if (hasScene) return overScene(plan, texts, width, height, palette, paintScene)
   if (width / height > 2.6) return strip(plan, texts, palette, width, height)
   return shapes(plan, texts, palette, width, height)
@@ -58,6 +61,7 @@ function neonSign(plan: Plan, texts: string[], width: number, height: number): C
   dim.fillStyle = linearGradient(dim, [0, 0], [0, height], [[0, 'rgba(5,4,12,.7)'], [0.35, 'rgba(5,4,12,0)'], [0.62, 'rgba(5,4,12,0)'], [1, 'rgba(5,4,12,.8)']])
   dim.fillRect(0, 0, width, height)
   context.drawImage(darkness, 0, 0)
+  release(darkness)
   const light = makeCanvas(width, height)
   const lit = light.getContext('2d')
   lit.strokeStyle = css(frame)
@@ -65,8 +69,12 @@ function neonSign(plan: Plan, texts: string[], width: number, height: number): C
   lit.beginPath()
   lit.roundRect(box.x, box.y, box.w, box.h, unit * 0.05)
   lit.stroke()
-  screenOver(canvas, blurCanvas(light, unit * 0.03))
-  screenOver(canvas, blurCanvas(light, unit * 0.008))
+  for (const reach of [0.03, 0.008]) {
+    const soft = blurCanvas(light, unit * reach)
+    screenOver(canvas, soft)
+    if (soft !== light) release(soft)
+  }
+  release(light)
   context.strokeStyle = css(mix(frame, [255, 255, 255], 0.65))
   context.lineWidth = unit * 0.006
   context.beginPath()

@@ -17,6 +17,7 @@ import { anyone, hairColours, people, skins } from './words/people.ts'
 import type { HairStyle, Hat, Skin, Trait } from './words/people.ts'
 import { cameras, features, findAll, kinds, letterings, styles, times, weathers } from './words/phrases.ts'
 import type { Camera, Kind, Lettering, Style, Time, Weather } from './words/phrases.ts'
+import { withoutHomonyms } from './words/homonyms.ts'
 import { numbers, plain } from './words/plain.ts'
 import { settings } from './words/settings.ts'
 import type { Setting } from './words/settings.ts'
@@ -130,6 +131,9 @@ function lookUpPair(word: string, next: string): { icon: string } | null {
 /** Words that dress the person before them rather than standing alone. */
 const clothes = /^(sweater|jacket|shirt|hoodie|coat|suit|dress|robe|t-shirt|tshirt|blouse|cloak|uniform)s?$/
 
+/** Models whose name is not a word. */
+const modelNames: Readonly<Record<string, string>> = { hotairballoon: 'hot air balloon', wineglass: 'glass of wine' }
+
 interface Reading {
   people: { label: string; trait: Trait & { skin?: Skin } }[]
   subjects: Subject[]
@@ -147,6 +151,7 @@ function readWords(words: string[], used: Set<string>, spoken: Set<string>, isFl
   let count = 0
   let waiting: Trait & { skin?: Skin } = {}
   const lastPerson = () => reading.people.at(-1)?.trait
+  const isFigure = !words.some((word) => anyone.has(word) || /^(face|close-up)$/.test(word))
   const near = (at: number, reach: number): string | null => (colour && at - colour.at <= reach ? colour.value : null)
   const nounAhead = (at: number): boolean => {
     const next = words[at + 1]
@@ -234,7 +239,8 @@ function readWords(words: string[], used: Set<string>, spoken: Set<string>, isFl
         count = 0
         continue
       }
-      const trait = personOf(word)
+      // An astronaut is whole, in a suit; a portrait of one has a face.
+      const trait = isFigure && models.get(word) === 'astronaut' ? null : personOf(word)
       if (trait) {
         const many = count || trait.count || (singulars(word).length > 1 && !people.has(word) ? 2 : 1)
         for (let k = 0; k < many; k++) reading.people.push({ label: singulars(word).find((form) => people.has(form)) ?? word, trait: { ...trait, ...waiting } })
@@ -253,13 +259,15 @@ function readWords(words: string[], used: Set<string>, spoken: Set<string>, isFl
       const key = found.model ?? found.icon!
       const own = near(pair ? at - 1 : at, 3)
       const isPlural = !/^(vase|bouquet)$/.test(word) && /^[a-z-]+s$/.test(words[at]!) && singulars(words[at]!).length > 1 && !models.has(words[at]!) && !icons.has(words[at]!)
+        // Pancakes and fries come as a heap already.
+        && !(found.icon && iconName(found.icon)?.endsWith('s'))
       const many = count || (isPlural && !isFlat ? 2 : 1)
       // "a latte in a teal mug" is one mug, and it is the teal one; "a red car and a blue car" are two.
       const before = subjects.find((subject) => (subject.kind === 'model' ? subject.model : subject.kind === 'icon' ? subject.icon : '') === key)
       if (before && before.kind !== 'person' && !before.colour && own && count === 0) before.colour = own
       else if (!before || (own && before.kind !== 'person' && before.colour !== own)) {
-        const label = found.icon ? (iconName(found.icon) ?? (pair ? together : word)) : pair ? together : found.model === word ? word : singulars(word).find((form) => models.has(form)) ?? word
-        const born = bornColours.get(word) ?? null
+        const label = found.icon ? (iconName(found.icon) ?? (pair ? together : word)) : (found.model && modelNames[found.model]) ? modelNames[found.model]! : pair ? together : found.model === word ? word : singulars(word).find((form) => models.has(form)) ?? word
+        const born = bornColours.get(pair ? hyphened : word) ?? singulars(word).map((form) => bornColours.get(form)).find(Boolean) ?? null
         for (let k = 0; k < many; k++) {
           subjects.push(found.model ? { kind: 'model', label, model: found.model, colour: own ?? born } : { kind: 'icon', label, icon: found.icon!, colour: own })
         }
@@ -270,7 +278,7 @@ function readWords(words: string[], used: Set<string>, spoken: Set<string>, isFl
       continue
     }
     if (plain.has(word) || used.has(word) || spoken.has(word) || settingOf(word) || word.length < 2 || /^\d+(px|mm|k|x\d+)?$/.test(word)) continue
-    if (singulars(word).some((form) => plain.has(form))) continue
+    if (singulars(word).some((form) => plain.has(form)) || findAll(word, times).length > 0) continue
     if (!unmatched.includes(word)) unmatched.push(word)
   }
   reading.subjects = subjects
@@ -298,21 +306,35 @@ function completePerson(trait: Trait & { skin?: Skin }, random: Random): Person 
 
 const skyBound = new Set(['1f680', '1f47d', '1f6f8', '1fa90', '1f6f0'])
 const seaBound = new Set(['1f420', '1f41f', '1f421', '1f988', '1f41a', '1fabc', '1f42c', '1f40b', '1f433'])
-const onTables = new Set(['mug', 'cake', 'apple', 'burger', 'book', 'vase'])
-const outdoors = new Set(['dog', 'cat', 'tree', 'house', 'bird', 'rabbit', 'bear', 'mushroom', 'balloon'])
+const seaGoing = new Set(['26f5', '1f6a2', '1f6e5', '26f4', '1f6f3', '1f6f6'])
+const furniture = new Set(['sofa', 'lamp', 'plant', 'chair'])
+const onTables = new Set(['mug', 'cake', 'apple', 'burger', 'book', 'vase', 'cupcake', 'pizza', 'wineglass'])
+const outdoors = new Set(['dog', 'cat', 'tree', 'house', 'bird', 'rabbit', 'bear', 'mushroom', 'balloon', 'horse', 'unicorn', 'elephant', 'lion', 'bicycle', 'castle', 'sunflower', 'butterfly', 'dragon'])
+const woodland = new Set(['fox', 'wolf', 'tiger', 'panda', 'owl', 'cabin'])
 
 function chooseSetting(subjects: Subject[], timeNamed: boolean, isEmpty: boolean, random: Random): Setting {
   const models = new Set(subjects.flatMap((subject) => (subject.kind === 'model' ? [subject.model] : [])))
   const shown = subjects.flatMap((subject) => (subject.kind === 'icon' ? [subject.icon] : []))
-  if (models.has('rocket') || shown.some((icon) => skyBound.has(icon))) return 'space'
+  if (models.has('rocket') || models.has('astronaut') || shown.some((icon) => skyBound.has(icon))) return 'space'
+  if (models.has('lighthouse') || models.has('sailboat') || shown.some((icon) => seaGoing.has(icon))) return 'ocean'
+  if (models.has('hotairballoon')) return 'mountains'
   if (models.has('fish') || shown.some((icon) => seaBound.has(icon))) return 'underwater'
   if (models.has('snowman') || models.has('penguin')) return 'snow'
+  if ([...models].some((model) => furniture.has(model)) || shown.includes('1f384')) return 'room'
   if ([...models].some((model) => onTables.has(model))) return 'table'
+  if ([...models].some((model) => woodland.has(model))) return 'forest'
   if ([...models].some((model) => outdoors.has(model))) return 'meadow'
-  if (models.has('sofa') || models.has('lamp') || models.has('plant') || models.has('chair')) return 'room'
-  if (subjects.some((subject) => subject.kind === 'icon' && isFood(subject.icon))) return 'table'
+  if (shown.includes('1f383')) return 'forest'
+  if (shown.some(isFood)) return 'table'
+  if (shown.some(isBeast)) return 'meadow'
   if (subjects.length > 0) return 'studio'
   return timeNamed && !isEmpty ? random.pick(['mountains', 'ocean'] as const) : 'abstract'
+}
+
+/** The emoji block of animals. */
+function isBeast(icon: string): boolean {
+  const code = parseInt(icon, 16)
+  return (code >= 0x1f400 && code <= 0x1f43f) || (code >= 0x1f980 && code <= 0x1f9ae)
 }
 
 /** The emoji block of food and drink, by code point. */
@@ -338,7 +360,7 @@ export function plan(prompt: string, options: PlanOptions): Plan {
   const kind = found.kinds[0]?.value ?? 'scene'
   // Words of a phrase are spent, unless they are also the name of a thing ("flowers", "glass").
   const used = new Set([...found.times, ...found.styles, ...found.weather, ...found.cameras, ...found.kinds, ...found.letterings].flatMap(({ words }) => tokenise(words, isKnown)))
-  let words = tokenise(rest, isKnown)
+  let words = tokenise(withoutHomonyms(rest), isKnown)
 
   const ground = readBackground(text, words)
   words = ground.words
@@ -354,6 +376,7 @@ export function plan(prompt: string, options: PlanOptions): Plan {
   const asksStudio = /\b(?:white|plain|solid|gradient|colou?red) background\b|product (?:shot|photo)|\bon white\b|packshot/.test(text)
   let setting = asksStudio ? 'studio' : ([...votes].sort((a, b) => b[1] - a[1])[0]?.[0] ?? null)
   if (!asksStudio && votes.has('snow') && votes.has('mountains')) setting = 'mountains'
+  else if (!asksStudio && votes.has('snow') && votes.has('forest')) setting = 'forest'
   if (!asksStudio && votes.has('table') && setting !== 'table' && !votes.has('city') && !votes.has('ocean')) setting = 'table'
   if (setting === 'studio' && votes.size > 1 && !asksStudio) setting = [...votes].filter(([name]) => name !== 'studio').sort((a, b) => b[1] - a[1])[0]![0]
   if (setting === 'sky' && votes.size > 1) setting = [...votes].find(([name]) => name !== 'sky')![0]

@@ -15,16 +15,21 @@ export const forest: SceneMaker = (plan, width, height) => {
   const { time } = plan
   const day = daylights[time]
   const random = new Random(plan.seed).fork('forest')
+  const trees = random.fork('trees')
   const night = time === 'night'
   const autumn = has(plan, 'autumn')
-  const mist: Rgb = night ? [40, 60, 84] : autumn ? [236, 196, 140] : mix([188, 206, 178], day.haze, 0.35)
-  const leaves: Rgb[] = autumn ? [[190, 90, 30], [220, 140, 50], [150, 60, 30]] : night ? [[16, 34, 36], [28, 54, 50], [12, 24, 30]] : [[44, 84, 34], [92, 134, 54], [26, 56, 30]]
+  const snowy = has(plan, 'snow')
+  const mist: Rgb = snowy && !night ? mix([214, 224, 236], day.haze, 0.35) : night ? [40, 60, 84] : autumn ? [236, 196, 140] : mix([188, 206, 178], day.haze, 0.35)
+  const leaves: Rgb[] = snowy ? (night ? [[70, 86, 116], [112, 130, 164], [84, 100, 134]] : [[182, 196, 212], [240, 245, 250], [206, 217, 230]]) : autumn ? [[190, 90, 30], [220, 140, 50], [150, 60, 30]] : night ? [[16, 34, 36], [28, 54, 50], [12, 24, 30]] : [[44, 84, 34], [92, 134, 54], [26, 56, 30]]
   const far = makeCanvas(width, height)
   const sky = far.getContext('2d')
   sky.fillStyle = linearGradient(sky, [0, 0], [0, height], [[0, css(mix(mist, [255, 255, 255], night ? 0.05 : 0.45))], [0.7, css(mist)], [1, css(scale(mist, 0.5))]])
   sky.fillRect(0, 0, width, height)
   const layers: Layer[] = [{ name: 'far', depth: 1, canvas: far }]
   const unit = Math.min(width, height)
+  // A strip a hundred times as wide as tall would otherwise grow half a million leaves.
+  const crowd = Math.min(8, width / height)
+  const sunX = random.range(0.25, 0.75)
   for (let step = 0; step < 5; step++) {
     const t = step / 4
     const canvas = makeCanvas(width, height)
@@ -38,8 +43,10 @@ export const forest: SceneMaker = (plan, width, height) => {
     context.lineTo(width, groundY)
     context.lineTo(width, height)
     context.fill()
-    const count = Math.round(lerp(26, 4, t) * Math.max(0.7, width / height))
+    const count = Math.round(lerp(26, 4, t) * Math.max(0.7, crowd))
     for (let i = 0; i < count; i++) {
+      // Each trunk has its own chance: one more or less, where rounding a side tips the count, moves no other.
+      const random = trees.fork(`${step}:${i}`)
       let u = random.range(-0.05, 1.05)
       // The nearest trunks leave the middle free.
       if (step >= 3 && Math.abs(u - 0.5) < 0.2) u += u < 0.5 ? -0.24 : 0.24
@@ -76,11 +83,10 @@ export const forest: SceneMaker = (plan, width, height) => {
     }
     if (step >= 2) {
       const colours = leaves.map((leaf) => mix(leaf, mist, fog)) as [Rgb, Rgb, Rgb]
-      drawGrass(context, { width, height, from: groundY - height * 0.02, to: Math.min(height * 1.05, groundY + height * 0.14), seed: plan.seed + step, colours, count: Math.round((560 + step * 300) * Math.max(0.8, width / height)), length: 0.55 + 0.16 * step })
+      drawGrass(context, { width, height, from: groundY - height * 0.02, to: Math.min(height * 1.05, groundY + height * 0.14), seed: plan.seed + step, colours, count: Math.round((560 + step * 300) * Math.max(0.8, crowd)), length: 0.55 + 0.16 * step })
     }
     layers.push({ name: `trees${step}`, depth: lerp(0.95, 0.35, t), canvas: step < 2 ? softened(canvas, unit * 0.003) : canvas })
   }
-  const sunX = random.range(0.25, 0.75)
   return {
     layers,
     light: outdoors(time, [60, 80, 40], sunX),
@@ -88,7 +94,7 @@ export const forest: SceneMaker = (plan, width, height) => {
     subjectScale: 0.52,
     front: () => {
       const near = makeCanvas(width, height)
-      drawGrass(near.getContext('2d'), { width, height, from: height * 0.9, to: height * 1.06, seed: plan.seed + 31, colours: leaves.map((leaf) => scale(leaf, 0.95)) as [Rgb, Rgb, Rgb], count: Math.round(520 * Math.max(0.8, width / height)), length: 0.9, nearness: [0.6, 1] })
+      drawGrass(near.getContext('2d'), { width, height, from: height * 0.9, to: height * 1.06, seed: plan.seed + 31, colours: leaves.map((leaf) => scale(leaf, 0.95)) as [Rgb, Rgb, Rgb], count: Math.round(520 * Math.max(0.8, crowd)), length: 0.9, nearness: [0.6, 1] })
       return [{ name: 'front', depth: 0.2, canvas: near }]
     },
     finish: (canvas) => {

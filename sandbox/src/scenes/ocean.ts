@@ -26,7 +26,7 @@ export const ocean: SceneMaker = (plan, width, height) => {
   const noise = plan.seed % 997
   const horizon = random.range(0.4, 0.5)
   const sunX = random.range(0.2, 0.8)
-  const afloat = plan.subjects.some((subject) => subject.kind === 'icon' && floating.has(subject.icon))
+  const afloat = plan.subjects.some((subject) => (subject.kind === 'icon' && floating.has(subject.icon)) || (subject.kind === 'model' && floatingModels.has(subject.model)))
   const beach = has(plan, 'beach') || (plan.subjects.length > 0 && !afloat)
   const canvas = makeCanvas(width, height)
   const context = canvas.getContext('2d')
@@ -64,10 +64,12 @@ export const ocean: SceneMaker = (plan, width, height) => {
     light: outdoors(time, beach ? [215, 190, 150] : deep, sunX),
     groundY: beach ? 0.9 : afloat ? 0.72 : 0.74,
     subjectScale: 0.56,
-    reflect: beach ? 0 : 0.22,
+    reflect: beach ? 0 : 0.3,
+    shadow: beach ? 0.9 : 0.5,
     finish: (target) => glow(target, { u: sunX, v: horizon * 0.75 }, day.sun, time === 'night' ? 0.14 : 0.28),
   }
 }
 
 /** Things at home on the water: boats, ships, swans, ducks. */
 const floating = new Set(['26f5', '1f6a2', '1f6e5', '26f4', '1f6f3', '1f6f6', '1f9a2', '1f986', '1f433', '1f40b', '1f42c'])
+const floatingModels = new Set(['sailboat', 'lighthouse'])

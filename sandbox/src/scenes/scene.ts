@@ -43,6 +43,8 @@ export interface Scene {
   subjectScale: number
   /** How much the ground mirrors, 0 to 1. */
   reflect?: number
+  /** How dark shadows lie on it, 0 to 1; water takes little. */
+  shadow?: number
   /** Nothing stands: subjects hang in the middle. */
   floats?: boolean
   /** Laid over things that are not people: water. */

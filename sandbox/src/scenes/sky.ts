@@ -40,7 +40,7 @@ export function paintSky(width: number, height: number, { time, seed, sunX, sunY
     // Clouds lie on a plane overhead: towards the horizon they crowd together.
     const far = 1 / (0.16 + (1 - v) * 0.9)
     const x = (u - 0.5) * aspect * 3.6 * far + shiftX
-    const y = far * 2.6 + shiftY
+    const y = far * 4.1 + shiftY
     const wind = fbm(x * 0.7, y * 0.7, noise, 3)
     const body = fbm(x + wind * 0.9, y + wind * 0.6, noise + 7, 5)
     const density = smooth(threshold, threshold + 0.22, body) * smooth(1.02, 0.72, v)
@@ -63,7 +63,7 @@ export function stars(canvas: Canvas, seed: number): Canvas {
   const random = new Random(seed).fork('stars')
   return shadePixels(canvas, (data, width, height) => {
     const unit = Math.max(height, width * 0.6) / 900
-    const count = Math.round(460 * Math.max(1, width / height))
+    const count = Math.round(460 * Math.min(16, Math.max(1, width / height)))
     for (let i = 0; i < count; i++) {
       const x = random.range(0, width)
       const y = random.range(0, height * 0.9)

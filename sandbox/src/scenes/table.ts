@@ -77,7 +77,7 @@ export const table: SceneMaker = (plan, width, height) => {
   const soft = softened(backdrop, Math.min(width, height) * 0.02)
   context.drawImage(soft, 0, 0)
   release(soft)
-  if (night || has(plan, 'bokeh') || has(plan, 'cafe')) drawBokeh(canvas, random.fork('bokeh'), [[255, 190, 110], [255, 220, 160], [255, 150, 90]], Math.round(26 * Math.max(1, width / height)), 0.02, 0.5)
+  if (night || has(plan, 'bokeh') || has(plan, 'cafe')) drawBokeh(canvas, random.fork('bokeh'), [[255, 190, 110], [255, 220, 160], [255, 150, 90]], Math.round(26 * Math.min(16, Math.max(1, width / height))), 0.02, 0.5)
   const marble = has(plan, 'marble')
   const noise = plan.seed % 90
   const aspect = width / height

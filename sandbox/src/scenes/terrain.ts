@@ -148,7 +148,7 @@ function drawWater(data: Uint8ClampedArray, width: number, height: number, what:
 
 /** Sky, land and water together, opaque. */
 export function paintLandscape(width: number, height: number, options: TerrainOptions): Canvas {
-  const shrink = Math.min(1, workSide / Math.max(width, height))
+  const shrink = Math.min(1, Math.max(workSide / Math.max(width, height), Math.sqrt((workSide * workSide) / 2 / (width * height))))
   const w = Math.max(1, Math.round(width * shrink))
   const h = Math.max(1, Math.round(height * shrink))
   const day = daylights[options.time]

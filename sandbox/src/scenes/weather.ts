@@ -9,7 +9,7 @@ import type { Layer } from './scene.ts'
 export function weatherLayers(plan: Plan, width: number, height: number): Layer[] {
   const random = new Random(plan.seed).fork('weather')
   const unit = Math.min(width, height)
-  const crowd = Math.max(width, height) / unit
+  const crowd = Math.min(16, Math.max(width, height) / unit)
   const layers: Layer[] = []
   if (plan.weather.includes('fog') && plan.setting !== 'studio') {
     const canvas = makeCanvas(width, height)

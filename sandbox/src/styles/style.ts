@@ -1,5 +1,5 @@
 /** The styles a prompt may ask for, as filters over any picture: ours or a photo. */
-import { copyCanvas, makeCanvas, resizeCanvas } from '../kernel/canvas.ts'
+import { copyCanvas, makeCanvas, release, resizeCanvas } from '../kernel/canvas.ts'
 import type { Canvas } from '../kernel/canvas.ts'
 import { cartoon, lineart, pencil } from './drawing.ts'
 import { oil, watercolor } from './paint.ts'
@@ -43,7 +43,10 @@ export function applyStyle(canvas: Canvas, style: string, seed: number): Canvas 
   context.fillStyle = '#fff'
   context.fillRect(0, 0, width, height)
   context.drawImage(canvas, 0, 0)
-  const styled = resizeCanvas(filters[style](resizeCanvas(ground, width * shrink, height * shrink), seed), width, height)
+  const small = resizeCanvas(ground, width * shrink, height * shrink)
+  const filtered = filters[style](small, seed)
+  const styled = resizeCanvas(filtered, width, height)
+  for (const spent of new Set([ground, small, filtered])) if (spent !== styled) release(spent)
   const result = styled.getContext('2d')
   result.globalCompositeOperation = 'destination-in'
   result.drawImage(canvas, 0, 0)

@@ -88,6 +88,19 @@ function source(part: Part): { before: string; value: string } {
       value = `(${rounded(`Math.sqrt(${X}*${X}+${Z}*${Z})-(${number(middle - part.round)}+${Y}*${number(slope)})`, `Math.abs(${Y})-${number(part.half - part.round)}`, part.round)})*.9`
       break
     }
+    case 'plate': {
+      const squared = Math.max(...part.corners.map(([a, b]) => a * a + b * b))
+      const sides = part.corners.map(([a, b], i) => {
+        const [c, d] = part.corners[(i + 1) % part.corners.length]!
+        const long = length(c - a, d - b, 0)
+        // The side's outward direction, and how far the side lies along it.
+        const [nx, ny] = [(d - b) / long, (a - c) / long]
+        return `${X}*${number(nx)}+${Y}*${number(ny)}-${number(nx * a + ny * b)}`
+      })
+      const swollen = part.bow ? `${Z}-${number(part.bow)}*(1-Math.min(1,(${X}*${X}+${Y}*${Y})*${number(1 / squared)}))` : Z
+      value = `Math.max(${sides.join(',')},Math.abs(${swollen})-${number(part.half)})${part.bow ? '*.8' : ''}`
+      break
+    }
   }
   if (part.cut) {
     const terms = ['x', 'y', 'z'].map((axis, i) => `((${axis}-${number(part.cut!.at[i]!)})*${number(1 / part.cut!.radii[i]!)})**2`)
@@ -105,6 +118,7 @@ function reach(part: Part): number {
     case 'torus': return part.ring + Math.max(part.tube, part.depth)
     case 'cylinder': return length(part.radius, part.half)
     case 'cone': return length(Math.max(part.bottom, part.top), part.half)
+    case 'plate': return Math.max(...part.corners.map(([a, b]) => length(a, b))) + part.half + Math.abs(part.bow)
     case 'capsule': return length(part.to[0] - part.at[0], part.to[1] - part.at[1], part.to[2] - part.at[2]) + Math.max(part.radius, part.endRadius)
   }
 }

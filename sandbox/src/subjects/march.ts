@@ -19,6 +19,8 @@ export interface View {
   pitch: number
   light: Light
   seed: number
+  /** What a polished floor shows of it instead: seen from below the ground, in the wider frame of the shadow. */
+  isMirrored?: boolean
 }
 
 export interface Shot {
@@ -52,9 +54,9 @@ function surroundings(light: Light, lx: number, ly: number, lz: number): (x: num
   }
 }
 
-export function photograph(solid: Solid, side: number, { yaw, pitch, light, seed }: View): Shot {
+export function photograph(solid: Solid, side: number, { yaw, pitch, light, seed, isMirrored = false }: View): Shot {
   const { distance, material, names } = makeField(solid)
-  const materials: Required<Omit<Material, 'bump'>>[] = []
+  const materials: (Required<Omit<Material, 'bump' | 'clear'>> & Pick<Material, 'clear'>)[] = []
   const bumps: [number, number][] = []
   for (const name of names) {
     const { bump, ...rest } = solid.materials[name]!
@@ -74,7 +76,10 @@ export function photograph(solid: Solid, side: number, { yaw, pitch, light, seed
   const fy = -sp
   const fz = -cy * cp
   const ox = bx - fx * far
-  const oy = by - fy * far
+  const eyeY = by - fy * far
+  const ground = solid.ground ?? 0
+  const oy = isMirrored ? 2 * ground - eyeY : eyeY
+  const frame = half * (isMirrored ? shadowReach : 1)
   const oz = bz - fz * far
   const [rx, ry, rz] = [cy, 0, -sy]
   const [ux, uy, uz] = [ry * fz - rz * fy, rz * fx - rx * fz, rx * fy - ry * fx]
@@ -85,7 +90,7 @@ export function photograph(solid: Solid, side: number, { yaw, pitch, light, seed
   const ly = ky
   const lz = -sy * kx + cy * kz
   const around = surroundings(light, lx, ly, lz)
-  const pixel = (2 * half * far) / side
+  const pixel = (2 * frame * far) / side
 
   const shade = (px: number, py: number, pz: number, reach: number): number => {
     let result = 1
@@ -107,10 +112,15 @@ export function photograph(solid: Solid, side: number, { yaw, pitch, light, seed
   const ambientOf = [0, 1, 2].map((c) => [Math.max(light.ground[c]!, 92), Math.max(light.sky[c]!, 92)] as const)
   for (let py = 0; py < side; py++) {
     for (let px = 0; px < side; px++) {
-      const u = (((px + 0.5) / side) * 2 - 1) * half
-      const v = -(((py + 0.5) / side) * 2 - 1) * half
+      const u = (((px + 0.5) / side) * 2 - 1) * frame
+      const v = -(((py + 0.5) / side) * 2 - 1) * frame
       let dx = fx + rx * u + ux * v
       let dy = fy + ry * u + uy * v
+      if (isMirrored) {
+        // Only where the ray meets the floor is there anything to mirror.
+        if (dy > -0.01) continue
+        dy = -dy
+      }
       let dz = fz + rz * u + uz * v
       const inverse = 1 / Math.sqrt(dx * dx + dy * dy + dz * dz)
       dx *= inverse
@@ -123,7 +133,8 @@ export function photograph(solid: Solid, side: number, { yaw, pitch, light, seed
       const discriminant = b * b - (qx * qx + qy * qy + qz * qz - radius * radius)
       if (discriminant <= 0) continue
       const root = Math.sqrt(discriminant)
-      let t = -b - root
+      // A mirrored ray starts at the floor.
+      let t = isMirrored ? Math.max(-b - root, (ground - oy) / dy) : -b - root
       const end = -b + root
       let isHit = false
       let nearest = 1e9
@@ -190,7 +201,7 @@ export function photograph(solid: Solid, side: number, { yaw, pitch, light, seed
         weight *= 0.65
       }
       const open = clamp(1 - (7.8 * hidden) / radius)
-      const lifted = solid.stands ? clamp((Y / (radius * 0.35)) * 0.6 + 0.4) : 1
+      const lifted = solid.stands ? clamp(((Y - ground) / (radius * 0.35)) * 0.6 + 0.4) : 1
       const occlusion = open * lifted
       const rim = pow(1 - facing, 3)
       const sx = dx + 2 * facing * nx
@@ -223,13 +234,15 @@ export function photograph(solid: Solid, side: number, { yaw, pitch, light, seed
         o = (o * (1 + o * 0.12)) / (1 + o * 0.62)
         data[at + c] = Math.sqrt(o) * 255
       }
-      data[at + 3] = coverage * 255
+      // Glass shows itself at its rim and where it shines.
+      const seen = made.clear ? 1 - made.clear(Y) * facing * (1 - clamp(highlight)) : 1
+      data[at + 3] = coverage * seen * 255
       furry[py * side + px] = made.isFur ? 1 : 0
       normals[(py * side + px) * 2] = nx * rx + ny * ry + nz * rz
       normals[(py * side + px) * 2 + 1] = -(nx * ux + ny * uy + nz * uz)
     }
   }
-  return { canvas: fromPixels(data, side, side), shadow: solid.stands ? groundShadow() : null, normals, furry }
+  return { canvas: fromPixels(data, side, side), shadow: solid.stands && !isMirrored ? groundShadow() : null, normals, furry }
 
   function groundShadow(): Canvas {
     const small = Math.max(8, Math.floor((side * shadowReach) / 4))
@@ -243,13 +256,13 @@ export function photograph(solid: Solid, side: number, { yaw, pitch, light, seed
         const dy = fy + ry * u + uy * v
         const dz = fz + rz * u + uz * v
         if (dy > -0.01) continue
-        const t = -oy / dy
+        const t = (ground - oy) / dy
         const X = ox + dx * t
         const Z = oz + dz * t
         const away = Math.sqrt((X - bx) ** 2 + (Z - bz) ** 2)
         if (away > radius * 2.2) continue
-        const cast = 1 - shade(X, 0.004 * radius, Z, 3 * radius)
-        const contact = 1 - clamp(distance(X, 0.05 * radius, Z) / (radius * 0.3))
+        const cast = 1 - shade(X, ground + 0.004 * radius, Z, 3 * radius)
+        const contact = 1 - clamp(distance(X, ground + 0.05 * radius, Z) / (radius * 0.3))
         dark[(py * small + px) * 4 + 3] = clamp(cast * 0.55 + contact * contact * 0.62) * 255 * smooth(radius * 2.2, radius * 1.3, away)
       }
     }

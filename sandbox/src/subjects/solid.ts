@@ -20,6 +20,8 @@ export interface Material {
   bump?: [amount: number, frequency: number]
   /** Light of its own. */
   glow?: number
+  /** Share of what is behind that shows through at a height, head-on: glass. */
+  clear?: (y: number) => number
   /** Light goes in and comes out elsewhere: skin, wax, leaves. */
   translucent?: number
 }
@@ -45,6 +47,7 @@ export type Shape =
   | { shape: 'cylinder'; radius: number; half: number; round: number }
   | { shape: 'capsule'; to: Point; radius: number; endRadius: number }
   | { shape: 'cone'; bottom: number; top: number; half: number; round: number }
+  | { shape: 'plate'; corners: readonly (readonly [number, number])[]; half: number; bow: number }
 
 export type Part = Shape & Options & { at: Point; material: string }
 
@@ -53,8 +56,10 @@ export interface Solid {
   materials: Record<string, Material>
   /** A sphere around all of it. */
   bound: { at: Point; radius: number }
-  /** Casts a shadow on the ground at y = 0; a bust does not. */
+  /** Casts a shadow on the ground; a bust does not. */
   stands: boolean
+  /** Where the ground is, 0 if absent. */
+  ground?: number
 }
 
 export const sphere = (at: Point, radius: number, material: string, options: Options = {}): Part => ({ shape: 'sphere', at, radius, material, ...options })
@@ -66,3 +71,5 @@ export const torus = (at: Point, ring: number, tube: number, material: string, o
 export const capsule = (at: Point, to: Point, radius: number, material: string, options: Options & { endRadius?: number } = {}): Part => ({ shape: 'capsule', at, to, radius, endRadius: options.endRadius ?? radius, material, ...options })
 /** Upright; `bottom` and `top` are its radii. */
 export const cone = (at: Point, bottom: number, top: number, half: number, material: string, options: Options & { round?: number } = {}): Part => ({ shape: 'cone', at, bottom, top, half, material, round: 0, ...options })
+/** A thin plate facing the viewer: convex, `corners` counter-clockwise about `at`; `bow` swells its middle forward, as wind does a sail. */
+export const plate = (at: Point, corners: readonly (readonly [number, number])[], half: number, material: string, options: Options & { bow?: number } = {}): Part => ({ shape: 'plate', at, corners, half, material, bow: options.bow ?? 0, ...options })

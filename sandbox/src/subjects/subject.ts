@@ -19,6 +19,8 @@ export interface Cutout {
   canvas: Canvas
   /** `shadowReach` times as wide, centred on the same point. */
   shadow: Canvas | null
+  /** What a polished floor shows of it, framed as the shadow is; null where it is to be flipped. */
+  reflection: Canvas | null
   /** What is visible in it, in fractions of the square. */
   box: Box
 }
@@ -29,24 +31,32 @@ export interface CutoutOptions {
   seed: number
   /** The marcher never works at more pixels a side. */
   marchMax: number
+  /** A person from head to foot. */
+  isWhole?: boolean
+  /** The floor mirrors. */
+  isMirrored?: boolean
   /** Drawn as it is, without light: for signs and stickers. */
   isFlat?: boolean
 }
 
 /** The subject, or null where we have neither model nor icon. */
-export function cutOut(subject: Subject, { size, light, seed, marchMax, isFlat = false }: CutoutOptions): Cutout | null {
+export function cutOut(subject: Subject, { size, light, seed, marchMax, isWhole = false, isMirrored = false, isFlat = false }: CutoutOptions): Cutout | null {
   const random = new Random(seed)
   const model = subject.kind === 'model' ? models[subject.model] : undefined
   if (subject.kind === 'person' || model) {
     const side = Math.max(24, Math.min(Math.round(size), marchMax))
-    const solid = subject.kind === 'person' ? bust(subject.person) : model!.solid(subject.kind === 'model' && subject.colour ? hex(subject.colour) : null, random.fork('solid'))
+    const solid = subject.kind === 'person' ? bust(subject.person, isWhole) : model!.solid(subject.kind === 'model' && subject.colour ? hex(subject.colour) : null, random.fork('solid'))
     const yaw = model ? random.range(model.yaw[0], model.yaw[1]) : random.range(-0.45, 0.45)
-    let shot = photograph(solid, side, { yaw, pitch: model?.pitch ?? 0.1, light, seed })
+    const view = { yaw, pitch: model?.pitch ?? 0.1, light, seed }
+    let shot = photograph(solid, side, view)
+    // Faint and soft as it is, a third of the pixels will do.
+    const mirrored = isMirrored && solid.stands ? photograph(solid, Math.max(16, Math.round((side * shadowReach) / 3)), { ...view, isMirrored: true }).canvas : null
     if (model?.fur) shot = comb(shot, { seed, length: model.fur.length, count: Math.round(15_000 * pow(side / 560, 1.3)) })
     const [left, top, right, bottom] = inkBox(shot.canvas)
     return {
       canvas: resizeCanvas(shot.canvas, size, size),
       shadow: shot.shadow && resizeCanvas(shot.shadow, size * shadowReach, size * shadowReach),
+      reflection: mirrored && resizeCanvas(mirrored, size * shadowReach, size * shadowReach),
       box: [left / side, top / side, right / side, bottom / side],
     }
   }
@@ -84,6 +94,7 @@ function iconCutout(icon: string, colour: [number, number, number] | null, { siz
   return {
     canvas: resizeCanvas(canvas, size, size),
     shadow: resizeCanvas(blurCanvas(shadow, side * 0.018), size * shadowReach, size * shadowReach),
+    reflection: null,
     box: [left / side, top / side, right / side, bottom / side],
   }
 }

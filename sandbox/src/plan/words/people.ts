@@ -18,6 +18,9 @@ const male: Trait = { gender: 'male' }
 const female: Trait = { gender: 'female' }
 
 const groups: readonly (readonly [string, Trait])[] = [
+  // Children are neither bald nor bearded.
+  ['boy son schoolboy 男孩 少年 ولد लड़का niño chico garçon junge menino ragazzo мальчик 소년', { gender: 'male', hairStyle: 'short', beard: false }],
+  ['child kid toddler schoolchild 孩子 طفل बच्चा enfant kind criança bambino ребёнок 子供 아이', { hairStyle: 'short', beard: false, glasses: false }],
   ['man boy guy gentleman father dad businessman husband son brother actor groom prince boyfriend waiter fisherman 男人 男孩 男士 父亲 رجل ولد आदमी लड़का पुरुष hombre niño chico homme garçon mann junge homem menino uomo ragazzo мужчина мальчик 男 少年 남자 소년', male],
   ['woman girl lady mother mom businesswoman wife daughter sister actress bride girlfriend waitress dancer ballerina model 女人 女孩 女士 母亲 美女 امرأة فتاة بنت औरत महिला लड़की mujer niña chica femme fille frau mädchen mulher menina donna ragazza женщина девушка девочка 女 少女 女性 여자 소녀', female],
   ['king', { gender: 'male', hat: 'crown', beard: true, outfit: '#7a1f3d' }],

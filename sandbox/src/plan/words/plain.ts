@@ -9,7 +9,7 @@ colorful colourful colors colours color colour warm cool cozy cosy calm peaceful
 text says say saying said reading reads titled title caption captioned letter letters lettering word words font typography named called labeled labelled bold big large small tiny little huge giant tall short long old new young
 create make generate draw show showing featuring depicting please want need i me we you us can could would like standing sitting sits stands looking placed lying resting surrounded covered filled full
 made set one single simple basic wireless modern fresh steps step stages phases simple easy aspect ratio square portrait landscape vertical horizontal 16 9 1 3d 2d isometric brand company shop store business studio
-living dining hour time day skin face faces eye eyes smile smiling happy dense wild reflecting reflect reflects using use white-background ad advertisement advert promo hero close-up portrait reference named
+living dining hour time day skin face faces eye eyes smile smiling happy dense wild reflecting reflect reflects using use white-background ad advertisement advert promo hero close-up portrait reference named clear sprinkles pepperoni topped slice bowl plate stack pile fluffy striped rustic traditional ancient medieval majestic elegant abandoned glowing wearing halloween christmas xmas
 un una uno unos unas el la los las de del en con y o sobre bajo entre para por al une le les des du dans avec et sur sous au aux pour ein eine einer einem einen der die das dem den und mit auf im in am vor bei zu o os as um uma no na nos nas com e da do il lo gli di del della nel nella su sulla
 и в на с у под над из от для за по к
 एक का की के में पर से और है को साथ बीच वाला वाली وال و في على من إلى مع عند فوق تحت بين هذا هذه

@@ -10,6 +10,10 @@ export interface Model {
   pitch: number
   /** Against other things in the same picture. */
   size: number
+  /** Larger than others where it is the only thing in the picture. */
+  alone?: number
+  /** A lamp that shines out in the dark, in fractions of what is visible of it. */
+  beacon?: { u: number; v: number }
   fur?: { length: number }
   /** Hangs in the air outdoors. */
   flies?: boolean

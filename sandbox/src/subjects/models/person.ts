@@ -1,4 +1,4 @@
-/** A bust in the manner of an animated film. */
+/** People in the manner of an animated film. */
 import type { Rgb } from '../../kernel/colour.ts'
 import { clamp, hex, mix, scale, smooth } from '../../kernel/colour.ts'
 import { cos, exp, length, pow, sin, tau } from '../../kernel/math.ts'
@@ -21,9 +21,9 @@ function faceColour(person: Person, skin: Rgb, hair: Rgb): (x: number, y: number
       colour = mix(colour, mix(skin, person.gender === 'female' ? [190, 52, 66] : [168, 76, 72], 0.72), lips * 0.9)
       colour = mix(colour, [92, 34, 36], clamp(exp(-pow(Math.abs(x) / 0.16, 8) - ((curve - 0.002) / 0.0075) ** 2)) * 0.85)
     }
-    if (person.beard && z > -0.05 && y < 1.4) {
+    if (person.beard && z > -0.05 && y < 1.52) {
       const grown = smooth(1.41, 1.27, y - Math.abs(x) * 0.22 + (Math.abs(x) < 0.13 ? -0.02 : 0))
-      colour = mix(colour, hair, clamp(grown) * (1 - lips) * 0.62)
+      colour = mix(colour, hair, clamp(grown) * smooth(1.04, 1.16, y) * (1 - lips) * 0.62)
     }
     return colour
   }
@@ -114,18 +114,38 @@ function hatParts({ hat }: Person): Part[] {
   }
 }
 
-export function bust(person: Person): Solid {
+/** Where a whole figure's feet stand, in the bust's own measure. */
+const floor = -1.46
+
+const shoulders: Part[] = [
+  ellipsoid([0, 0.55, -0.06], [0.62, 0.36, 0.33], 'cloth', { blend: 0.015 }),
+  ellipsoid([0, 0.2, -0.04], [0.6, 0.5, 0.36], 'cloth', { blend: 0.04 }),
+]
+
+const body: Part[] = [
+  ellipsoid([0, 0.52, -0.05], [0.42, 0.34, 0.26], 'cloth', { blend: 0.015 }),
+  ellipsoid([0, 0.1, -0.03], [0.36, 0.42, 0.26], 'cloth', { blend: 0.1 }),
+  ellipsoid([0, -0.26, -0.02], [0.345, 0.2, 0.26], 'trousers', { blend: 0.02 }),
+  capsule([0.17, -0.32, 0], [0.19, -1.28, 0], 0.175, 'trousers', { endRadius: 0.115, mirror: true, blend: 0.06 }),
+  ellipsoid([0.2, -1.37, 0.09], [0.135, 0.1, 0.24], 'shoe', { mirror: true }),
+  capsule([0.4, 0.62, -0.04], [0.56, 0.12, 0], 0.13, 'cloth', { endRadius: 0.1, mirror: true, blend: 0.07 }),
+  capsule([0.56, 0.1, 0], [0.55, -0.2, 0.13], 0.1, 'cloth', { endRadius: 0.085, mirror: true, blend: 0.04 }),
+  ellipsoid([0.55, -0.31, 0.17], [0.085, 0.12, 0.095], 'skin', { mirror: true, blend: 0.015 }),
+]
+
+/** Head and shoulders; a whole figure where the person stands among other things. */
+export function bust(person: Person, isWhole = false): Solid {
   const skin = hex(skins[person.skin])
   const hair = hex(person.hair)
   const outfit = hex(person.outfit)
   const eye = hex(person.eye)
+  // Hair before cloth: what comes later melts into what is there, and locks must not run into a collar.
   const parts: Part[] = [
     ...head('skin'),
-    ellipsoid([0, 0.55, -0.06], [0.62, 0.36, 0.33], 'cloth', { blend: 0.06 }),
-    ellipsoid([0, 0.2, -0.04], [0.6, 0.5, 0.36], 'cloth', { blend: 0.12 }),
-    torus([0, 0.86, -0.03], 0.18, 0.045, 'trim', { rotate: [90, 0, 0], blend: 0.03 }),
+    ...(person.hat === 'helmet' ? [] : hairParts(person)),
+    ...(isWhole ? body : shoulders),
+    torus([0, 0.86, -0.03], 0.18, 0.045, 'trim', { rotate: [90, 0, 0], blend: 0.02 }),
   ]
-  if (person.hat !== 'helmet') parts.push(...hairParts(person))
   if (person.glasses) {
     parts.push(torus([0.15, 1.545, 0.47], 0.115, 0.013, 'frame', { mirror: true }),
       capsule([0, 1.56, 0.5], [0.04, 1.56, 0.49], 0.012, 'frame', { mirror: true }),
@@ -137,15 +157,19 @@ export function bust(person: Person): Solid {
     parts.push(ellipsoid([0.075, 1.335, 0.46], [0.09, 0.024, 0.04], 'beard', { rotate: [0, 0, -12], mirror: true, blend: 0.025 }))
   }
   parts.push(...hatParts(person))
+  const bound: Solid['bound'] = isWhole ? (person.hat === 'wizard' ? { at: [0, 0.76, 0], radius: 2.3 } : { at: [0, 0.38, 0], radius: person.hat ? 2.02 : 1.88 }) : person.hat === 'wizard' ? { at: [0, 1.5, 0], radius: 1.5 } : person.hat === 'chef' || person.hat === 'crown' ? { at: [0, 1.44, 0], radius: 1.24 } : { at: [0, 1.36, 0], radius: 1.12 }
   return {
-    stands: false,
-    bound: person.hat === 'wizard' ? { at: [0, 1.5, 0], radius: 1.5 } : person.hat === 'chef' || person.hat === 'crown' ? { at: [0, 1.44, 0], radius: 1.24 } : { at: [0, 1.36, 0], radius: 1.12 },
+    stands: isWhole,
+    ground: floor,
+    bound,
     materials: {
       skin: { colour: faceColour(person, skin, hair), roughness: 0.5, specular: 0.28, translucent: 2.2 },
       hair: { colour: (x, y, z) => mix(scale(hair, 0.65), mix(hair, [255, 235, 210], 0.18), fbm(x * 16, y * 3 + z * 6, 7, 3)), roughness: 0.45, specular: 0.5, bump: [0.28, 18] },
       beard: { colour: (x, y) => mix(scale(hair, 0.72), mix(hair, [255, 245, 230], 0.2), fbm(x * 22, y * 5, 9, 3)), roughness: 0.7, specular: 0.2, bump: [0.4, 20] },
       brow: { colour: scale(hair, 0.8), roughness: 0.8, specular: 0.05 },
       cloth: { colour: (x, y) => scale(outfit, 0.86 + 0.26 * fbm(x * 18, y * 18, 3, 3)), roughness: 0.9, specular: 0.05 },
+      trousers: { colour: (x, y) => scale([54, 64, 88], 0.85 + 0.3 * fbm(x * 16, y * 16, 3, 3)), roughness: 0.95, specular: 0.04 },
+      shoe: { colour: [70, 48, 38], roughness: 0.5, specular: 0.3 },
       trim: { colour: mix(outfit, [255, 255, 255], 0.18), roughness: 0.85, specular: 0.08 },
       eye: {
         colour: (x, y) => {
