@@ -80,8 +80,11 @@ export async function edit(words: string[], options: MakeOptions, terminal: Term
 }
 
 async function make(order: object, options: MakeOptions, remote: Remote, terminal: Terminal): Promise<void> {
-  const task = await remote.post<TaskView>('/plantain/v1/tasks', order, { idempotencyKey: randomUUID() })
-  if (options.wait) return await finish(await waitFor(task, remote, terminal), options, remote, terminal)
+  // A Ctrl-C while the order is on its way is kept until there is a task to come back to.
+  let interrupted = false
+  const forget = terminal.onInterrupt(() => { interrupted = true })
+  const task = await remote.post<TaskView>('/plantain/v1/tasks', order, { idempotencyKey: randomUUID() }).finally(forget)
+  if (options.wait) return await finish(await waitFor(task, remote, terminal, interrupted), options, remote, terminal)
   if (options.json) return terminal.print(JSON.stringify(task))
   terminal.print(task.id)
   terminal.note(`The task is on its way. Fetch it with: plantain task wait ${task.id}`)

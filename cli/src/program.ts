@@ -49,7 +49,7 @@ export function createProgram(terminal: Terminal): Command {
   making(program.command('generate').argument('<prompt>', 'what to draw').description('make a picture'))
     .action((prompt: string, options: MakeOptions) => generate(prompt, options, terminal))
   making(program.command('edit').argument('<pictures-then-instruction...>', 'files or links, and last what to do with them').description('change pictures')
-    .usage('[options] <file|url...> "<instruction>"').option('--mask <file|url>', 'where to change: white is changed, black is kept'))
+    .usage('[options] <file|url...> "<instruction>"').option('--mask <file|url>', 'where to change: black is changed, white is kept (where the mask has alpha: clear is changed)'))
     .action((words: string[], options: MakeOptions) => edit(words, options, terminal))
 
   const task = program.command('task').description('tasks that exist already')

@@ -13,20 +13,23 @@ export const showProgress = ({ state, progress }: Pick<TaskView, 'state' | 'prog
   `${frames[frame % frames.length]} ${state}${progress ? ` ${progress} %` : ''}  ${seconds} s`
 
 /** Waits until a task has ended, with a line that moves where somebody looks. Ctrl-C leaves the task alone and says how to come back. */
-export async function waitFor(task: TaskView, remote: Remote, terminal: Terminal): Promise<TaskView> {
+export async function waitFor(task: TaskView, remote: Remote, terminal: Terminal, interrupted = false): Promise<TaskView> {
   const begun = Date.now()
   let now = task
   let frame = 0
   const draw = () => terminal.redraw(showProgress(now, Math.floor((Date.now() - begun) / 1000), frame++))
   const timer = terminal.isWatched ? setInterval(draw, 100) : undefined
   const gone = new AbortController()
-  const forget = terminal.onInterrupt(() => gone.abort(new Exit(exitCodes.interrupted, 'interrupted', `Stopped waiting. The task goes on; fetch it with: plantain task wait ${task.id}`, { task: task.id })))
+  const leave = () => gone.abort(new Exit(exitCodes.interrupted, 'interrupted', `Stopped waiting. The task goes on; fetch it with: plantain task wait ${task.id}`, { task: task.id }))
+  const forget = terminal.onInterrupt(leave)
+  if (interrupted) leave()
   // Where somebody looks, the line should say what is; elsewhere one long call is enough.
   const lookS = terminal.isWatched ? 2 : 20
   const rest = () => pause(pauseMs, undefined, { signal: gone.signal }).catch(() => gone.signal.throwIfAborted())
   try {
     let reachedAt = Date.now()
     while (!hasEnded(now)) {
+      gone.signal.throwIfAborted()
       try {
         const askedAt = Date.now()
         now = await remote.get<TaskView>(`/plantain/v1/tasks/${task.id}/wait?timeout=${lookS}`, gone.signal)

@@ -5,9 +5,8 @@ import type { AddressInfo } from 'node:net'
 import type { Caller } from '../src/domain/caller.ts'
 import { done, wait } from '../src/domain/outcome.ts'
 import type { Database } from '../src/db/pool.ts'
-import { createDelivery, deliveryFetchOptions } from '../src/delivery/delivery.ts'
+import { createDelivery } from '../src/delivery/delivery.ts'
 import { createEngine, type Engine } from '../src/engine/engine.ts'
-import { createFetch } from '../src/kit/fetch.ts'
 import { newId } from '../src/kit/id.ts'
 import { createLog } from '../src/kit/log.ts'
 import { noSettings, type Connection } from '../src/providers/contract.ts'
@@ -15,8 +14,6 @@ import { card } from '../test/kit/engine.ts'
 
 export interface BenchEngine {
   engine: Engine
-  /** How many deliveries the receiver got. */
-  delivered(): number
   close(): Promise<void>
 }
 
@@ -27,9 +24,8 @@ export async function benchEngine(database: Database, { submit = async () => don
   const log = createLog('error')
   const now = () => new Date()
   const workerId = newId()
-  const fetch = createFetch({ ...deliveryFetchOptions, allowPrivate: true })
-  const delivery = createDelivery({ database, fetch, allowPrivate: true, workerId, now, log, writeBody: async ({ taskId, eventType }) => JSON.stringify({ type: eventType, data: { id: taskId } }) })
-  const connection: Connection = { submit: (job, signal) => { begun?.(job.taskId); return submit(job, signal) }, ...(poll ? { poll } : {}) }
+  const delivery = createDelivery({ database, allowPrivate: true, workerId, now, log, writeBody: async ({ taskId, eventType }) => JSON.stringify({ type: eventType, data: { id: taskId } }) })
+  const connection: Connection = { submit: (job, signal, partial) => { begun?.(job.taskId); return submit(job, signal, partial) }, ...(poll ? { poll } : {}) }
   const provider = { id: 'made-up', title: '', settings: noSettings, repeat: 'safe' as const, limits: { concurrency: null, perMinute: null, perProcess: slots }, connect: () => connection }
   const engine = createEngine({
     database, workerId, benches: new Map([['made-up', { provider, connection }]]), work: { slots }, delivers: true, deliver: rows => delivery.wake(rows), freeDeliveries: ids => delivery.free(ids),
@@ -39,11 +35,10 @@ export async function benchEngine(database: Database, { submit = async () => don
   await engine.start()
   delivery.start()
   return {
-    engine, delivered: () => 0,
+    engine,
     async close() {
       await engine.stop(1_000)
       await delivery.stop()
-      await fetch.close()
     },
   }
 }

@@ -34,7 +34,8 @@ export async function benchDatabase({ max = 24 } = {}): Promise<BenchDatabase> {
 /** Slows the disk of a running database: every fdatasync takes `ms` longer until the returned function is called. Null without strace. */
 export async function slowDisk({ pid }: Pick<BenchDatabase, 'pid'>, ms: number): Promise<(() => Promise<void>) | null> {
   if (spawnSync('strace', ['-V']).status !== 0) return null
-  const strace = spawn('strace', ['-f', '--seccomp-bpf', '-qq', '-o', '/dev/null', '-e', 'trace=fdatasync', '-e', `inject=fdatasync:delay_exit=${ms * 1000}`, '-p', String(pid)], { stdio: ['ignore', 'ignore', 'pipe'] })
+  // Connections that are open already are processes of their own: each must be held, what is forked later is followed.
+  const strace = spawn('strace', ['-f', '-qq', '-o', '/dev/null', '-e', 'trace=fdatasync', '-e', `inject=fdatasync:delay_exit=${ms * 1000}`, ...[pid, ...childrenOf(pid)].flatMap(one => ['-p', String(one)])], { stdio: ['ignore', 'ignore', 'pipe'] })
   await new Promise(resolve => { setTimeout(resolve, 500) })
   if (strace.exitCode !== null) return null
   return async () => {
@@ -42,6 +43,11 @@ export async function slowDisk({ pid }: Pick<BenchDatabase, 'pid'>, ms: number):
     strace.kill('SIGINT')
     await ended
   }
+}
+
+const childrenOf = (pid: number): number[] => {
+  const children = spawnSync('ps', ['-o', 'pid=', '--ppid', String(pid)], { encoding: 'utf8' })
+  return children.stdout.split('\n').map(Number).filter(number => number > 0)
 }
 
 export const percentile = (values: number[], part: number): number => {

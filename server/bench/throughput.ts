@@ -24,10 +24,10 @@ const rawTables = `
 
 /** One task as three transactions, for pgbench. */
 const script = `\\set account random(1, 500)
-select gen_random_uuid() as id \\gset
-with d as (update raw_account set balance = balance - 5 where id = :account and balance >= 5 returning id), h as (insert into raw_ledger (account_id, task_id, kind, amount) select id, ':id', 'hold', -5 from d) insert into raw_task (id, account_id, input, cost) select ':id', id, '{"prompt": "a cat on a mat, in the manner of a tired photographer"}', 5 from d;
-update raw_task set status = 'running' where id = ':id' and status = 'queued';
-with t as (update raw_task set status = 'done' where id = ':id' and status = 'running' returning id, account_id) insert into raw_ledger (account_id, task_id, kind, amount) select account_id, id, 'settle', 0 from t;
+select gen_random_uuid()::text as id \\gset
+with d as (update raw_account set balance = balance - 5 where id = :account and balance >= 5 returning id), h as (insert into raw_ledger (account_id, task_id, kind, amount) select id, :id::uuid, 'hold', -5 from d) insert into raw_task (id, account_id, input, cost) select :id::uuid, id, '{"prompt": "a cat on a mat, in the manner of a tired photographer"}', 5 from d;
+update raw_task set status = 'running' where id = :id::uuid and status = 'queued';
+with t as (update raw_task set status = 'done' where id = :id::uuid and status = 'running' returning id, account_id) insert into raw_ledger (account_id, task_id, kind, amount) select account_id, id, 'settle', 0 from t;
 `
 
 async function pgbench(bench: BenchDatabase, clients: number): Promise<number | null> {
@@ -54,7 +54,7 @@ async function driver(database: Database, clients: number): Promise<number> {
   return count / secondsEach
 }
 
-async function ours(database: Database, clients: number, deliver: boolean) {
+export async function ours(database: Database, clients: number, deliver: boolean) {
   const receiver = await benchReceiver()
   const { engine, close } = await benchEngine(database)
   const people = await Promise.all(Array.from({ length: 20 }, () => newPerson(database, { dollars: 1_000 })))

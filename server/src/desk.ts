@@ -10,6 +10,7 @@ import { mayUse, type Caller, type Scope } from './domain/caller.ts'
 import type { CheckedOrder } from './domain/card.ts'
 import type { Order } from './domain/order.ts'
 import { Problem } from './domain/problem.ts'
+import { hasEnded } from './domain/task.ts'
 import type { Access } from './access/access.ts'
 import type { Assets } from './assets/assets.ts'
 import type { Catalog } from './catalog/catalog.ts'
@@ -76,9 +77,24 @@ export const createDesks = (tools: DeskTools) => (caller: Caller): Desk => {
       const { checked, inputs } = await check(order)
       const route = routing.route(checked.card, caller.livemode)
       if (!caller.livemode && creditsTrigger(order.prompt)) throw creditsRequired(checked.priceMicros, 0)
-      const bodyHash = order.idempotencyKey === undefined ? null : hashOrder(order, inputs)
+      const bodyHash = order.idempotencyKey === undefined && order.retryCount === undefined ? null : hashOrder(order, inputs)
       const { taskId, replayed } = await engine.submit({ caller, order, checked, provider: route.provider, upstreamModel: route.model, bodyHash })
       return { task: found(await engine.find(owner, taskId), 'task'), replayed }
+    },
+
+    async make(order, { waitMs, signal }) {
+      const submitted = await desk.submit({ retryCount: 0, ...order })
+      const task = await desk.settled(submitted.task.id, { waitMs, signal })
+      if (signal.aborted && !hasEnded(task.state)) await engine.unanswered(task.id)
+      return { task, replayed: submitted.replayed }
+    },
+
+    unanswered: taskId => engine.unanswered(taskId),
+
+    async partial({ data: { partial } }) {
+      if (partial === undefined || partial === null || typeof partial !== 'object' || Array.isArray(partial)) return null
+      const { index, sha256, mime } = partial as { index: number; sha256: string; mime: string }
+      return assets.read(sha256).then(bytes => ({ index, bytes, mime }), () => null)
     },
 
     find: async taskId => isId(taskId) ? engine.find(owner, taskId) : null,
@@ -175,7 +191,7 @@ function checkTerms(order: Order): void {
 
 /** The same order, whatever ids its uploads were given: inputs count by their bytes. */
 function hashOrder(order: Order, inputs: Asset[]): Buffer {
-  const { idempotencyKey: _key, warnings: _warnings, ...asked } = order
+  const { idempotencyKey: _key, warnings: _warnings, retryCount: _count, ...asked } = order
   const text = JSON.stringify({ ...asked, inputs: order.inputs.map(({ role }, index) => [inputs[index]!.sha256, role]) }, (_key, value) =>
     value !== null && typeof value === 'object' && !Array.isArray(value) ? Object.fromEntries(Object.entries(value).sort(([a], [b]) => a < b ? -1 : 1)) : value)
   return createHash('sha256').update(text).digest()

@@ -151,7 +151,7 @@ export async function startHouse(config: Config, { roles = ['serve', 'work'], ca
       },
     })
 
-    const tools: StepTools = {
+    const tools: Omit<StepTools, 'showPartial'> = {
       findCard: id => catalog.find(id)?.card ?? null,
       inputsOf: row => row.inputs.length === 0 ? Promise.resolve([]) : assets.findMany({ projectId: row.project_id, livemode: row.livemode }, row.inputs.map(input => input.assetId), { expiredToo: true }),
       readBytes: sha256 => assets.read(sha256),
@@ -285,7 +285,7 @@ export async function startHouse(config: Config, { roles = ['serve', 'work'], ca
 const withoutEmpty = (environment: Record<string, string | undefined>) => Object.fromEntries(Object.entries(environment).filter(([, value]) => value !== undefined && value !== ''))
 
 /** A secret all servers of one database share; the first one makes it. */
-async function sharedSecret(database: Database, name: string): Promise<Buffer> {
+export async function sharedSecret(database: Database, name: string): Promise<Buffer> {
   await database.query('insert into house_secret (name, value) values ($1, $2) on conflict do nothing', [name, randomBytes(32)])
   const { rows: [row] } = await database.query<{ value: Buffer }>('select value from house_secret where name = $1', [name])
   return row!.value

@@ -249,6 +249,18 @@ test('a key gives nothing it has not got', async () => {
   assert.equal((await make({ livemode: true }, liveAdmin)).key.livemode, true)
 })
 
+test('a key with a limit on what runs at once gives no looser one, and need not repeat its account\'s', async () => {
+  const account = await access.createAccount({ name: 'Narrow', concurrent: 5 })
+  const project = await access.createProject({ accountId: account.id, name: 'Narrow' })
+  const callerOf = async (limit: number | null) => (await access.authenticate((await access.createKeyForOperator(project.id, { ...plain, scopes: ['admin'], limits: { ...noLimits, concurrent: limit } })).secret))!
+  const [bounded, free] = [await callerOf(2), await callerOf(null)]
+  const gives = (caller: typeof bounded, limit: number | null) => make({ limits: { ...noLimits, concurrent: limit } }, caller)
+  const before = await count('api_key')
+  for (const limit of [null, 3, 9]) await assert.rejects(gives(bounded, limit), refused('forbidden'), String(limit))
+  assert.equal(await count('api_key'), before)
+  for (const [caller, limit] of [[bounded, 2], [bounded, 1], [free, null], [free, 9]] as const) assert.equal((await gives(caller, limit)).key.limits.concurrent, limit)
+})
+
 test('keys are a matter of their project, and of their mode', async () => {
   const account = await access.createAccount({ name: 'Neighbour' })
   const project = await access.createProject({ accountId: account.id, name: 'Theirs' })

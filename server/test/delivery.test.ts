@@ -1,19 +1,27 @@
 import assert from 'node:assert/strict'
-import { createHmac } from 'node:crypto'
+import { createHmac, createPublicKey, randomBytes, verify as verifySignature } from 'node:crypto'
 import { once } from 'node:events'
+import { mkdtemp, rm } from 'node:fs/promises'
 import { createServer, type IncomingHttpHeaders, type ServerResponse } from 'node:http'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { after, test } from 'node:test'
 import { setTimeout as pause } from 'node:timers/promises'
 import { Webhook } from 'standardwebhooks'
+import { readConfig } from '../src/config.ts'
 import { DatabaseDown } from '../src/db/down.ts'
 import type { Database } from '../src/db/pool.ts'
-import { createDelivery, deliveryFetchOptions, type DeliveryOptions, type Outgoing } from '../src/delivery/delivery.ts'
+import { createDelivery, type DeliveryOptions, type Outgoing } from '../src/delivery/delivery.ts'
 import { hostOf } from '../src/delivery/outbox.ts'
 import { pausesMs } from '../src/delivery/schedule.ts'
+import { readSigningKey } from '../src/delivery/signature.ts'
 import { Problem, type ProblemCode } from '../src/domain/problem.ts'
-import { createFetch } from '../src/kit/fetch.ts'
+import { sharedSecret, startHouse, type House } from '../src/house.ts'
+import { writeKeySet } from '../src/jwks.ts'
 import { newId } from '../src/kit/id.ts'
+import { createLog } from '../src/kit/log.ts'
 import { testDatabase } from './kit/database.ts'
+import { testHouse, testSettings } from './kit/house.ts'
 
 const { database, close } = await testDatabase({ max: 10 })
 after(close)
@@ -66,10 +74,6 @@ const until = async <Value>(look: () => Promise<Value> | Value, what = look.toSt
   }
 }
 
-const openFetch = createFetch({ ...deliveryFetchOptions, allowPrivate: true })
-const guardedFetch = createFetch(deliveryFetchOptions)
-after(() => Promise.all([openFetch.close(), guardedFetch.close()]))
-
 const words: string[] = []
 const log = { warn: (fields: object, message: string) => { words.push(`${message} ${JSON.stringify(fields)}`) }, error: (fields: object, message: string) => { words.push(`${message} ${JSON.stringify(fields)}`) } }
 const bodyOf = (delivery: Pick<Outgoing, 'taskId' | 'eventType'>) => JSON.stringify({ type: delivery.eventType, timestamp: '2026-11-20T10:00:00.000Z', data: { id: delivery.taskId, prompt: 'ein Äpfelchen 🍎' } })
@@ -78,7 +82,7 @@ const bodyOf = (delivery: Pick<Outgoing, 'taskId' | 'eventType'>) => JSON.string
 const open = async (t: { after(work: () => Promise<void>): void }, changed: Partial<DeliveryOptions> = {}) => {
   const workerId = changed.workerId ?? newId()
   await database.query(`insert into worker (id, host, pid) values ($1, 'test', 1) on conflict do nothing`, [workerId])
-  const room = createDelivery({ database, fetch: openFetch, allowPrivate: true, writeBody: async delivery => bodyOf(delivery), now, log, random: () => 0.5, pollMs: 3_600_000, ...changed, workerId })
+  const room = createDelivery({ database, allowPrivate: true, writeBody: async delivery => bodyOf(delivery), now, log, random: () => 0.5, pollMs: 3_600_000, ...changed, workerId })
   t.after(async () => room.stop())
   return { ...room, workerId }
 }
@@ -182,12 +186,51 @@ test("Kie's style carries Kie's headers where the project has a key, and none wh
   const key = await room.webhooks(owner).rotateKieKey()
   assert.match(key, /^whk_/)
   assert.ok((await room.webhooks(owner).kieKey())!.created)
+  // The other mode's key is another one, and changes nothing here.
+  const live = room.webhooks({ ...owner, livemode: true })
+  assert.equal(await live.kieKey(), null)
+  assert.notEqual(await live.rotateKieKey(), key)
   const row = await write(owner, url, { style: 'kie' })
   room.wake()
   await settled(row)
   const { headers } = got()[1]!
   assert.ok(Math.abs(Number(headers['x-webhook-timestamp']) - now().getTime() / 1_000) < 60)
   assert.equal(headers['x-webhook-signature'], createHmac('sha256', key).update(`${row.taskId}.${headers['x-webhook-timestamp']}`).digest('base64'))
+})
+
+test("the house's own signature is there for who asks for it, verifies from the key page, and for the words that were sent only", async t => {
+  const seed = randomBytes(32)
+  const room = await open(t, { signingKey: readSigningKey(seed) })
+  room.start()
+  const owner = await tenant()
+  const webhooks = room.webhooks(owner)
+  const { url, got } = place()
+  const send = async (changed: Partial<Outgoing> = {}) => {
+    const row = await write(owner, url, changed)
+    room.wake()
+    await settled(row)
+    return got().at(-1)!
+  }
+  const ownOf = (letter: Letter) => signatures(letter).filter(text => text.startsWith('v1a,')).map(text => Buffer.from(text.slice(4), 'base64'))
+  const { keys: [key] } = writeKeySet(readSigningKey(seed))
+  assert.deepEqual([key!.kty, key!.crv, Object.hasOwn(key!, 'd')], ['OKP', 'Ed25519', false])
+  const verifies = (letter: Letter, body = letter.body) => verifySignature(null, Buffer.from(`${letter.headers['webhook-id']}.${letter.headers['webhook-timestamp']}.${body}`), createPublicKey({ key: { ...key! }, format: 'jwk' }), ownOf(letter)[0]!)
+
+  assert.equal(await webhooks.houseSignature(), false)
+  assert.equal(ownOf(await send()).length, 0)
+  assert.equal(await webhooks.changeHouseSignature(true), true)
+  assert.deepEqual([await webhooks.houseSignature(), await room.webhooks({ ...owner, livemode: true }).houseSignature()], [true, false])
+  const endpoint = await webhooks.create({ url, events: ['*'] })
+  for (const [letter, secret] of [[await send(), await webhooks.callbackSecret()], [await send({ endpointId: endpoint.id }), endpoint.secret!]] as const) {
+    assert.deepEqual(signatures(letter).map(text => text.split(',')[0]), ['v1', 'v1a'])
+    assert.deepEqual([ownOf(letter)[0]!.length, verifies(letter), verifies(letter, `${letter.body} `)], [64, true, false])
+    new Webhook(secret).verify(letter.body, letter.headers as Record<string, string>)
+  }
+  assert.equal((await send({ style: 'kie' })).headers['webhook-signature'], undefined)
+  await webhooks.changeHouseSignature(false)
+  assert.equal(ownOf(await send()).length, 0)
+  const { rows } = await database.query(`select details->>'enabled' as enabled from audit where project_id = $1 and act = 'house_signature.changed' order by id`, [owner.projectId])
+  assert.deepEqual(rows.map(({ enabled }) => enabled), ['true', 'false'])
 })
 
 // When it goes wrong -----------------------------------------------------------------------------------------------------
@@ -295,6 +338,19 @@ test('a row that is due later goes out by itself', async t => {
   assert.equal(got().length, 1)
 })
 
+test('a row that becomes due while the rows are looked at is not forgotten', async t => {
+  const slow: Database = { ...database, query: async (statement, values) => {
+    const found = await database.query(statement, values)
+    if (typeof statement !== 'string' && statement.name === 'delivery claim') offsetMs += 1_000
+    return found
+  } }
+  const room = await open(t, { database: slow })
+  const row = await write(await tenant(), place().url)
+  await database.query('update delivery set due_at = $2 where id = $1', [row.id, new Date(now().getTime() + 900)])
+  room.start()
+  assert.equal((await settled(row)).state, 'delivered')
+})
+
 test('the rows are looked at without a hint', async t => {
   const room = await open(t, { pollMs: 50 })
   room.start()
@@ -350,7 +406,7 @@ test('one host gets its deliveries in order', async t => {
 // Private addresses ------------------------------------------------------------------------------------------------------
 
 test('a private address is refused when it is registered, and when it is connected to', async t => {
-  const room = await open(t, { allowPrivate: false, fetch: guardedFetch })
+  const room = await open(t, { allowPrivate: false })
   room.start()
   const owner = await tenant()
   const { url, got } = place()
@@ -366,6 +422,72 @@ test('a private address is refused when it is registered, and when it is connect
     assert.match(found.last_error, /private network/)
   }
   assert.equal(got().length, 0)
+})
+
+// A whole house ----------------------------------------------------------------------------------------------------------
+
+test('over HTTP: the secret of call backs is read and replaced, and servers of one database sign with one key', async t => {
+  const house = await testHouse()
+  const folder = await mkdtemp(join(tmpdir(), 'plantain-test-'))
+  // The other server first: the house takes the database with it.
+  let other: House | undefined
+  t.after(async () => {
+    await other?.close()
+    await house.close()
+    await rm(folder, { recursive: true, force: true })
+  })
+  const call = async (path: string, { key = house.liveKey, method = 'GET', body }: { key?: string; method?: string; body?: unknown } = {}) => {
+    const answer = await fetch(`${house.url}/plantain/v1/${path}`, {
+      method, headers: { authorization: `Bearer ${key}`, ...(body === undefined ? {} : { 'content-type': 'application/json' }) }, ...(body === undefined ? {} : { body: JSON.stringify(body) }) })
+    return { status: answer.status, body: await answer.json() as any }
+  }
+  const ring = async (prompt: string) => {
+    const { url, got } = place()
+    assert.equal((await call('tasks?wait=30', { method: 'POST', body: { model: 'rehearsal-1', prompt, callback_url: url } })).status, 200)
+    return until(() => got()[0], `the call back of "${prompt}"`)
+  }
+  const verifies = (secret: string, letter: Letter) => { new Webhook(secret).verify(letter.body, letter.headers as Record<string, string>) }
+
+  const { body: { object, secret } } = await call('webhooks/callback-secret')
+  assert.equal(object, 'callback_secret')
+  assert.notEqual((await call('webhooks/callback-secret', { key: house.testKey })).body.secret, secret)
+  const first = await ring('one')
+  verifies(secret, first)
+  assert.deepEqual(signatures(first).map(text => text.split(',')[0]), ['v1'])
+  for (const overlap of [-1, 169, 'long']) assert.equal((await call('webhooks/callback-secret/rotate', { method: 'POST', body: { overlap_hours: overlap } })).status, 400)
+  const { body: fresh } = await call('webhooks/callback-secret/rotate', { method: 'POST', body: { overlap_hours: 1 } })
+  assert.notEqual(fresh.secret, secret)
+  assert.equal((await call('webhooks/callback-secret')).body.secret, fresh.secret)
+  const reader = (await house.newAccount({ scopes: ['tasks:read'] })).liveKey
+  for (const path of ['webhooks/callback-secret', 'webhooks/house-signature']) assert.equal((await call(path, { key: reader })).status, 403)
+
+  const shown = await call('webhooks/house-signature')
+  assert.deepEqual(shown.body, { object: 'house_signature', enabled: false, algorithm: 'Ed25519', jwks_url: `${house.url}/.well-known/jwks.json` })
+  assert.equal((await call('webhooks/house-signature', { method: 'PATCH', body: { enabled: 'yes' } })).status, 400)
+  assert.equal((await call('webhooks/house-signature', { method: 'PATCH', body: { enabled: true } })).body.enabled, true)
+  const second = await ring('two')
+  for (const one of [fresh.secret, secret]) verifies(one, second)
+  assert.deepEqual(signatures(second).map(text => text.split(',')[0]), ['v1', 'v1', 'v1a'])
+
+  // Another server on the same database, asked for the key without one of ours.
+  const { config } = house.house
+  other = await startHouse(readConfig(testSettings({ databaseUrl: config.DATABASE_URL!, dataDir: folder, upstreamUrl: house.upstream.url })), { roles: ['serve'], log: createLog('error') })
+  const page = await fetch(`${other.url}/.well-known/jwks.json`)
+  assert.deepEqual([page.status, page.headers.get('content-type')?.split(';')[0], page.headers.get('cache-control')], [200, 'application/json', 'public, max-age=3600'])
+  const set = await page.json() as any
+  assert.deepEqual(await (await fetch(shown.body.jwks_url)).json(), set)
+  assert.deepEqual([set.keys.length, Object.keys(set.keys[0]).sort(), set.keys[0].kty, set.keys[0].crv], [1, ['alg', 'crv', 'kid', 'kty', 'use', 'x'], 'OKP', 'Ed25519'])
+  const own = signatures(second).at(-1)!.slice(4)
+  const verifiesOwn = (body: string) => verifySignature(null, Buffer.from(`${second.headers['webhook-id']}.${second.headers['webhook-timestamp']}.${body}`), createPublicKey({ key: set.keys[0], format: 'jwk' }), Buffer.from(own, 'base64'))
+  assert.deepEqual([verifiesOwn(second.body), verifiesOwn(second.body.replace('two', 'owt'))], [true, false])
+  assert.equal((await fetch(`${other.url}/.well-known/nothing`)).status, 404)
+})
+
+test('of servers that start at once, one makes the key and all sign with it', async () => {
+  const { database: fresh, close: closeFresh } = await testDatabase()
+  const made = await Promise.all(Array.from({ length: 8 }, () => sharedSecret(fresh, 'webhook signing key')))
+  assert.equal(new Set(made.map(seed => writeKeySet(readSigningKey(seed)).keys[0]!.kid)).size, 1)
+  await closeFresh()
 })
 
 // Crashes ----------------------------------------------------------------------------------------------------------------

@@ -383,3 +383,42 @@ test('a foreign task is not there', () => withEngine({}, async ({ engine }) => {
   assert.equal(await engine.cancel(ownerOf(stranger!), taskId), null)
   assert.equal(await engine.settled({ ...ownerOf(owner!), livemode: true }, taskId, 10), null)
 }))
+
+test('a call that is sent again gets the first one’s task: when the client says so, or when the first went away unanswered', () => withEngine({ submit: async () => wait({ id: 'r' }, 60_000), poll: async () => wait({ id: 'r' }, 60_000) }, async ({ engine }) => {
+  const caller = await newPerson(database)
+  const call = (retryCount: number) => submit(engine, caller, { prompt: 'again', retryCount })
+  const first = await call(0)
+  const beside = await call(0)
+  assert.notEqual(beside.taskId, first.taskId, 'two equal calls side by side are two orders')
+  assert.deepEqual(await call(1), { taskId: beside.taskId, replayed: true })
+  await engine.unanswered(beside.taskId)
+  assert.deepEqual(await call(0), { taskId: beside.taskId, replayed: true })
+  assert.equal((await call(0)).replayed, false, 'one answer is owed, not any number')
+  const other = await submit(engine, await newPerson(database), { prompt: 'again', retryCount: 1 })
+  assert.equal(other.replayed, false, 'another key is another caller')
+  const failing = await submit(engine, caller, { prompt: 'fails', retryCount: 0 })
+  await engine.cancel(ownerOf(caller), failing.taskId)
+  assert.equal((await submit(engine, caller, { prompt: 'fails', retryCount: 1 })).replayed, false, 'what ended without a picture is made again')
+}))
+
+test('in-between pictures are events of the task, while its claim is held', () => {
+  const shown = latch()
+  return withEngine({ submit: async (job, _signal, partial) => {
+    assert.equal(job.partials, 2)
+    partial!(0, Buffer.from('rough'))
+    partial!(1, Buffer.from('finer'))
+    await shown.opened
+    return done({ made: [{ bytes: picture }] })
+  } }, async ({ engine }) => {
+    const caller = await newPerson(database)
+    const { taskId } = await submit(engine, caller, { partials: 2 })
+    const indexes: unknown[] = []
+    const stop = new AbortController()
+    for await (const event of engine.events(ownerOf(caller), { taskId, types: null, after: 0, live: true, signal: stop.signal })) {
+      if (event.type === 'task.progressed') indexes.push((event.data.partial as { index: number }).index)
+      if (indexes.length === 2) shown.open()
+      if (event.type === 'task.completed') stop.abort()
+    }
+    assert.deepEqual(indexes.sort(), [0, 1])
+  })
+})

@@ -10,7 +10,7 @@ import { mayUse, scopes as allScopes, type Caller, type KeyLimits, type Scope } 
 import { Problem } from '../domain/problem.ts'
 import { isId, newId } from '../kit/id.ts'
 import type { Key, NewKey } from '../protocols/contract.ts'
-import { isLooser } from './limits.ts'
+import { isLooser, lesser } from './limits.ts'
 import { hashSecret, newSecret, prefixOf } from './secret.ts'
 
 interface KeyRow {
@@ -84,6 +84,15 @@ function checkHandedOn(caller: Caller, { livemode, scopes, limits }: NewKey): vo
   }
 }
 
+/** The caller's limit is the lesser of its own and its account's; the account's holds for the new key as well, so it need not be repeated. */
+async function checkConcurrent(client: Client, { accountId, limits: own }: Caller, { limits }: NewKey): Promise<void> {
+  if (own.concurrent === null) return
+  const { rows: [account] } = await client.query<{ concurrent: number | null }>('select concurrent from account where id = $1', [accountId])
+  if (isLooser(lesser(limits.concurrent, account?.concurrent ?? null), own.concurrent)) {
+    throw new Problem('forbidden', `A key with the limit concurrent of ${own.concurrent} cannot make one with a looser limit.`, { field: 'limits.concurrent', value: limits.concurrent, allowed: own.concurrent })
+  }
+}
+
 /** Where a key belongs, and which key made it (null for the operator). */
 export interface KeyHome { accountId: string; projectId: string; byKeyId: string | null }
 
@@ -138,7 +147,10 @@ export const createKeys = ({ database, now }: { database: Database; now(): Date 
   async create(caller, key) {
     checkKey(key, now())
     checkHandedOn(caller, key)
-    return database.transaction(client => insertKey(client, homeOf(caller), key, now()))
+    return database.transaction(async client => {
+      await checkConcurrent(client, caller, key)
+      return insertKey(client, homeOf(caller), key, now())
+    })
   },
 
   list: caller => listKeys(database, caller.projectId, { alsoLive: caller.livemode }),

@@ -44,9 +44,6 @@ export interface Delivery {
   webhooks(caller: Pick<Caller, 'accountId' | 'projectId' | 'keyId' | 'livemode'>): Webhooks
 }
 
-/** Of no more use: messages go out through `kit/post.ts`. */
-export const deliveryFetchOptions = { deadlineMs: 20_000, sizeMax: Number.MAX_SAFE_INTEGER, redirectsMax: 0 }
-
 export interface DeliveryOptions {
   database: Database
   /** Whether messages may go to private addresses. Asked when an address is registered, and again when it is connected to. */
@@ -66,8 +63,6 @@ export interface DeliveryOptions {
   timeoutMs?: number
   /** How often the rows are looked at without a hint. */
   pollMs?: number
-  /** Not asked any more. */
-  fetch?: unknown
 }
 
 /** An answer within this time shows that a host can take more. */

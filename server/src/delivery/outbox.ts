@@ -165,18 +165,18 @@ interface SealRow {
   callback_old_secret: string | null
   callback_old_until: Date | null
   house_signature: boolean | null
-  kie_hmac_key: string | null
+  kie_key: string | null
 }
 
 /** Makes the function that looks up an attempt's seal, many at a time; null when the delivery is no longer to be sent. */
 export const createSeals = ({ database, workerId, now }: { database: Client; workerId: string; now(): Date }) =>
   grouped(async (asked: HeldDelivery[]): Promise<(Seal | null)[]> => {
     const { rows } = await database.query<SealRow>({ name: 'delivery seals', text: `
-      select d.id, d.created_at, p.kie_hmac_key,
+      select d.id, d.created_at, k.key as kie_key,
         e.url as endpoint_url, e.enabled, e.secret as endpoint_secret, e.old_secret as endpoint_old_secret, e.old_secret_until as endpoint_old_until,
         c.secret as callback_secret, c.old_secret as callback_old_secret, c.old_secret_until as callback_old_until, c.house_signature
       from delivery d
-      left join project p on p.id = d.project_id
+      left join kie_key k on k.project_id = d.project_id and k.livemode = d.livemode
       left join endpoint e on e.id = d.endpoint_id
       left join callback_secret c on c.project_id = d.project_id and c.livemode = d.livemode
       where d.id = any($1::uuid[]) and d.worker = $2 and d.state = 'pending'` }, [asked.map(({ id }) => id), workerId])
@@ -184,7 +184,7 @@ export const createSeals = ({ database, workerId, now }: { database: Client; wor
     return Promise.all(asked.map(async (held): Promise<Seal | null> => {
       const row = found.get(held.id)
       if (!row) return null
-      const common = { createdAt: row.created_at, kieKey: row.kie_hmac_key, houseSignature: row.house_signature ?? false, obstacle: null }
+      const common = { createdAt: row.created_at, kieKey: row.kie_key, houseSignature: row.house_signature ?? false, obstacle: null }
       if (held.endpointId === null) {
         const secret = row.callback_secret ?? (isStandard(held.style) ? await makeCallbackSecret(database, held) : null)
         return { ...common, url: held.url, secrets: liveSecrets({ secret, old: row.callback_old_secret, oldUntil: row.callback_old_until }, now()) }

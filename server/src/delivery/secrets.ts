@@ -50,17 +50,19 @@ export async function changeHouseSignature(database: Database, owner: Owner, ena
   return enabled
 }
 
-export async function findKieKey(client: Client, { projectId }: Mode): Promise<{ created: Date } | null> {
-  const { rows: [row] } = await client.query<{ kie_hmac_at: Date }>('select kie_hmac_at from project where id = $1 and kie_hmac_key is not null', [projectId])
-  return row ? { created: row.kie_hmac_at } : null
+export async function findKieKey(client: Client, { projectId, livemode }: Mode): Promise<{ created: Date } | null> {
+  const { rows: [row] } = await client.query<{ created_at: Date }>('select created_at from kie_key where project_id = $1 and livemode = $2', [projectId, livemode])
+  return row ? { created: row.created_at } : null
 }
 
 /** Makes the key of Kie's headers. Kie knows no overlap: its header holds one signature. */
 export async function rotateKieKey(database: Database, owner: Owner, now: Date): Promise<string> {
   const key = newKieKey()
   await database.transaction(async client => {
-    await client.query('update project set kie_hmac_key = $2, kie_hmac_at = $3 where id = $1', [owner.projectId, key, now])
-    await writeAct(client, { ...owner, act: 'kie_key.rotated', subject: owner.projectId })
+    await client.query(
+      `insert into kie_key (project_id, livemode, key, created_at) values ($1, $2, $3, $4)
+       on conflict (project_id, livemode) do update set key = excluded.key, created_at = excluded.created_at`, [owner.projectId, owner.livemode, key, now])
+    await writeAct(client, { ...owner, act: 'kie_key.rotated', subject: owner.projectId, details: { livemode: owner.livemode } })
   })
   return key
 }

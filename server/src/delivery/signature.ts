@@ -30,7 +30,8 @@ export interface Signed {
  * `webhook-signature` of Standard Webhooks, over id, time and body: `v1,` and HMAC-SHA256 once per secret, then `v1a,` and
  * Ed25519 with the house's key.
  *
- * MEASURED
+ * The second only where a project asks for it: measured, a whole delivery takes some 100 µs of this process's CPU, and Ed25519
+ * adds 12 to 40 to it (HMAC: 10).
  */
 export function signWebhook({ id, timestampS, body, secrets, signingKey }: Signed): string {
   const text = Buffer.from(`${id}.${timestampS}.${body}`)

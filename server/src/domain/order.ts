@@ -34,6 +34,15 @@ export interface Order {
   /** What the caller's dialect needs to read the task back as it was sent (Kie's `param`). Never bytes, never secrets. */
   wire?: { protocol: string; body: Json }
   idempotencyKey?: string
+  /**
+   * Set by doors that answer with the picture itself: how often the client says it has tried already (0 where it does not say).
+   *
+   * SDKs send a call again after a time-out without any key. The same order from the same key is taken for such a repetition when
+   * the client says so, or when whoever sent the first one went away unanswered; then it gets the first one's task.
+   */
+  retryCount?: number
+  /** How many in-between pictures the caller wants while it waits, 0 to 3; where the provider can make them. */
+  partials?: number
   /** What the door changed or ignored, said openly on the task. */
   warnings?: string[]
 }

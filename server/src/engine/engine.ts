@@ -18,10 +18,12 @@ import { grouped } from '../db/group.ts'
 import type { Database } from '../db/pool.ts'
 import { newId } from '../kit/id.ts'
 import type { Log } from '../kit/log.ts'
-import { lastEventId, readEvents } from './events.ts'
+import { insertPartial, lastEventId, readEvents } from './events.ts'
 import { createFinder, listTasks, type Listing, type Owner } from './find.ts'
 import { createPump, type Pump } from './pump.ts'
+import { markUnanswered } from './repeat.ts'
 import { settleGroup, settleIn, type Outgoing, type Settled, type Settlement } from './settle.ts'
+import type { TaskRow } from './rows.ts'
 import type { StepTools, Workbench } from './step.ts'
 import { submitGroup, type Submission } from './submit.ts'
 import { beat, endOverdue, forgetOld, forgetWorkers, freeClaims, readDead, type RepeatOf } from './sweep.ts'
@@ -31,7 +33,7 @@ export interface EngineOptions {
   database: Database
   workerId: string
   benches: Map<string, Workbench>
-  tools: StepTools
+  tools: Omit<StepTools, 'showPartial'>
   /** Whether this process takes work, and how many steps at once. */
   work: { slots: number } | null
   /** Whether deliveries are sent from this process: it then holds the outbox rows it writes. */
@@ -66,6 +68,8 @@ export interface Engine {
   cancel(owner: Owner, taskId: string): Promise<Task | null>
   /** What happened after an id; with `live`, also what happens from now on until the signal fires. */
   events(owner: Owner, options: { taskId: string | null; types: EventType[] | null; after: number | null; live: boolean; signal: AbortSignal }): AsyncGenerator<TaskEvent>
+  /** Whoever asked for this task went away before it was answered. */
+  unanswered(taskId: string): Promise<void>
   /** An upstream called back about a task: look at it now. */
   nudge(taskId: string): Promise<void>
   /** Hints from other processes. */
@@ -86,14 +90,20 @@ const tidyMs = 60_000
 const lookMs = 1_000
 
 export function createEngine(options: EngineOptions): Engine {
-  const { database, workerId, benches, tools, log, now } = options
+  const { database, workerId, benches, log, now } = options
+  const tools: StepTools = { ...options.tools, showPartial }
   const watch = createWatch()
   const find = createFinder(database)
   const deliverer = options.delivers ? workerId : null
   const timers: NodeJS.Timeout[] = []
   let pump: Pump | null = null
 
+  /** Tasks taken here that nobody has said anything of yet. Bounded: what is forgotten is only looked at once more. */
+  const young = new Set<string>()
+  const youngMax = 50_000
+
   const settledMany = (settled: Settled, all: Iterable<string>) => {
+    for (const id of all) young.delete(id)
     watch.tell(all)
     if (settled.outgoing.length > 0) options.deliver(settled.outgoing)
     // Only ends are told to other processes: whoever still has such a task in hand drops it.
@@ -162,6 +172,7 @@ export function createEngine(options: EngineOptions): Engine {
         case 'refused': throw answer.problem
         case 'repeated': return { taskId: answer.taskId, replayed: true }
         case 'accepted':
+          if (young.size < youngMax) young.add(submission.id)
           watch.tell([submission.id])
           wakeWorkers([submission.id])
           return { taskId: submission.id, replayed: false }
@@ -173,6 +184,8 @@ export function createEngine(options: EngineOptions): Engine {
 
     async settled(owner, taskId, waitMs, signal) {
       const until = performance.now() + waitMs
+      // A task this process took and has heard nothing of since has not ended: looking would only cost.
+      if (young.has(taskId) && waitMs > 0) await watch.heard(taskId, Math.min(lookMs, waitMs), signal)
       for (;;) {
         // Listening begins before looking, so that nothing falls between the two.
         const remaining = until - performance.now()
@@ -219,15 +232,20 @@ export function createEngine(options: EngineOptions): Engine {
       }
     },
 
+    async unanswered(taskId) { await markUnanswered(database, taskId) },
+
     async nudge(taskId) {
       await database.query(`update task set due_at = now() where id = $1 and state = 'waiting' and due_at > now()`, [taskId])
       wakeWorkers([taskId])
     },
 
     hear(channel, ids) {
-      if (channel === 'plantain_work') { pump?.wake(); watch.tellAll() } else { watch.tell(ids); pump?.drop(ids) }
+      if (channel === 'plantain_work') { pump?.wake(); watch.tellAll(); return }
+      for (const id of ids) young.delete(id)
+      watch.tell(ids)
+      pump?.drop(ids)
     },
-    gap() { pump?.wake(); watch.tellAll() },
+    gap() { young.clear(); pump?.wake(); watch.tellAll() },
     busy: () => pump?.busy() ?? 0,
 
     async start() {
@@ -252,6 +270,18 @@ export function createEngine(options: EngineOptions): Engine {
     },
   }
 
+  /** An in-between picture: its bytes into the store, an event that names them. Only while the claim it belongs to is held. */
+  async function showPartial(row: TaskRow, index: number, bytes: Uint8Array): Promise<void> {
+    try {
+      const blob = await options.tools.storeMade({ bytes }, { kind: 'image' })
+      if (!await insertPartial(database, row, { index, sha256: blob.sha256, mime: blob.mime })) return
+      watch.tell([row.id])
+      options.notify?.('plantain_work', [row.id])
+    } catch (error) {
+      log.info({ taskId: row.id, error }, 'an in-between picture could not be shown')
+    }
+  }
+
   /** Tells the upstream that nobody wants it any more. Best effort, once: the task has ended either way. */
   const stopUpstream = async (task: Task) => {
     const bench = benches.get(task.provider)
@@ -259,7 +289,7 @@ export function createEngine(options: EngineOptions): Engine {
     const { rows: [row] } = await database.query('select receipt from attempt where task_id = $1 and number = $2', [task.id, task.attempts])
     if (row?.receipt?.kind !== 'upstream') return
     const job = { taskId: task.id, attempt: task.attempts, key: `${task.id}-${task.attempts}`, cardId: task.model, model: task.upstreamModel, operation: task.operation, prompt: task.prompt,
-      parameters: task.parameters, count: 1, width: null, height: null, inputs: [], livemode: task.livemode, callbackUrl: null }
+      parameters: task.parameters, count: 1, partials: 0, width: null, height: null, inputs: [], livemode: task.livemode, callbackUrl: null }
     await bench.connection.cancel(row.receipt.receipt, job, AbortSignal.timeout(5_000))
       .catch(error => log.info({ taskId: task.id, error }, 'the upstream could not be told to stop'))
   }

@@ -33,3 +33,12 @@ export async function lastEventId(client: Client, owner: Owner): Promise<number>
     select coalesce(max(id), 0) as id from event where project_id = $1 and livemode = $2 and xid < pg_snapshot_xmin(pg_current_snapshot())` }, [owner.projectId, owner.livemode])
   return row!.id
 }
+
+/** Says that an in-between picture is there, if the claim that made it is still held. */
+export async function insertPartial(client: Client, { id, turn }: { id: string; turn: number }, partial: { index: number; sha256: string; mime: string }): Promise<boolean> {
+  const { rowCount } = await client.query({ name: 'events partial', text: `
+    insert into event (project_id, livemode, task_id, type, data)
+    select project_id, livemode, id, 'task.progressed', jsonb_build_object('partial', $3::jsonb) from task where id = $1 and turn = $2 and state = 'running' for share` },
+  [id, turn, JSON.stringify(partial)])
+  return rowCount === 1
+}

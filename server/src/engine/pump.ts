@@ -115,7 +115,7 @@ export function createPump({ database, workerId, benches, tools, slots, settle, 
         if (!held) log.info({ taskId: settlement.id, turn: settlement.turn }, 'the task was ended or taken by somebody else meanwhile')
         return
       } catch (error) {
-        log.error({ taskId: settlement.id, tries, error }, 'a settlement could not be written')
+        log.warn({ taskId: settlement.id, tries, error }, 'a settlement could not be written yet')
         if (tries === 8) settlement = { id: settlement.id, turn: settlement.turn, state: 'failed', attemptOutcome: 'failed', chargedMicros: 0,
           problem: storeProblem(new Problem('internal', 'The result could not be written down. Nothing was charged.')) }
         if (tries > 16) throw error

@@ -9,7 +9,7 @@ export interface TaskRow {
   id: string; account_id: string; project_id: string; key_id: string | null; livemode: boolean
   state: State; turn: number; attempts: number; attempts_max: number; polls: number
   model: string; model_asked: string; operation: Operation; prompt: string; parameters: Record<string, Json>; inputs: InputReference[]
-  count: number; width: number | null; height: number | null; priority: Priority
+  count: number; partials: number; width: number | null; height: number | null; priority: Priority
   provider: string; upstream_model: string; upstream_id: string | null; progress: number | null; receipt: Receipt | null
   price_micros: number; charged_micros: number | null
   text: string | null; details: Record<string, Json>; warnings: string[]; problem: StoredProblem | null
@@ -31,7 +31,7 @@ interface OutputRow { id: string; sha256: string; mime: string; size_bytes: numb
 
 /** The columns of a task as it is shown, with its outputs in order. */
 export const taskColumns = `t.id, t.account_id, t.project_id, t.key_id, t.livemode, t.state, t.turn, t.attempts, t.attempts_max, t.polls,
-  t.model, t.model_asked, t.operation, t.prompt, t.parameters, t.inputs, t.count, t.width, t.height, t.priority, t.provider, t.upstream_model, t.upstream_id,
+  t.model, t.model_asked, t.operation, t.prompt, t.parameters, t.inputs, t.count, t.partials, t.width, t.height, t.priority, t.provider, t.upstream_model, t.upstream_id,
   t.progress, t.receipt, t.price_micros, t.charged_micros, t.text, t.details, t.warnings, t.problem, t.metadata, t.callback_url, t.wire,
   t.created_at, t.started_at, t.ended_at, t.due_at, t.start_by, t.end_by`
 

@@ -24,6 +24,8 @@ export interface StepTools {
   linkFor(asset: Asset): string | null
   storeMade(made: Made, expect: { kind: 'image' | 'video' }): Promise<StoredBlob>
   callbackUrl(row: TaskRow): string | null
+  /** Shows an in-between picture to whoever follows the task. A hint: it never fails, and nothing waits for it. */
+  showPartial(row: TaskRow, index: number, bytes: Uint8Array): Promise<void>
   outputExpiry(row: TaskRow, now: Date): Date | null
   now(): Date
   chance(): number
@@ -42,7 +44,7 @@ export async function step(claim: Claim, bench: Workbench, tools: StepTools, sig
   try {
     if (!claim.first && remembered?.kind === 'fetch') return await settleMaking(row, remembered.making as unknown as Making, tools)
     const job = writeJob(row, await tools.inputsOf(row), tools)
-    const outcome = await ask(claim, job, bench, signal)
+    const outcome = await ask(claim, job, bench, signal, (index, bytes) => { void tools.showPartial(row, index, bytes) })
     if (outcome === 'again') return askAgain(row, tools)
     if (outcome === 'lost') return loseAnswer(row, bench, tools)
     if (outcome.kind === 'done') return await settleMaking(row, outcome.value, tools)
@@ -58,10 +60,10 @@ export async function step(claim: Claim, bench: Workbench, tools: StepTools, sig
 }
 
 /** Asks the provider. `lost`: no answer came, so nobody here knows whether it is making it. `again`: it certainly never heard of it. */
-async function ask(claim: Claim, job: Job, { provider, connection }: Workbench, signal: AbortSignal): Promise<JobOutcome | 'lost' | 'again'> {
+async function ask(claim: Claim, job: Job, { provider, connection }: Workbench, signal: AbortSignal, partial: (index: number, bytes: Uint8Array) => void): Promise<JobOutcome | 'lost' | 'again'> {
   const { row, first } = claim
   try {
-    if (first) return await connection.submit(job, signal)
+    if (first) return await connection.submit(job, signal, partial)
     if (row.receipt?.kind === 'find') return await connection.find!(job, signal) ?? 'again'
     return await connection.poll!(row.receipt!.kind === 'upstream' ? row.receipt!.receipt : null, job, signal)
   } catch (thrown) {
@@ -82,7 +84,7 @@ async function ask(claim: Claim, job: Job, { provider, connection }: Workbench, 
 export function writeJob(row: TaskRow, inputs: Asset[], tools: Pick<StepTools, 'readBytes' | 'linkFor' | 'callbackUrl'>): Job {
   return {
     taskId: row.id, attempt: row.attempts, key: `${row.id}-${row.attempts}`, cardId: row.model, model: row.upstream_model, operation: row.operation,
-    prompt: row.prompt, parameters: row.parameters, count: row.count, width: row.width, height: row.height, livemode: row.livemode,
+    prompt: row.prompt, parameters: row.parameters, count: row.count, partials: row.partials, width: row.width, height: row.height, livemode: row.livemode,
     callbackUrl: tools.callbackUrl(row),
     inputs: row.inputs.map(({ assetId, role }): JobInput => {
       const asset = inputs.find(one => one.id === assetId)

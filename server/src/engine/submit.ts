@@ -11,6 +11,7 @@ import type { Order } from '../domain/order.ts'
 import { Problem } from '../domain/problem.ts'
 import type { Client, Database } from '../db/pool.ts'
 import { availableIn, hold, lockPurses, takeFrom } from '../ledger/ledger.ts'
+import { answerRepeated, rememberCalls } from './repeat.ts'
 
 export interface Submission {
   id: string
@@ -39,6 +40,7 @@ const batchHeadStartS = 600
 export const submitGroup = (database: Database) => (group: Submission[]): Promise<Accepted[]> => database.transaction(async client => {
   const answers = new Map<string, Accepted>()
   await refuseRepeated(client, group, answers)
+  await answerRepeated(client, group.filter(one => !answers.has(one.id)), answers)
   await refuseWithoutInputs(client, group.filter(one => !answers.has(one.id)), answers)
   await refuseOverLimit(client, group.filter(one => !answers.has(one.id)), answers)
 
@@ -53,6 +55,7 @@ export const submitGroup = (database: Database) => (group: Submission[]): Promis
   await giveBack(client, wanting.filter(one => answers.has(one.id)))
   if (taken.length > 0) {
     await insertTasks(client, taken, await readRanks(client, taken))
+    await rememberCalls(client, taken)
     await hold(client, taken.map(one => ({ ...purseOf(one), taskId: one.id, projectId: one.caller.projectId, keyId: one.caller.keyId, micros: one.checked.priceMicros })))
   }
   return group.map(one => answers.get(one.id) ?? accepted)
@@ -179,17 +182,17 @@ async function insertTasks(client: Client, group: Submission[], ranks: number[])
   const rows = group.map((one, index) => ({
     id: one.id, account_id: one.caller.accountId, project_id: one.caller.projectId, key_id: one.caller.keyId, livemode: one.caller.livemode,
     attempts_max: one.attemptsMax, model: one.checked.card.id, model_asked: one.order.model, operation: one.checked.operation, prompt: one.order.prompt,
-    parameters: one.checked.parameters, inputs: one.order.inputs, count: one.checked.count, width: one.checked.width, height: one.checked.height,
+    parameters: one.checked.parameters, inputs: one.order.inputs, count: one.checked.count, partials: one.order.partials ?? 0, width: one.checked.width, height: one.checked.height,
     priority: one.order.priority ?? 'interactive', rank: ranks[index], provider: one.provider, upstream_model: one.upstreamModel,
     price_micros: one.checked.priceMicros, warnings: [...one.order.warnings ?? [], ...one.checked.warnings], metadata: one.order.metadata ?? {},
     callback_url: one.order.callbackUrl ?? null, wire: one.order.wire ?? null, start_by: one.startBy, end_by: one.endBy,
   }))
   await client.query({ name: 'submit tasks', text: `
     with task_row as (
-      insert into task (id, account_id, project_id, key_id, livemode, attempts_max, model, model_asked, operation, prompt, parameters, inputs, count, width, height,
+      insert into task (id, account_id, project_id, key_id, livemode, attempts_max, model, model_asked, operation, prompt, parameters, inputs, count, partials, width, height,
         priority, rank, provider, upstream_model, price_micros, warnings, metadata, callback_url, wire, start_by, end_by)
       select * from jsonb_to_recordset($1) as r(id uuid, account_id uuid, project_id uuid, key_id uuid, livemode boolean, attempts_max int, model text, model_asked text,
-        operation text, prompt text, parameters jsonb, inputs jsonb, count int, width int, height int, priority text, rank double precision, provider text,
+        operation text, prompt text, parameters jsonb, inputs jsonb, count int, partials int, width int, height int, priority text, rank double precision, provider text,
         upstream_model text, price_micros bigint, warnings jsonb, metadata jsonb, callback_url text, wire jsonb, start_by timestamptz, end_by timestamptz)
       returning id, project_id, livemode)
     insert into event (project_id, livemode, task_id, type) select project_id, livemode, id, 'task.created' from task_row` }, [JSON.stringify(rows)])

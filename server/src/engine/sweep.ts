@@ -75,5 +75,6 @@ export const forgetWorkers = (client: Client, workers: string[]) => client.query
 /** Old idempotency keys (24 h) and rate windows. */
 export async function forgetOld(client: Client): Promise<void> {
   await client.query(`delete from idempotency where ctid in (select ctid from idempotency where created_at < now() - interval '24 hours' limit 5000)`)
+  await client.query(`delete from recent_call where ctid in (select ctid from recent_call where created_at < now() - interval '1 hour' limit 5000)`)
   await client.query(`delete from rate_window where starts_at < now() - interval '2 days'`)
 }

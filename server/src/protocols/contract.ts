@@ -38,7 +38,7 @@ export type Upload =
 /** An asset's bytes on their way out. */
 export interface OpenAsset { asset: Pick<Asset, 'sha256' | 'mime' | 'sizeBytes' | 'name'>; stream(range?: { start: number; end: number }): Readable }
 
-export interface Submitted { task: Task; /** True when an earlier call with the same `Idempotency-Key` made it. */ replayed: boolean }
+export interface Submitted { task: Task; /** True when an earlier call made it: one with the same `Idempotency-Key`, or the one this call repeats (`retryCount`). */ replayed: boolean }
 
 export interface Balance { livemode: boolean; availableMicros: number; heldMicros: number; spentMicros: number }
 
@@ -73,6 +73,13 @@ export interface Desk {
   estimate(order: Order): Promise<CheckedOrder>
   /** Makes a task of an order, in one transaction with its hold. @throws {Problem} `unknown_model`, `unsupported_parameter`, `credits_required`, `rate_limited`, … */
   submit(order: Order): Promise<Submitted>
+  /**
+   * Submits and waits for the end, for doors that answer with the picture itself. When the caller goes away first, the task goes on
+   * and is remembered as unanswered, so that the same call again finds it.
+   */
+  make(order: Order, options: { waitMs: number; signal: AbortSignal }): Promise<Submitted>
+  /** The caller of this task went away before it was answered (streaming doors; `make` does it by itself). */
+  unanswered(taskId: string): Promise<void>
   find(taskId: string): Promise<Task | null>
   list(filter: TaskFilter): Promise<Page<Task>>
   /** The task once it has ended, or as it stands after `waitMs` or when `signal` fires. @throws {Problem} `not_found` */
@@ -81,6 +88,9 @@ export interface Desk {
   cancel(taskId: string): Promise<Task>
   /** Events of the project (or one task) after an id, then live until `signal` fires; with `live: false` those there are now, then the end. */
   events(options: { taskId?: string; types?: EventType[]; after: number | null; signal: AbortSignal; live?: boolean }): AsyncIterable<TaskEvent>
+
+  /** The in-between picture that a `task.progressed` event of an order with `partials` speaks of (`data.partial.index`); null for other events, or when it is gone. */
+  partial(event: TaskEvent): Promise<{ index: number; bytes: Buffer; mime: string } | null>
 
   models: {
     all(): Card[]
@@ -130,7 +140,7 @@ export interface Desk {
     deliveries(filter: { after?: string | undefined; limit: number; endpointId?: string | undefined; taskId?: string | undefined; state?: Delivery['state'] | undefined }): Promise<Page<Delivery>>
     delivery(deliveryId: string): Promise<Delivery | null>
     redeliver(deliveryId: string): Promise<Delivery>
-    /** The project's key for Kie's HMAC headers; null where none was made. `rotate` makes a new one, shown once. */
+    /** The project's key for Kie's HMAC headers, in the caller's mode; null where none was made. `rotate` makes a new one, shown once. */
     kieKey(): Promise<{ created: Date } | null>
     rotateKieKey(): Promise<string>
     /** What verifies call backs asked for in a request (`whsec_…`). It can be read at any time, since there is no moment at which it is made. */
@@ -143,6 +153,15 @@ export interface Desk {
   }
 }
 
+/** A base64 string (or data URL) of a JSON body that was too long to be one: its bytes, decoded. */
+export interface InlineUpload {
+  /** `image/png` out of `data:image/png;base64,`; null for bare base64. */
+  mime: string | null
+  sizeBytes: number
+  /** Hand it to `desk.assets.keep`. */
+  upload: Upload
+}
+
 /** One request, parsed as far as the route asked for. */
 export interface Incoming {
   method: string
@@ -150,8 +169,13 @@ export interface Incoming {
   params: Record<string, string>
   query: URLSearchParams
   headers: Record<string, string | undefined>
-  /** The parsed JSON for `body: 'json'` (undefined when none was sent), null otherwise. */
+  /** The parsed JSON for `body: 'json'` and `'inline'` (undefined when none was sent), null otherwise. */
   body: unknown
+  /**
+   * For `body: 'inline'`: what a long string of the body stands for. Its characters never became a JavaScript string: they were decoded
+   * on their way in and wait in a file until the request is answered. Null for text that is what it says.
+   */
+  inline(text: string): InlineUpload | null
   /** The raw bytes for `body: 'stream'`, null otherwise. */
   stream: Readable | null
   requestId: string
@@ -163,8 +187,8 @@ export interface Route {
   method: 'GET' | 'POST' | 'PATCH' | 'PUT' | 'DELETE'
   /** Fastify's pattern: `/plantain/v1/tasks/:id`, `/files/*`. */
   path: string
-  /** Default `json` for POST, PATCH and PUT, `none` otherwise. */
-  body?: 'json' | 'stream' | 'none'
+  /** Default `json` for POST, PATCH and PUT, `none` otherwise. `inline`: JSON that may carry megabytes of base64, which is decoded while it comes in. */
+  body?: 'json' | 'inline' | 'stream' | 'none'
   /** Largest JSON body in bytes; default 2 MiB. */
   bodyMax?: number
   /** The key must have it; null needs no key at all (signed links, documents). */
@@ -186,6 +210,11 @@ export interface Protocol {
   refuse(problem: Problem, request: Pick<Incoming, 'method' | 'path' | 'requestId'>): Response
   /** Which path prefixes belong to this door even where no route matches, so that 404 and 405 are said in its words too. */
   prefixes: string[]
+  /**
+   * Where several doors have the same method and path (`/v1/models`, `/v1/files`): is this request spoken in this dialect? By headers
+   * and query only. The first door (by id) that claims it answers; a door without `claims` takes what nobody claims.
+   */
+  claims?(request: Pick<Incoming, 'headers' | 'query' | 'path'>): boolean
   /** The body of a call back in this dialect, for tasks that were ordered here with a `callbackUrl`. Pure: the same ended task, the same bytes. */
   writeCallback?(task: Task, links: (asset: Asset) => string): string
 }

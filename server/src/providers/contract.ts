@@ -41,6 +41,8 @@ export interface Job {
   height: number | null
   inputs: JobInput[]
   livemode: boolean
+  /** In-between pictures that are wanted, 0 to 3. Whoever cannot make them makes none. */
+  partials?: number
   /** Where the upstream may call us back; null where we cannot be reached. */
   callbackUrl: string | null
 }
@@ -63,7 +65,7 @@ export type JobOutcome = Outcome<Making>
 
 export interface Connection {
   /** Asks the upstream to make it. Called once per attempt, after the attempt is written down. */
-  submit(job: Job, signal: AbortSignal): Promise<JobOutcome>
+  submit(job: Job, signal: AbortSignal, partial?: (index: number, bytes: Uint8Array) => void): Promise<JobOutcome>
   /** Comes back with a receipt. */
   poll?(receipt: Json, job: Job, signal: AbortSignal): Promise<JobOutcome>
   /**

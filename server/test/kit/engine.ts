@@ -77,7 +77,7 @@ export const ownerOf = ({ projectId, livemode }: Caller) => ({ projectId, livemo
 export function submit(engine: Engine, caller: Caller, { prompt = 'a cat', count = 1, ...more }: Partial<Order> & { count?: number } = {}) {
   const order: Order = { model: 'model', prompt, parameters: {}, inputs: [], ...more }
   const checked: CheckedOrder = { card, operation: 'generate', parameters: {}, count, width: 64, height: 64, priceMicros: priceMicros * count, warnings: [] }
-  return engine.submit({ caller, order, checked, provider: 'made-up', upstreamModel: 'model', bodyHash: createHash('sha256').update(JSON.stringify({ ...order, idempotencyKey: undefined })).digest() })
+  return engine.submit({ caller, order, checked, provider: 'made-up', upstreamModel: 'model', bodyHash: createHash('sha256').update(JSON.stringify({ ...order, idempotencyKey: undefined, retryCount: undefined })).digest() })
 }
 
 export async function ended(engine: Engine, caller: Caller, taskId: string, waitMs = 20_000): Promise<Task> {

@@ -48,7 +48,12 @@ export async function testHouse({ settings = {}, roles = ['serve', 'work'], live
   const dataDir = await mkdtemp(join(tmpdir(), 'plantain-test-'))
   const upstream = await startUpstream({ port: 0 })
   const config = readConfig({ ...testSettings({ databaseUrl, dataDir, upstreamUrl: upstream.url }), ...settings })
-  const house = await startHouse(config, { roles, log: createLog(config.LOG_LEVEL) })
+  const house = await startHouse(config, { roles, log: createLog(config.LOG_LEVEL) }).catch(async error => {
+    // A house that does not open must fail its test file, not keep it waiting.
+    await upstream.close()
+    await closeDatabase()
+    throw error
+  })
   const { rows: [first] } = await database.query<{ account_id: string; project_id: string }>('select account_id, id as project_id from project order by id limit 1')
   const newKeys = async (projectId: string, scopes: Scope[], limits: Partial<KeyLimits>) => {
     const make = async (livemode: boolean) => (await house.access.createKeyForOperator(projectId, {

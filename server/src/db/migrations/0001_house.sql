@@ -15,8 +15,6 @@ create table project (
   -- Days an output is kept; null for ever. Inputs likewise.
   output_days int,
   input_days int,
-  kie_hmac_key text,
-  kie_hmac_at timestamptz,
   created_at timestamptz not null default now()
 );
 
@@ -63,8 +61,9 @@ create table balance (
 
 -- Append only. `amount_micros` is what the row adds to the available money: grant +, hold -, release +; a capture gives
 -- back what the hold had too much (0 or more), an adjust takes what it had too little.
+-- No primary key of its own: the index by account ends in `id` and serves every reader.
 create table ledger (
-  id bigint generated always as identity primary key,
+  id bigint generated always as identity,
   account_id uuid not null,
   project_id uuid,
   key_id uuid,
@@ -76,7 +75,7 @@ create table ledger (
   created_at timestamptz not null default now()
 );
 create unique index ledger_task on ledger (task_id, kind) where task_id is not null;
-create index ledger_account on ledger (account_id, livemode, id);
+create unique index ledger_account on ledger (account_id, livemode, id);
 
 -- Assets --------------------------------------------------------------------------------------------------------------
 
@@ -127,6 +126,8 @@ create table task (
   parameters jsonb not null,
   inputs jsonb not null,
   count int not null,
+  -- In-between pictures the caller wants while it waits.
+  partials int not null default 0,
   width int,
   height int,
   priority text not null,
@@ -159,7 +160,6 @@ create index task_queued on task (provider, rank) where state = 'queued';
 create index task_backlog on task (account_id, priority, rank desc) where state = 'queued';
 create index task_waiting on task (due_at) where state = 'waiting';
 create index task_making on task (provider, account_id) where state in ('running', 'waiting');
-create index task_worker on task (worker) where state = 'running';
 create index task_ends on task (end_by) where state in ('queued', 'waiting');
 create index task_starts on task (start_by) where state = 'queued' and start_by is not null;
 
@@ -189,9 +189,23 @@ create table idempotency (
 );
 create index idempotency_age on idempotency (created_at);
 
+-- The last call of a key with this body, for clients that send a call again without a key (see engine/repeat.ts).
+create table recent_call (
+  key_id uuid not null,
+  body_sha256 bytea not null,
+  task_id uuid not null,
+  -- Whoever sent it went away before it was answered.
+  unanswered boolean not null default false,
+  created_at timestamptz not null default now(),
+  primary key (key_id, body_sha256)
+);
+create index recent_call_age on recent_call (created_at);
+create index recent_call_task on recent_call (task_id);
+
 -- Facts a reader may want to follow. `xid` tells which rows may still be joined by earlier ones (see engine/events.ts).
+-- Three rows a task: both indexes end in `id`, and a third one for it alone would serve nobody.
 create table event (
-  id bigint generated always as identity primary key,
+  id bigint generated always as identity,
   xid xid8 not null default pg_current_xact_id(),
   project_id uuid not null,
   livemode boolean not null,
@@ -200,7 +214,7 @@ create table event (
   data jsonb not null default '{}',
   created_at timestamptz not null default now()
 );
-create index event_project on event (project_id, livemode, id);
+create unique index event_project on event (project_id, livemode, id);
 create index event_task on event (task_id, id);
 
 -- Processes that hold work. Missed beats mean death, and its work is taken over.
@@ -236,6 +250,28 @@ create table endpoint (
 );
 create index endpoint_project on endpoint (project_id, livemode);
 
+-- What signs call backs that were asked for in a request and so belong to no endpoint. Made when first needed.
+create table callback_secret (
+  project_id uuid not null references project,
+  livemode boolean not null,
+  secret text not null,
+  old_secret text,
+  old_secret_until timestamptz,
+  -- Whether messages of this project and mode also carry a signature of the house's own key. Off unless asked for: it is the dearest part of a delivery.
+  house_signature boolean not null default false,
+  created_at timestamptz not null default now(),
+  primary key (project_id, livemode)
+);
+
+-- What signs call backs in Kie's dialect. One for each mode, so that a test key cannot replace what live receivers verify with.
+create table kie_key (
+  project_id uuid not null references project,
+  livemode boolean not null,
+  key text not null,
+  created_at timestamptz not null default now(),
+  primary key (project_id, livemode)
+);
+
 create table delivery (
   id uuid primary key,
   project_id uuid not null,
@@ -247,8 +283,12 @@ create table delivery (
   -- Whose words the body is in: 'plantain' (Standard Webhooks) or a protocol's id ('kie').
   style text not null,
   url text not null,
+  -- The host it goes to, so that claims can share the slots between hosts.
+  host text collate "C" not null generated always as (lower(coalesce(substring(url from '^[^:/]+://([^/?#]+)'), '?'))) stored,
   state text not null default 'pending' check (state in ('pending', 'delivered', 'parked')),
   attempts int not null default 0,
+  -- Attempts before the last redelivery: the schedule of retries counts from there.
+  attempts_before int not null default 0,
   worker uuid,
   due_at timestamptz not null default now(),
   created_at timestamptz not null default now(),
@@ -256,7 +296,9 @@ create table delivery (
   last_status int,
   last_error text
 ) with (fillfactor = 70);
-create index delivery_due on delivery (due_at) where state = 'pending';
+-- Only what nobody holds is looked for, so a row that is written in its sender's hands costs neither index.
+create index delivery_due on delivery (due_at) where state = 'pending' and worker is null;
+create index delivery_host on delivery (host, due_at) where state = 'pending' and worker is null;
 create index delivery_worker on delivery (worker) where worker is not null;
 create index delivery_project on delivery (project_id, livemode, id desc);
 create index delivery_task on delivery (task_id) where task_id is not null;

@@ -145,7 +145,7 @@ export const ModelView = Type.Object({
     roles: Type.Record(Type.String(), Type.Integer()),
   }),
   output: Type.Object({ kind: Type.Enum(['image', 'video']), count_max: Type.Integer(), seconds: maybe(Type.Object({ default: Type.Number(), max: Type.Number() })) }),
-  prices: Type.Array(Type.Object({ when: Type.Record(Type.String(), AnyJson), price: MoneyView, per: Type.Enum(['image', 'second', 'video', 'run']) }),
+  prices: Type.Array(Type.Object({ when: Type.Record(Type.String(), AnyJson), price: MoneyView, per: Type.Enum(['image', 'megapixel', 'second', 'video', 'run']) }),
     { description: 'The first row whose `when` matches the parameters counts.' }),
   life: Type.Object({ state: Type.Enum(['active', 'deprecated', 'retired']), since: maybe(Type.String()), replacement: maybe(Type.String()), note: maybe(Type.String()) }),
   end_within_s: Type.Integer(),

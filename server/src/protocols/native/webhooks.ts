@@ -1,13 +1,12 @@
 import { Type } from 'typebox'
 import { reader, queryReader } from '../../kit/schema.ts'
 import type { Route } from '../contract.ts'
-import { eventTypes } from './events.ts'
 import { After, base, found, Limit, limitDefault, readAfter, readFilterId, readId } from './read.ts'
 import { DeliveryView, EndpointView, json, ListView, PageView, viewDelivery, viewEndpoint, viewList, viewPage } from './view.ts'
 
 const Url = Type.String({ minLength: 1, maxLength: 2_048, description: 'https (http too, where private addresses are allowed).' })
-const Events = Type.Array(Type.Enum([...eventTypes]), { minItems: 1, maxItems: eventTypes.length, description: 'Which events to tell. Default: the three that end a task.' })
 const endEvents = ['task.completed', 'task.failed', 'task.cancelled']
+const Events = Type.Array(Type.Enum([...endEvents]), { minItems: 1, maxItems: endEvents.length, description: 'Which events to tell. Default: all three, each of which ends a task.' })
 
 const EndpointBody = Type.Object({ url: Url, events: Type.Optional(Events) }, { additionalProperties: false, title: 'NewWebhook', examples: [{ url: 'https://example.com/plantain', events: ['task.completed', 'task.failed'] }] })
 const EndpointChange = Type.Object({ url: Type.Optional(Url), events: Type.Optional(Events), enabled: Type.Optional(Type.Boolean()) }, { additionalProperties: false, minProperties: 1, examples: [{ enabled: false }] })
@@ -92,6 +91,44 @@ const rotateKieKey: Route = {
   },
 }
 
+const CallbackSecretView = Type.Object({ object: Type.Literal('callback_secret'), secret: Type.String({ description: 'A Standard Webhooks secret (`whsec_…`).' }) })
+const viewCallbackSecret = (secret: string) => ({ object: 'callback_secret', secret })
+
+const getCallbackSecret: Route = {
+  method: 'GET', path: `${base}/webhooks/callback-secret`, scope: 'webhooks:write',
+  about: { summary: 'The secret that verifies call backs', tag: 'Webhooks', answer: CallbackSecretView, description: 'Signs what goes to the `callback_url` of a task, after Standard Webhooks. One for the project\'s test keys, another for its live keys.' },
+  handle: async (_request, desk) => json(viewCallbackSecret(await desk.webhooks.callbackSecret())),
+}
+
+const rotateCallbackSecret: Route = {
+  method: 'POST', path: `${base}/webhooks/callback-secret/rotate`, scope: 'webhooks:write',
+  about: { summary: 'Replace the secret that verifies call backs', tag: 'Webhooks', body: RotateBody, answer: CallbackSecretView, description: 'Both secrets sign during the overlap, so that nothing is missed while you change it.' },
+  async handle({ body }, desk) {
+    const { overlap_hours = 24 } = readRotate(body ?? {})
+    return json(viewCallbackSecret(await desk.webhooks.rotateCallbackSecret(overlap_hours)))
+  },
+}
+
+const HouseSignatureView = Type.Object({ object: Type.Literal('house_signature'), enabled: Type.Boolean(), algorithm: Type.Literal('Ed25519'), jwks_url: Type.String({ format: 'uri' }) })
+const HouseSignatureBody = Type.Object({ enabled: Type.Boolean() }, { additionalProperties: false, examples: [{ enabled: true }] })
+const readHouseSignature = reader(HouseSignatureBody)
+const viewHouseSignature = (enabled: boolean, { publicUrl }: { publicUrl: string }) => ({ object: 'house_signature', enabled, algorithm: 'Ed25519', jwks_url: `${publicUrl}/.well-known/jwks.json` })
+
+const getHouseSignature: Route = {
+  method: 'GET', path: `${base}/webhooks/house-signature`, scope: 'webhooks:write',
+  about: { summary: 'Whether messages carry a public-key signature', tag: 'Webhooks', answer: HouseSignatureView },
+  handle: async (_request, desk) => json(viewHouseSignature(await desk.webhooks.houseSignature(), desk)),
+}
+
+const changeHouseSignature: Route = {
+  method: 'PATCH', path: `${base}/webhooks/house-signature`, scope: 'webhooks:write',
+  about: {
+    summary: 'Ask for a public-key signature on every message', tag: 'Webhooks', body: HouseSignatureBody, answer: HouseSignatureView,
+    description: 'Adds `v1a,<Ed25519>` to `webhook-signature`, beside the `v1` of your secret and over the same `id.timestamp.body`. The keys that verify it are public, at `/.well-known/jwks.json`, so a receiver needs no secret of its own.',
+  },
+  handle: async ({ body }, desk) => json(viewHouseSignature(await desk.webhooks.changeHouseSignature(readHouseSignature(body).enabled), desk)),
+}
+
 const DeliveryQuery = Type.Object({
   after: After, limit: Limit,
   webhook: Type.Optional(Type.String()), task: Type.Optional(Type.String()),
@@ -126,4 +163,4 @@ const redeliver: Route = {
   handle: async (request, desk) => json(viewDelivery(await desk.webhooks.redeliver(readId(request, 'delivery'))), 202),
 }
 
-export const webhooks: Route[] = [create, list, getKieKey, rotateKieKey, get, change, remove, rotate, ping, listDeliveries, getDelivery, redeliver]
+export const webhooks: Route[] = [create, list, getCallbackSecret, rotateCallbackSecret, getHouseSignature, changeHouseSignature, getKieKey, rotateKieKey, get, change, remove, rotate, ping, listDeliveries, getDelivery, redeliver]

@@ -9,7 +9,7 @@ import { readRenderings, warnOf, writeInput, writeRender } from './wire.ts'
 
 /** Worker threads that render, as `@plantain/sandbox/pool` starts them. */
 export interface Pool {
-  render(request: RenderRequest, options: { signal?: AbortSignal }): Promise<Rendering>
+  render(request: RenderRequest, options: { signal?: AbortSignal; onPartial?: (rendering: Rendering) => void }): Promise<Rendering>
   close(): Promise<void>
 }
 
@@ -26,9 +26,9 @@ const isReceipt = (receipt: Json): receipt is { readyAt: number } =>
 export function connectRenderer(startPool: () => Promise<Pool>, { now, log }: Pick<Workshop, 'now' | 'log'>): Connection {
   let pool: Promise<Pool> | null = null
   const open = () => pool ??= startPool().catch((thrown: unknown) => { pool = null; throw thrown })
-  const render = async (request: RenderRequest, signal: AbortSignal) => (await open()).render(request, { signal })
+  const render = async (request: RenderRequest, signal: AbortSignal, onPartial: (rendering: Rendering) => void) => (await open()).render(request, { signal, onPartial })
 
-  async function make(job: Job, { triggers, prompt }: ReturnType<typeof readJob>, signal: AbortSignal): Promise<JobOutcome> {
+  async function make(job: Job, { triggers, prompt }: ReturnType<typeof readJob>, signal: AbortSignal, partial?: Parameters<Connection['submit']>[2]): Promise<JobOutcome> {
     const bad = failJob(triggers)
     if (bad) return bad
     if (triggers.bad_image) return done({ made: [{ bytes: Buffer.from('The sandbox was told to send bytes that are no picture.'), mime: 'image/png' }] })
@@ -44,7 +44,9 @@ export function connectRenderer(startPool: () => Promise<Pool>, { now, log }: Pi
       const inputs = await Promise.all(job.inputs.map(async (input) => writeInput(input, await input.read())))
       const words = prompt === '' && (job.operation === 'generate' || job.operation === 'video') ? 'abstract colours' : prompt
       const requests = Array.from({ length: count }, (_, variation) => writeRender(job, words, inputs, variation))
-      return done(readRenderings(await Promise.all(requests.map((request) => render(request, either))), warnings))
+      // In-between pictures are of the first one only: whoever streams looks at one.
+      let shown = 0
+      return done(readRenderings(await Promise.all(requests.map((request, index) => render(index === 0 ? { ...request, ...(job.partials ? { partials: job.partials } : {}) } : request, either, ({ bytes }) => partial?.(shown++, bytes)))), warnings))
     } catch (thrown) {
       signal.throwIfAborted()
       if (thrown instanceof Problem) return failed(thrown)
@@ -58,12 +60,12 @@ export function connectRenderer(startPool: () => Promise<Pool>, { now, log }: Pi
   }
 
   return {
-    async submit(job, signal) {
+    async submit(job, signal, partial) {
       const asked = readJob(job)
       const refused = refuseJob(asked.triggers, job.attempt)
       if (refused) return refused
       const pause = pauseMs(asked.triggers)
-      if (pause === null) return await make(job, asked, signal)
+      if (pause === null) return await make(job, asked, signal, partial)
       return waitUntil(now().getTime() + pause, now().getTime())
     },
     async poll(receipt, job, signal) {
