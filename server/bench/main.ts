@@ -1,12 +1,13 @@
-/** `npm run bench [-- throughput latency inflight size cold]`: tables in Markdown on standard output. */
+/** `npm run bench [-- throughput latency inflight size cold pictures]`: tables in Markdown on standard output. */
 import { coldStart } from './cold.ts'
 import { inFlight } from './inflight.ts'
 import { machine } from './kit.ts'
 import { latency } from './latency.ts'
+import { pictures } from './pictures.ts'
 import { size } from './size.ts'
 import { throughput } from './throughput.ts'
 
-const benches: Record<string, () => Promise<void>> = { throughput, latency, inflight: inFlight, size, cold: coldStart }
+const benches: Record<string, () => Promise<void>> = { throughput, latency, inflight: inFlight, size, cold: coldStart, pictures }
 const wanted = process.argv.slice(2)
 const unknown = wanted.filter(name => !(name in benches))
 if (unknown.length > 0) {

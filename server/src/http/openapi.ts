@@ -2,7 +2,7 @@
  * The description of all doors (OpenAPI 3.1), made from their routes: what the schema checks is what the page says.
  *
  * Pure. Our own door is described in full; another's routes are listed with their summaries, because its dialect is described by
- * the one who speaks it.
+ * the one who speaks it. Where several doors share an address, the first is described and the others are named.
  */
 import type { TSchema } from 'typebox'
 import { problems } from '../domain/problem.ts'
@@ -14,13 +14,20 @@ type Node = { [key: string]: Json }
 export function describe(protocols: Protocol[], { version }: { version: string }): Node {
   const schemas: Record<string, Json> = {}
   const paths: Record<string, Node> = {}
+  const written = new Map<string, string>()
   const named = (schema: TSchema) => hoist(JSON.parse(JSON.stringify(schema)) as Json, schemas)
   const doors = [...protocols].sort((a, b) => rank(a) - rank(b) || (a.id < b.id ? -1 : 1))
   for (const door of doors) {
     for (const route of door.routes) {
-      const path = writePath(route.path)
+      // Two paths that differ only in what they call their parts may not both stand in a description.
+      const shape = writePath(route.path).replace(/\{[^}]+\}/g, '{}')
+      const path = written.get(shape) ?? writePath(route.path)
+      written.set(shape, path)
       const place = paths[path] ??= {}
-      place[route.method.toLowerCase()] = operation(door, route, named)
+      const method = route.method.toLowerCase()
+      const there = place[method] as Node | undefined
+      if (there) there.description = [there.description, alsoHere(door, route)].filter(part => part !== undefined).join('\n\n')
+      else place[method] = operation(door, route, path, named)
     }
   }
   const tags = [...new Set(doors.flatMap(door => door.routes.map(route => tagOf(door, route))))]
@@ -47,9 +54,12 @@ const rank = ({ id }: Protocol) => id === 'native' ? 0 : 1
 
 const tagOf = (door: Protocol, route: Route) => door.id === 'native' ? route.about?.tag ?? 'More' : door.title
 
-function operation(door: Protocol, route: Route, named: (schema: TSchema) => Json): Node {
+const alsoHere = (door: Protocol, { about }: Route): string =>
+  `Also an address of ${door.title}${about ? ` (${about.summary})` : ''}: the dialect is told by the headers of the request.`
+
+function operation(door: Protocol, route: Route, path: string, named: (schema: TSchema) => Json): Node {
   const { about } = route
-  const names = [...writePath(route.path).matchAll(/\{([^}]+)\}/g)].map(match => match[1]!)
+  const names = [...path.matchAll(/\{([^}]+)\}/g)].map(match => match[1]!)
   const query = about?.query as { properties?: Record<string, TSchema & { description?: string }>; required?: string[] } | undefined
   const parameters: Json[] = [
     ...names.map(name => ({ name, in: 'path', required: true, schema: { type: 'string' } })),

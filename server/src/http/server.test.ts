@@ -1,14 +1,17 @@
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
+import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises'
 import { request as httpRequest } from 'node:http'
 import { connect } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { after, before, test } from 'node:test'
 import { setImmediate as turn } from 'node:timers/promises'
 import type { Caller } from '../domain/caller.ts'
 import { Problem } from '../domain/problem.ts'
 import { streamEvents } from '../kit/sse.ts'
 import type { Desk, Incoming, Protocol } from '../protocols/contract.ts'
-import { serveHttp, type HttpServer, type RateState } from './server.ts'
+import { serveHttp, type HttpOptions, type HttpServer, type RateState } from './server.ts'
 
 const caller: Caller = {
   keyId: 'k', keyName: 'k', keyPrefix: 'sk-test-k', accountId: 'a', projectId: 'p', livemode: false, scopes: ['tasks:read'],
@@ -24,6 +27,7 @@ async function until(what: string, isTrue: () => boolean): Promise<void> {
   }
 }
 
+const inlineFolder = await mkdtemp(join(tmpdir(), 'plantain-server-test-'))
 let bytesPulled = 0
 let goneCount = 0
 let waiting = 0
@@ -72,11 +76,26 @@ const protocols = [
       for await (const chunk of stream!) size += (chunk as Buffer).length
       return Response.json({ size }, { headers: { 'x-task-id': 'abc' } })
     } },
+    { method: 'POST', path: '/own/inline', scope: null, body: 'inline', async handle({ body, inline }) {
+      const { image, ...rest } = body as { image: string }
+      const found = inline(image)
+      if (image === 'break') throw new Problem('conflict', 'No.')
+      return Response.json({ rest, mime: found?.mime ?? null, sizeBytes: found?.sizeBytes ?? null, waiting: (await readdir(inlineFolder)).length })
+    } },
     { method: 'POST', path: '/own/unread', scope: null, body: 'stream', handle: async () => { throw new Problem('unauthorized', 'No.') } },
   ]),
   door('other', ['/other', '/own/inner'], problem => Response.json({ code: problem.status, msg: problem.message }, { status: 200 }), [
     { method: 'POST', path: '/other/make', scope: 'tasks:read', handle: echo },
+    { method: 'GET', path: '/shared/:name', scope: null, handle: async ({ params }) => Response.json({ other: params }) },
+    { method: 'POST', path: '/shared/:name::make', scope: null, handle: async ({ params }) => Response.json({ make: params }) },
+    { method: 'POST', path: '/shared/:name', scope: null, handle: async ({ params }) => Response.json({ any: params }) },
   ]),
+  {
+    ...door('third', ['/shared'], problem => Response.json({ third: problem.code }, { status: problem.status }), [
+      { method: 'GET', path: '/shared/:thing', scope: null, handle: async ({ params }) => Response.json({ third: params }) },
+    ]),
+    claims: ({ headers, query }: Pick<Incoming, 'headers' | 'query'>) => headers['x-third'] === 'yes' || query.get('third') === 'yes',
+  },
 ]
 
 const logged: object[] = []
@@ -84,7 +103,7 @@ let rate: RateState | null = null
 let isReady = true
 const log = { debug() {}, info() {}, warn() {}, error: (fields: object) => { logged.push(fields) } }
 
-const open = () => serveHttp({
+const open = (more: Partial<HttpOptions> = {}) => serveHttp({
   host: '127.0.0.1', port: 0, protocols,
   authenticate: async secret => secret === 'good' ? caller : null,
   countRequest: async () => {
@@ -92,13 +111,17 @@ const open = () => serveHttp({
     return rate
   },
   deskFor: () => ({}) as Desk,
+  inlineFolder,
   publicDesk: { openLink: () => Promise.reject(new Problem('not_found', 'No.')) },
-  log, health: { ready: async () => isReady }, metrics: async () => 'tasks_total 1\n',
+  log, health: { ready: async () => isReady }, metrics: async () => 'tasks_total 1\n', ...more,
 })
 
 let server: HttpServer
 before(async () => { server = await open() })
-after(() => server.close({ graceMs: 100 }))
+after(async () => {
+  await server.close({ graceMs: 100 })
+  await rm(inlineFolder, { recursive: true })
+})
 
 const key = { authorization: 'Bearer good' }
 const ask = (path: string, init: RequestInit = {}) => fetch(server.url + path, init)
@@ -167,12 +190,64 @@ test('a stream of bytes reaches the handler whole, and its headers come back', a
   assert.deepEqual([await answer.json(), answer.headers.get('x-task-id')], [{ size: 3_000_000 }, 'abc'])
 })
 
+const until0 = async () => { for (const limit = performance.now() + 10_000; (await readdir(inlineFolder)).length > 0;) if (performance.now() > limit) assert.fail('files were left behind') }
+const jpeg = Buffer.alloc(5_000_000, '\xff\xd8\xff\xe0', 'latin1').toString('base64')
+
+test('a picture inside a body waits in a file until the request is answered', async () => {
+  const answer = await send(JSON.stringify({ prompt: 'a', image: `data:image/jpeg;base64,${jpeg}` }), undefined, '/own/inline')
+  assert.deepEqual(await answer.json(), { rest: { prompt: 'a' }, mime: 'image/jpeg', sizeBytes: 5_000_000, waiting: 1 })
+  await until0()
+  assert.deepEqual((await bodyOf(send(JSON.stringify({ image: 'abc' }), undefined, '/own/inline'))), { rest: {}, mime: null, sizeBytes: null, waiting: 0 })
+})
+
+test('a picture inside a body is gone after a refusal, too', async () => {
+  await refused(send(JSON.stringify({ image: 'break', other: jpeg }), undefined, '/own/inline'), 409, 'conflict')
+  await refused(send(JSON.stringify({ image: jpeg }) + 'x', undefined, '/own/inline'), 400, 'bad_request')
+  await refused(send(JSON.stringify({ image: jpeg, text: 'a b '.repeat(1_200_000) }), undefined, '/own/inline'), 413, 'too_large')
+  await refused(send(JSON.stringify(Array.from({ length: 11 }, () => jpeg)), undefined, '/own/inline'), 413, 'too_large')
+  await refused(send(JSON.stringify({ image: jpeg }), { 'content-type': 'text/plain' }, '/own/inline'), 415, 'unsupported_media')
+  await until0()
+})
+
+test('a caller who goes in the middle of a picture leaves none behind', async () => {
+  const socket = connect(server.port, '127.0.0.1')
+  socket.write(`POST /own/inline HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: ${jpeg.length}\r\n\r\n{"image":"${jpeg.slice(0, 1_000_000)}`)
+  while ((await readdir(inlineFolder)).length === 0) await turn()
+  socket.destroy()
+  await until0()
+})
+
+test('what an earlier process left is swept at the start', async () => {
+  const folder = await mkdtemp(join(tmpdir(), 'plantain-server-test-'))
+  await writeFile(join(folder, 'left'), 'x')
+  const again = await open({ inlineFolder: folder })
+  assert.deepEqual(await readdir(folder), [])
+  await again.close({ graceMs: 100 })
+  await rm(folder, { recursive: true })
+})
+
 test('what is not there is said by the door whose prefix fits best', async () => {
   await refused(ask('/own/nothing'), 404, 'not_found')
   await refused(ask('/nowhere/at/all'), 404, 'not_found')
   assert.deepEqual((await bodyOf(ask('/other/nothing'))).code, 404)
   assert.deepEqual((await bodyOf(ask('/own/inner/nothing'))).code, 404)
   await refused(ask('/own/innerst'), 404, 'not_found')
+})
+
+test('of two doors at one address the one that claims the request answers, by its own names', async () => {
+  assert.deepEqual(await bodyOf(ask('/shared/a%2Fb')), { other: { name: 'a/b' } })
+  assert.deepEqual(await bodyOf(ask('/shared/a%2Fb', { headers: { 'x-third': 'yes' } })), { third: { thing: 'a/b' } })
+  assert.deepEqual(await bodyOf(ask('/shared/x?third=yes')), { third: { thing: 'x' } })
+  assert.deepEqual(await bodyOf(ask('/shared/x/y', { headers: { 'x-third': 'yes' } })), { third: 'not_found' })
+  assert.deepEqual(await bodyOf(ask('/shared/x', { method: 'DELETE', headers: { 'x-third': 'yes' } })), { third: 'method_not_allowed' })
+})
+
+test('a verb behind a colon is a route of its own', async () => {
+  const post = (path: string) => bodyOf(ask(path, { method: 'POST' }))
+  assert.deepEqual(await post('/shared/nano-banana:make'), { make: { name: 'nano-banana' } })
+  assert.deepEqual(await post('/shared/a:b:make/'), { make: { name: 'a:b' } })
+  assert.deepEqual(await post('/shared/a%2Fb%3Amake'), { make: { name: 'a/b' } })
+  assert.deepEqual(await post('/shared/nano-banana:take'), { any: { name: 'nano-banana:take' } })
 })
 
 test('another method is answered with the ones that work', async () => {

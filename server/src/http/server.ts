@@ -10,9 +10,11 @@ import type { AddressInfo, Socket } from 'node:net'
 import { fastify as createFastify, type FastifyReply, type FastifyRequest } from 'fastify'
 import { mayUse, type Caller } from '../domain/caller.ts'
 import { asProblem, Problem, problems, type ProblemDetails } from '../domain/problem.ts'
+import { openInlineFolder } from '../kit/inline.ts'
+import { inlineBodyMax, inlineFrom, readInlineJson, type InlineBody } from '../kit/json-in.ts'
 import { isKeepable, parseJson, readBytes, requireJson } from '../kit/json.ts'
 import type { Desk, Incoming, Protocol, Route } from '../protocols/contract.ts'
-import { openDoors, pathOf } from './doors.ts'
+import { openDoors, pathOf, type Asking, type Choice, type Place } from './doors.ts'
 import { refuseSocket } from './socket.ts'
 import { send } from './send.ts'
 
@@ -43,6 +45,8 @@ export interface HttpOptions {
   metrics(): Promise<string>
   /** Believe `X-Forwarded-*` of the proxy in front of us; as Fastify's option of the same name. */
   trustProxy?: boolean | string | string[]
+  /** Where pictures wait that came inline, until their request is answered; this process's own. In the machine's folder for temporary files by default. */
+  inlineFolder?: string
   /** Told about every answer, for histograms. `route` is a pattern, never a path, so there are few of them. */
   observe?(answer: { door: string; method: string; route: string; status: number; seconds: number }): void
 }
@@ -73,6 +77,8 @@ interface Visit {
   caller: Caller | null
   /** Ends the handler's waiting: the caller has gone, or the server is about to. */
   gone: AbortController
+  /** Lets go of what came inline; called when the request is over. */
+  release: (() => Promise<void>) | null
 }
 
 export async function serveHttp(options: HttpOptions): Promise<HttpServer> {
@@ -81,6 +87,7 @@ export async function serveHttp(options: HttpOptions): Promise<HttpServer> {
   const visits = new Set<Visit>()
   const sockets = new Set<Socket>()
   const streamsEnd = new AbortController()
+  const inlineFolder = await openInlineFolder(options.inlineFolder)
   const publicDesk = strangersDesk(options.publicDesk.openLink)
   let closing = false
 
@@ -101,7 +108,7 @@ export async function serveHttp(options: HttpOptions): Promise<HttpServer> {
         : new Problem('not_found', 'There is nothing at this address.')
       void visitAndRefuse(request as FastifyRequest, reply as FastifyReply, problem)
     },
-    clientErrorHandler(error, socket) { void refuseSocket(error, socket as Socket, doors.doorOf('/')) },
+    clientErrorHandler(error, socket) { void refuseSocket(error, socket as Socket, doors.doorOf({ path: '/', headers: {}, query: new URLSearchParams() })) },
   })
 
   // Bodies are read here, not by Fastify: each door has its own words for a bad one.
@@ -112,7 +119,7 @@ export async function serveHttp(options: HttpOptions): Promise<HttpServer> {
     reply.hijack()
     const gone = new AbortController()
     const visit: Visit = {
-      request, response: reply.raw, door, pattern, path: pathOf(request.raw.url ?? '/'), requestId: request.id, startedAt: performance.now(), rate: null, caller: null, gone,
+      request, response: reply.raw, door, pattern, path: pathOf(request.raw.url ?? '/'), requestId: request.id, startedAt: performance.now(), rate: null, caller: null, gone, release: null,
     }
     visits.add(visit)
     reply.raw.once('close', () => {
@@ -125,6 +132,14 @@ export async function serveHttp(options: HttpOptions): Promise<HttpServer> {
 
   /** Runs `answer` and sends what it gives or throws; the only catch on the way out. */
   const serve = async (visit: Visit, answer: () => Promise<Response>): Promise<void> => {
+    try {
+      await answerWith(visit, answer)
+    } finally {
+      await visit.release?.().catch(err => { log.warn({ requestId: visit.requestId, err }, 'what came inline could not be removed') })
+    }
+  }
+
+  const answerWith = async (visit: Visit, answer: () => Promise<Response>): Promise<void> => {
     const { response, request, door, requestId } = visit
     let out: Response
     let problem: Problem | null = null
@@ -149,14 +164,14 @@ export async function serveHttp(options: HttpOptions): Promise<HttpServer> {
   }
 
   const visitAndRefuse = (request: FastifyRequest, reply: FastifyReply, problem: Problem): Promise<void> => {
-    const visit = begin(request, reply, doors.doorOf(pathOf(request.raw.url ?? '/')), '')
+    const visit = begin(request, reply, doors.doorOf(readAsking(request.raw)), '')
     return serve(visit, () => Promise.reject(problem))
   }
 
   const admit = async (visit: Visit, route: Route, query: URLSearchParams, headers: Incoming['headers']): Promise<Caller | null> => {
     if (route.scope === null) return null
     const secret = visit.door.readSecret({ headers, query })
-    if (!secret) throw new Problem('unauthorized', 'No key came with this request. Send Authorization: Bearer <key>.')
+    if (!secret) throw new Problem('unauthorized', 'No key came with this request. Send Authorization: Bearer <key>.', { missing: true })
     const caller = isKeepable(secret) && secret.length <= 512 ? await options.authenticate(secret) : null
     if (!caller) throw new Problem('unauthorized', 'This key is not known here, has expired or has been revoked.')
     visit.caller = caller
@@ -167,13 +182,15 @@ export async function serveHttp(options: HttpOptions): Promise<HttpServer> {
     return caller
   }
 
-  const handle = (door: Protocol, route: Route) => async (request: FastifyRequest, reply: FastifyReply): Promise<void> => {
+  const handle = (place: Place) => async (request: FastifyRequest, reply: FastifyReply): Promise<void> => {
+    const asking = readAsking(request.raw)
+    const choice = doors.choose(place, asking)
+    const { door, route } = choice
     const visit = begin(request, reply, door, route.path)
     await serve(visit, async () => {
       if (closing) throw new Problem('shutting_down', 'This server is about to stop. Try again; another one will answer.', { retryAfterS: 1 })
-      const query = new URLSearchParams(request.raw.url?.split('?').slice(1).join('?') ?? '')
-      const headers = readHeaders(request.raw)
-      const params = request.params as Record<string, string>
+      const { query, headers } = asking
+      const params = readParameters(request.params as Record<string, string>, place, choice)
       for (const text of Object.values(params)) {
         if (!isKeepable(text)) throw new Problem('bad_request', 'The address holds a NUL character or half of a surrogate pair.')
       }
@@ -182,9 +199,12 @@ export async function serveHttp(options: HttpOptions): Promise<HttpServer> {
       }
       const caller = await admit(visit, route, query, headers)
       const kind = route.body ?? (route.method === 'GET' || route.method === 'DELETE' ? 'none' : 'json')
+      const inline = kind === 'inline' ? await readInline(request.raw, headers, route.bodyMax ?? inlineBodyMax, inlineFolder) : null
+      visit.release = inline && inline.release
       const incoming: Incoming = {
         method: request.method, path: visit.path, params, query, headers,
-        body: kind === 'json' ? await readJson(request.raw, headers, route.bodyMax ?? bodyMaxDefault) : null,
+        body: inline ? inline.value : kind === 'json' ? await readJson(request.raw, headers, route.bodyMax ?? bodyMaxDefault) : null,
+        inline: inline ? inline.inline : () => null,
         stream: kind === 'stream' ? request.raw : null,
         requestId: visit.requestId,
         signal: visit.gone.signal,
@@ -193,12 +213,10 @@ export async function serveHttp(options: HttpOptions): Promise<HttpServer> {
     })
   }
 
-  for (const door of protocols) {
-    for (const route of door.routes) app.route({ method: route.method, url: route.path, handler: handle(door, route) })
-  }
+  for (const place of doors.places) app.route({ method: place.method, url: place.url, handler: handle(place) })
 
   const plain = (path: string, answer: () => Promise<Response>) => app.route({
-    method: 'GET', url: path, handler: (request, reply) => serve(begin(request, reply, doors.doorOf(path), path), answer),
+    method: 'GET', url: path, handler: (request, reply) => serve(begin(request, reply, doors.doorOf(readAsking(request.raw)), path), answer),
   })
   plain('/healthz', async () => Response.json({ ok: true }))
   plain('/readyz', async () => {
@@ -217,7 +235,7 @@ export async function serveHttp(options: HttpOptions): Promise<HttpServer> {
     const allow = [...methods, 'OPTIONS'].join(', ')
     reply.raw.setHeader('allow', allow)
     if (request.method === 'OPTIONS') {
-      return serve(begin(request, reply, doors.doorOf(path), ''), async () => new Response(null, {
+      return serve(begin(request, reply, doors.doorOf(readAsking(request.raw)), ''), async () => new Response(null, {
         status: 204,
         headers: { 'access-control-allow-methods': allow, 'access-control-allow-headers': allowedHeaders, 'access-control-max-age': '86400' },
       }))
@@ -264,14 +282,35 @@ export async function serveHttp(options: HttpOptions): Promise<HttpServer> {
 
 async function readJson(stream: IncomingMessage, headers: Incoming['headers'], bodyMax: number): Promise<unknown> {
   if (!hasBody(stream)) return undefined
-  requireJson(headers)
-  const announced = Number(headers['content-length'])
-  if (announced > bodyMax) throw new Problem('too_large', `The body is larger than the ${bodyMax} bytes this address takes.`, { allowed: bodyMax })
+  checkHead(headers, bodyMax)
   return parseJson(await readBytes(stream, bodyMax))
+}
+
+async function readInline(stream: IncomingMessage, headers: Incoming['headers'], bodyMax: number, folder: string): Promise<InlineBody> {
+  // What is this short holds no file.
+  if (!hasBody(stream) || Number(headers['content-length']) <= inlineFrom) {
+    return { value: await readJson(stream, headers, bodyMax), inline: () => null, release: async () => {} }
+  }
+  checkHead(headers, bodyMax)
+  return readInlineJson(stream, { bytesMax: bodyMax, folder })
+}
+
+function checkHead(headers: Incoming['headers'], bodyMax: number): void {
+  requireJson(headers)
+  if (Number(headers['content-length']) > bodyMax) throw new Problem('too_large', `The body is larger than the ${bodyMax} bytes this address takes.`, { allowed: bodyMax })
 }
 
 const hasBody = ({ headers }: IncomingMessage): boolean =>
   headers['transfer-encoding'] !== undefined || (headers['content-length'] !== undefined && headers['content-length'] !== '0')
+
+const readAsking = (raw: IncomingMessage): Asking =>
+  ({ path: pathOf(raw.url ?? '/'), headers: readHeaders(raw), query: new URLSearchParams(raw.url?.split('?').slice(1).join('?') ?? '') })
+
+/** The variable parts of the address as this door calls them; the router knows them by the first door's names. */
+function readParameters(params: Record<string, string>, { choices }: Place, { parameters }: Choice): Record<string, string> {
+  const known = choices[0]!.parameters
+  return parameters === known ? params : Object.fromEntries(parameters.map((name, index) => [name, params[known[index]!] ?? '']))
+}
 
 function readHeaders(raw: IncomingMessage): Incoming['headers'] {
   const headers: Incoming['headers'] = {}

@@ -2,7 +2,7 @@ import type { Readable } from 'node:stream'
 import { Problem } from '../domain/problem.ts'
 
 /** Deepest nesting a body may have. Deeper ones would overflow the stack of whatever walks them next. */
-const depthMax = 64
+export const depthMax = 64
 
 /**
  * All bytes of a body, unless it is larger than it may be.

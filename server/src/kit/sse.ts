@@ -1,4 +1,5 @@
 /** Server-sent events (HTML Living Standard 9.2): what a stream of facts looks like over HTTP. */
+import { eventStream, streamPieces } from './pieces.ts'
 
 export interface ServerEvent { id?: string | number; event?: string; /** Written as JSON. */ data: unknown }
 
@@ -23,46 +24,19 @@ export interface StreamOptions {
  * out at once, so that the reader sees the answer's head before the first event.
  */
 export function streamEvents(events: AsyncIterable<ServerEvent>, { keepAliveMs = 15_000, onEnd, headers }: StreamOptions = {}): Response {
-  const encoder = new TextEncoder()
   const source = events[Symbol.asyncIterator]()
-  let timer: NodeJS.Timeout | undefined
-  let ended = false
-  const end = () => {
-    if (ended) return
-    ended = true
-    clearInterval(timer)
-    onEnd?.()
+  // By hand and not as a generator: when the reader goes, the source is told so even while it is being waited for.
+  const pieces: AsyncIterator<string> = {
+    async next() {
+      const next = await source.next()
+      return next.done ? { done: true, value: undefined } : { done: false, value: writeEvent(next.value) }
+    },
+    async return() {
+      await source.return?.()
+      return { done: true, value: undefined }
+    },
   }
-  const body = new ReadableStream<Uint8Array>({
-    start(controller) {
-      controller.enqueue(encoder.encode(': hello\n\n'))
-      timer = setInterval(() => {
-        // Positive only when all that was written has been read: comments never pile up.
-        if (!ended && (controller.desiredSize ?? 0) > 0) controller.enqueue(encoder.encode(': still here\n\n'))
-      }, keepAliveMs)
-      timer.unref()
-    },
-    async pull(controller) {
-      try {
-        const { done, value } = await source.next()
-        if (ended) return
-        if (done) {
-          end()
-          controller.close()
-        } else controller.enqueue(encoder.encode(writeEvent(value)))
-      } catch (thrown) {
-        if (ended) return
-        end()
-        controller.error(thrown)
-      }
-    },
-    async cancel() {
-      end()
-      // Not awaited: a generator that sits in an `await` answers `return` only when that is over.
-      void source.return?.().catch(() => {})
-    },
-  })
-  return new Response(body, {
-    headers: { 'content-type': 'text/event-stream; charset=utf-8', 'cache-control': 'no-store', 'x-accel-buffering': 'no', ...headers },
+  return streamPieces({ [Symbol.asyncIterator]: () => pieces }, {
+    first: ': hello\n\n', keepAlive: { everyMs: keepAliveMs, text: ': still here\n\n' }, headers: { ...eventStream, ...headers }, ...(onEnd ? { onEnd } : {}),
   })
 }

@@ -185,7 +185,14 @@ export interface Incoming {
 
 export interface Route {
   method: 'GET' | 'POST' | 'PATCH' | 'PUT' | 'DELETE'
-  /** Fastify's pattern: `/plantain/v1/tasks/:id`, `/files/*`. */
+  /**
+   * `/plantain/v1/tasks/:id`, `/files/*`: `:name` is one segment, `*` (last only, read as `params['*']`) the rest, `::` a colon.
+   *
+   * A verb behind a colon stands there as it is meant: `/v1beta/models/:model::generateContent` is asked as
+   * `/v1beta/models/nano-banana:generateContent`, with `model` up to the last such colon. It is preferred to `/v1beta/models/:model`,
+   * which takes whatever verb no route names. Doors that share an address (`claims`) write it in the same shape: `/v1/models/:a` and
+   * `/v1/models/:b` are one, `/v1/models/*` is another and comes after both.
+   */
   path: string
   /** Default `json` for POST, PATCH and PUT, `none` otherwise. `inline`: JSON that may carry megabytes of base64, which is decoded while it comes in. */
   body?: 'json' | 'inline' | 'stream' | 'none'

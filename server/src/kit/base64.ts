@@ -1,0 +1,91 @@
+/** Base64 piece by piece, in both directions, for what is too large to be a string. Pure. */
+
+const none = Buffer.alloc(0)
+/** Where pieces are decoded, one after the other. */
+const scratch = Buffer.allocUnsafeSlow(64 * 1024)
+const stringBytes = 48 * 1024
+
+/** Decodes base64 as it comes, standard or URL-safe, with or without its padding. */
+export class Base64Decoder {
+  /** Characters taken so far, padding not counted. */
+  characters = 0
+  #carry = ''
+  #padding = 0
+  #hasStandard = false
+  #hasUrlSafe = false
+
+  /** The bytes of these characters as far as they are whole, good until the next call; null when one of them is no base64, and then none has been taken. */
+  push(bytes: Buffer): Buffer | null {
+    if (bytes.length === 0) return none
+    const text = bytes.toString('latin1')
+    if (this.#padding > 0) return this.#pad(text, 0)
+    const all = this.#carry === '' ? text : this.#carry + text
+    const whole = all.length - all.length % 4
+    const target = whole / 4 * 3 <= scratch.length ? scratch : Buffer.allocUnsafe(whole / 4 * 3)
+    const decoded = target.subarray(0, target.write(whole === all.length ? all : all.slice(0, whole), 'base64'))
+    // Node skips what is not base64, so a strange character shows in the length: far cheaper than looking at each.
+    if (decoded.length !== whole / 4 * 3 || /[^A-Za-z0-9+/\-_]/.test(all.slice(whole))) {
+      const end = text.search(/[^A-Za-z0-9+/\-_]/)
+      if (end < 0 || !/^=+$/.test(text.slice(end))) return null
+      const last = end === 0 ? none : this.push(bytes.subarray(0, end))
+      return this.#pad(text, end) && last
+    }
+    this.#hasStandard ||= bytes.includes(0x2b) || bytes.includes(0x2f)
+    this.#hasUrlSafe ||= bytes.includes(0x2d) || bytes.includes(0x5f)
+    this.#carry = all.slice(whole)
+    this.characters += text.length
+    return decoded
+  }
+
+  #pad(text: string, from: number): Buffer | null {
+    if (!/^=*$/.test(from === 0 ? text : text.slice(from))) return null
+    this.#padding += text.length - from
+    return none
+  }
+
+  /** The last bytes; null when length or padding cannot be. */
+  end(): Buffer | null {
+    const rest = this.#carry.length
+    if (rest === 1 || (this.#padding > 0 && rest + this.#padding !== 4)) return null
+    return Buffer.from(this.#carry, 'base64')
+  }
+
+  /** False where both alphabets were mixed: then nobody can say which one a character came from. */
+  get mayBeRestored(): boolean { return !(this.#hasStandard && this.#hasUrlSafe) }
+  get restoredLength(): number { return this.characters + this.#padding }
+
+  /** What was taken, as text again, from the bytes that were given out. */
+  restore(decoded: Buffer): Buffer {
+    const text = this.#hasUrlSafe ? decoded.toString('base64').replaceAll('+', '-').replaceAll('/', '_') : decoded.toString('base64')
+    return Buffer.from(text + this.#carry + '='.repeat(this.#padding), 'latin1')
+  }
+}
+
+/** Encodes bytes as they come: what it holds back is never more than two bytes. */
+export class Base64Encoder {
+  #carry: Buffer = none
+
+  push(bytes: Buffer): Buffer {
+    const borrowed = this.#carry.length === 0 ? 0 : Math.min(3 - this.#carry.length, bytes.length)
+    const first = borrowed === 0 ? this.#carry : Buffer.concat([this.#carry, bytes.subarray(0, borrowed)])
+    if (first.length === 1 || first.length === 2) {
+      this.#carry = first
+      return none
+    }
+    const end = bytes.length - (bytes.length - borrowed) % 3
+    const out = Buffer.allocUnsafe((first.length + end - borrowed) / 3 * 4)
+    let at = out.write(first.toString('base64'), 'latin1')
+    // Strings of this size die young; larger ones would have to be collected with everything else.
+    for (let from = borrowed; from < end; from += stringBytes) at += out.write(bytes.toString('base64', from, Math.min(end, from + stringBytes)), at, 'latin1')
+    // A copy: otherwise two bytes would keep the whole piece.
+    this.#carry = Buffer.from(bytes.subarray(end))
+    return out
+  }
+
+  end(): Buffer {
+    return Buffer.from(this.#carry.toString('base64'), 'latin1')
+  }
+}
+
+/** Characters that so many bytes take. */
+export const base64Length = (sizeBytes: number): number => Math.ceil(sizeBytes / 3) * 4
