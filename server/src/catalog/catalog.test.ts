@@ -258,3 +258,26 @@ test('a card of the operator takes the place of ours', () => withCards(folder =>
 }, folder => {
   assert.equal(loadCatalog([ownCards, folder]).check(orderOf({}), [], now, { livemode: false }).priceMicros, 7)
 }))
+
+const sized = (size: string, width: number, height: number, micros: number) => test(`${size} of gpt-image-2 is ${width}x${height} and costs ${micros}`, () => {
+  const checked = check({ model: 'gpt-image-2', parameters: { size } })
+  assert.deepEqual([checked.width, checked.height, checked.priceMicros], [width, height, micros])
+})
+sized('1024x1024', 1024, 1024, 53_000)
+sized('1536x1024', 1536, 1024, 41_000)
+sized('2048x2048', 2048, 2048, 212_000)
+sized('256x256', 256, 256, 3_313)
+sized('auto', 1024, 1024, 53_000)
+
+test('auto follows the first picture into one of three shapes', () => {
+  const checked = check({ model: 'gpt-image-2', operation: 'edit' }, [{ width: 700, height: 1_000 }])
+  assert.deepEqual([checked.width, checked.height], [1024, 1536])
+})
+
+for (const [size, why] of [['900x900', /multiples of 16/], ['128x1024', /at least 256/], ['4096x1600', /at most 3840/], ['2048x512', /between 1:3 and 3:1/], ['3840x3840', /at most 8294400 pixels/]] as const) {
+  test(`refused: ${size} of gpt-image-2`, () => {
+    const { code, message, details } = refused({ model: 'gpt-image-2', parameters: { size } })
+    assert.deepEqual([code, details.field], ['unsupported_parameter', 'parameters.size'])
+    assert.match(message, why)
+  })
+}

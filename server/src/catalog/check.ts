@@ -51,7 +51,7 @@ export function checkOrder(order: Order, { card, name, validators, inputs, now, 
     card, operation, parameters, count,
     width: size?.width ?? null,
     height: size?.height ?? null,
-    priceMicros: priceOf(card, { facts, count, seconds, now }),
+    priceMicros: priceOf(card, { facts, count, seconds, pixels: size ? size.width * size.height : null, now }),
     warnings: livemode && card.life.state === 'deprecated' ? [deprecation(card)] : [],
   }
 }
@@ -121,10 +121,11 @@ function sizeFor(operation: Operation, card: Card, parameters: Record<string, Js
     return typeof factor === 'number' && first?.width && first.height ? { width: first.width * factor, height: first.height * factor } : null
   }
   const ratio = parametersOf(card, operation).aspect_ratio
-  return sizeOf({ table: card.parameters['x-pixels'], aspectRatio: parameters.aspect_ratio, resolution: parameters.resolution, ratios: (ratio?.enum ?? []) as string[], first })
+  return sizeOf({ table: card.parameters['x-pixels'], size: parameters.size, aspectRatio: parameters.aspect_ratio, resolution: parameters.resolution, ratios: (ratio?.enum ?? []) as string[], first })
 }
 
-function* checkSize(size: Size | null, card: Card, operation: Operation, { factor }: Record<string, Json>): Generator<Coded> {
+function* checkSize(size: Size | null, card: Card, operation: Operation, { factor, size: asked }: Record<string, Json>): Generator<Coded> {
+  if (size && typeof asked === 'string' && asked !== 'auto') yield* checkPixels(size, card, asked)
   if (operation !== 'upscale') return
   if (!size) {
     // Without a factor the upstream decides; with one, what cannot be multiplied has no price either.
@@ -138,6 +139,19 @@ function* checkSize(size: Size | null, card: Card, operation: Operation, { facto
   } else if (size.width * size.height > outputPixelsMax) {
     yield { code: 'unsupported_parameter', field: 'parameters.factor', value: factor, allowed: { pixelsMax: outputPixelsMax }, message: `factor ${factor} would make ${shown}, more than ${outputPixelsMax} pixels. Use a smaller factor or picture.` }
   }
+}
+
+/** A size in pixels against the card's `x-size`. */
+function* checkPixels({ width, height }: Size, card: Card, asked: string): Generator<Coded> {
+  const limits = card.parameters['x-size'] as { multipleOf: number; sideMin: number; sideMax: number; pixelsMax: number; ratioMax: number } | undefined
+  if (!limits) return
+  const { multipleOf, sideMin, sideMax, pixelsMax, ratioMax } = limits
+  const flaw = width % multipleOf !== 0 || height % multipleOf !== 0 ? `both edges must be multiples of ${multipleOf}`
+    : Math.min(width, height) < sideMin ? `an edge has at least ${sideMin} pixels`
+      : Math.max(width, height) > sideMax ? `an edge has at most ${sideMax} pixels`
+        : Math.max(width, height) > ratioMax * Math.min(width, height) ? `the ratio must be between 1:${ratioMax} and ${ratioMax}:1`
+          : width * height > pixelsMax ? `${card.id} makes at most ${pixelsMax} pixels` : null
+  if (flaw) yield { code: 'unsupported_parameter', field: 'parameters.size', value: asked, allowed: limits, message: `size ${asked} is not valid: ${flaw}.` }
 }
 
 function refuseIfAny(found: Iterable<Coded>): void {

@@ -1,8 +1,9 @@
 /**
  * A card's parameters as schemas: which of them an operation has, and compiled checks for each.
  *
- * Besides JSON Schema's own words a card may use three of ours: `x-operations` on a parameter (only these operations have it),
- * `x-pixels` (the table in `pixels.ts` its sizes come from) and `x-side-max` (longest side an enlarged picture may have).
+ * Besides JSON Schema's own words a card may use four of ours: `x-operations` on a parameter (only these operations have it),
+ * `x-pixels` (the table in `pixels.ts` its sizes come from), `x-size` (limits of a size in pixels) and `x-side-max` (longest side an
+ * enlarged picture may have).
  * A dialect's input field may have `x-house`, which maps its values to the house's.
  */
 import { Ajv2020, type ErrorObject, type ValidateFunction } from 'ajv/dist/2020.js'
@@ -14,7 +15,7 @@ export type Properties = Record<string, JsonSchema>
 
 export const createAjv = (): Ajv2020 => {
   const ajv = new Ajv2020({ allErrors: true, strict: true, strictTypes: false, strictRequired: false, useDefaults: true, formats: { uri: true }, verbose: true })
-  ajv.addVocabulary(['x-operations', 'x-pixels', 'x-side-max', 'x-house'])
+  ajv.addVocabulary(['x-operations', 'x-pixels', 'x-side-max', 'x-size', 'x-house'])
   return ajv
 }
 

@@ -25,11 +25,15 @@ export const tables: Record<string, (ratio: string, resolution: string | null) =
   'gemini-2.5': (ratio, resolution) => scale(gemini25[ratio] ?? byArea(ratio), factors[resolution ?? '1K'] ?? 1),
   'gemini-3': (ratio, resolution) => scale(gemini3[ratio] ?? byArea(ratio), factors[resolution ?? '1K'] ?? 1),
   'video-720p': (ratio, resolution) => film(ratio, shortSides[resolution ?? '720p'] ?? 720),
+  // Three shapes when nothing else is asked for; a size in pixels is the parameter `size`.
+  openai: ratio => { const wide = quotient(ratio); return wide > 1.25 ? size(1536, 1024) : wide < 0.8 ? size(1024, 1536) : size(1024, 1024) },
 }
 
 export interface SizeQuestion {
   /** The card's `x-pixels`; absent where the upstream decides. */
   table: Json | undefined
+  /** `1536x1024`: pixels, where the model takes them; then ratio and size class do not matter. */
+  size?: Json | undefined
   aspectRatio: Json | undefined
   resolution: Json | undefined
   /** Ratios `auto` may become. Empty: the first picture's own. */
@@ -39,7 +43,9 @@ export interface SizeQuestion {
 }
 
 /** The pixels asked for; null where the upstream decides. */
-export function sizeOf({ table, aspectRatio, resolution, ratios, first }: SizeQuestion): Size | null {
+export function sizeOf({ table, size: wanted, aspectRatio, resolution, ratios, first }: SizeQuestion): Size | null {
+  const pixels = typeof wanted === 'string' ? /^(\d{1,5})x(\d{1,5})$/.exec(wanted) : null
+  if (pixels) return size(Number(pixels[1]), Number(pixels[2]))
   const sizes = typeof table === 'string' ? tables[table] : undefined
   if (!sizes) return null
   const ratio = typeof aspectRatio === 'string' && aspectRatio !== 'auto' ? aspectRatio : ratioOf(first, ratios)

@@ -10,10 +10,11 @@ const at = (day: string) => listAt(lists, new Date(`${day}T12:00:00Z`)).rows[0]!
 test('the newest list that has begun counts', () => { assert.deepEqual(['2026-05-31', '2026-06-01', '2026-12-31', '2027-01-01'].map(at), [1, 2, 2, 3]) })
 test('before all lists, the first one counts', () => { assert.equal(at('2020-01-01'), 1) })
 
-const price = (per: 'image' | 'second' | 'video' | 'run') => priceOf({ id: 'x', prices: [{ from: '2026-01-01', source: 'test', rows: [{ when: { tone: 'loud' }, micros: 999, per: 'run' }, { micros: 10, per }] }] } as Pick<Card, 'id' | 'prices'>,
-  { facts: { tone: 'soft' }, count: 3, seconds: 5, now: new Date('2026-06-01') })
+const price = (per: 'image' | 'megapixel' | 'second' | 'video' | 'run', pixels?: number) => priceOf({ id: 'x', prices: [{ from: '2026-01-01', source: 'test', rows: [{ when: { tone: 'loud' }, micros: 999, per: 'run' }, { micros: 10, per }] }] } as Pick<Card, 'id' | 'prices'>,
+  { facts: { tone: 'soft' }, count: 3, seconds: 5, ...(pixels === undefined ? {} : { pixels }), now: new Date('2026-06-01') })
 
 test('by the picture', () => { assert.equal(price('image'), 30) })
+test('by the megapixel, in whole micro-dollars', () => { assert.deepEqual([price('megapixel', 1536 * 1024), price('megapixel', 256 * 256), price('megapixel')], [45, 3, 30]) })
 test('by the second', () => { assert.equal(price('second'), 150) })
 test('by the film', () => { assert.equal(price('video'), 30) })
 test('by the run, however many come out', () => { assert.equal(price('run'), 10) })

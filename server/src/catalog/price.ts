@@ -7,6 +7,8 @@ export interface Pricing {
   facts: Record<string, Json>
   count: number
   seconds: number | null
+  /** Of one picture; null where the size is not known before, which counts as one megapixel. */
+  pixels?: number | null
   now: Date
 }
 
@@ -22,12 +24,15 @@ export function listAt(lists: PriceList[], now: Date): PriceList {
 export const rowFor = (list: PriceList, facts: Record<string, Json>): PriceRow | null =>
   list.rows.find(({ when = {} }) => Object.entries(when).every(([name, value]) => facts[name] === value)) ?? null
 
+const megapixel = 1024 * 1024
+
 /** The price of an order. Throws an ordinary error for a card without a price, which the check at boot does not let through. */
-export function priceOf(card: Pick<Card, 'id' | 'prices'>, { facts, count, seconds, now }: Pricing): number {
+export function priceOf(card: Pick<Card, 'id' | 'prices'>, { facts, count, seconds, pixels, now }: Pricing): number {
   const row = rowFor(listAt(card.prices, now), facts)
   if (!row) throw new Error(`The card ${card.id} has no price for ${JSON.stringify(facts)}.`)
   switch (row.per) {
     case 'image': case 'video': return row.micros * count
+    case 'megapixel': return Math.ceil(row.micros * (pixels ?? megapixel) / megapixel) * count
     case 'second': return row.micros * (seconds ?? 1) * count
     case 'run': return row.micros
   }

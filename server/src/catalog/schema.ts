@@ -47,7 +47,7 @@ export const CardFile = Type.Object({
     rows: Type.Array(Type.Object({
       when: Type.Optional(data),
       micros: whole(0),
-      per: oneOf(['image', 'second', 'video', 'run']),
+      per: oneOf(['image', 'megapixel', 'second', 'video', 'run']),
     }, closed), { minItems: 1 }),
   }, closed), { minItems: 1 }),
   life: Type.Object({

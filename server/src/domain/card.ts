@@ -8,8 +8,8 @@ export type JsonSchema = { [key: string]: Json }
 export interface PriceRow {
   when?: Record<string, Json>
   micros: number
-  /** What one price buys: a picture, a second or a whole film, or the run however many came out. */
-  per: 'image' | 'second' | 'video' | 'run'
+  /** What one price buys: a picture, each 1024 x 1024 pixels of one, a second or a whole film, or the run however many came out. */
+  per: 'image' | 'megapixel' | 'second' | 'video' | 'run'
 }
 
 /** A price list with a date: the newest one that has begun counts. */
