@@ -30,7 +30,8 @@ const videoMaxSide = 854
 export function writeRender(job: Job, prompt: string, inputs: InputPicture[], variation: number): RenderRequest {
   const { operation, parameters } = job
   const seed = readNumber(parameters.seed)
-  const quality = readNumber(parameters.quality)
+  // Where a model's `quality` is a word, how much its files are packed is a number of its own.
+  const quality = readNumber(parameters.quality) ?? (parameters.output_compression === 0 ? 1 : readNumber(parameters.output_compression))
   const background = operation === 'remove_background' ? parameters.background ?? 'transparent' : parameters.background
   return {
     operation, prompt, inputs, variation,

@@ -1,0 +1,45 @@
+/** Tasks as answers of `/v1/images/*`. Pure: what is read and signed is handed in. */
+import type { Asset } from '../../domain/asset.ts'
+import type { Task } from '../../domain/task.ts'
+import { usageOf, writeUsage } from './usage.ts'
+
+export const unixOf = (date: Date): number => Math.floor(date.getTime() / 1_000)
+
+/** What was really made, in their words; never `auto`. */
+export function writeEffects(task: Task, asset: Asset | undefined = task.outputs[0]) {
+  const { background, quality } = task.parameters
+  return {
+    background: background === 'transparent' ? 'transparent' : 'opaque',
+    output_format: asset?.mime.replace('image/', '') ?? 'png',
+    quality: typeof quality === 'string' ? quality : 'auto',
+    size: asset?.width && asset.height ? `${asset.width}x${asset.height}` : 'auto',
+  }
+}
+
+/** `picture` says how one stands in the answer: as base64 or as a link. */
+export function writeImages<T>(task: Task, picture: (asset: Asset) => T) {
+  const { revised_prompt: revised } = task.details
+  return {
+    created: unixOf(task.endedAt ?? task.createdAt),
+    ...writeEffects(task),
+    data: task.outputs.map(asset => ({ ...picture(asset), ...(typeof revised === 'string' ? { revised_prompt: revised } : {}), ...(task.text ? { text: task.text } : {}) })),
+    usage: writeUsage(usageOf(task)),
+  }
+}
+
+export type ImageEvent = 'image_generation' | 'image_edit'
+
+export function writePartial(name: ImageEvent, task: Task, { index, base64, mime }: { index: number; base64: string; mime: string }, size: string | null) {
+  return { type: `${name}.partial_image`, partial_image_index: index, b64_json: base64, created_at: unixOf(task.createdAt), ...writeEffects(task), size: size ?? 'auto', output_format: mime.replace('image/', '') }
+}
+
+/** With several pictures the usage stands with the last one, so that adding them up gives what was used. */
+export function writeCompleted(name: ImageEvent, task: Task, asset: Asset, base64: unknown, isLast: boolean) {
+  const usage = usageOf(task)
+  const share = Math.floor(usage.imageOut / task.outputs.length)
+  const rest = usage.imageOut - share * (task.outputs.length - 1)
+  return {
+    type: `${name}.completed`, b64_json: base64, created_at: unixOf(task.endedAt ?? task.createdAt), ...writeEffects(task, asset),
+    usage: writeUsage(isLast ? { ...usage, imageOut: rest } : { textIn: 0, imageIn: 0, textOut: 0, imageOut: share }),
+  }
+}

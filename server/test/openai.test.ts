@@ -1,0 +1,764 @@
+/** OpenAI's door through its clients, unmodified: every method of the page, every class of error, and every way to be told no. */
+import assert from 'node:assert/strict'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { after, before, describe, test } from 'node:test'
+import { setTimeout as pause } from 'node:timers/promises'
+import { createOpenAI } from '@ai-sdk/openai'
+import { createOpenAICompatible } from '@ai-sdk/openai-compatible'
+import { generateImage, generateText, streamText } from 'ai'
+import * as fc from 'fast-check'
+import OpenAI, { APIError, APIUserAbortError, AuthenticationError, BadRequestError, InternalServerError, NotFoundError, PermissionDeniedError, RateLimitError, toFile, UnprocessableEntityError } from 'openai'
+import sharp from 'sharp'
+import { testHouse, type TestHouse } from './kit/house.ts'
+
+let house: TestHouse
+let client: OpenAI
+const clientFor = (apiKey: string, options: ConstructorParameters<typeof OpenAI>[0] = {}) => new OpenAI({ apiKey, baseURL: `${house.url}/v1`, maxRetries: 0, ...options })
+
+before(async () => {
+  house = await testHouse()
+  client = clientFor(house.testKey)
+})
+after(async () => { await house?.close() })
+
+const small = { size: '256x256', quality: 'low' } as const
+const boat = { model: 'gpt-image-2', prompt: 'a paper boat on a puddle, overcast', ...small }
+const tool = { type: 'image_generation' as const, size: '256x256' as never, quality: 'low' as const }
+
+const decode = (base64: string | undefined | null) => Buffer.from(base64 ?? '', 'base64')
+async function measure(bytes: Uint8Array): Promise<string> {
+  const { width, height, format } = await sharp(bytes).metadata()
+  return `${width}x${height} ${format}`
+}
+const photo = (width = 96, height = 64, background: { r: number; g: number; b: number; alpha: number } = { r: 200, g: 60, b: 40, alpha: 1 }) => sharp({ create: { width, height, channels: 4, background } }).png().toBuffer()
+const fileOf = async (name = 'photo.png', bytes?: Buffer) => toFile(bytes ?? await photo(), name, { type: 'image/png' })
+const rejection = async <T extends APIError>(call: Promise<unknown>, kind: new (...given: never[]) => T): Promise<T> => {
+  const thrown = await call.then(() => null, error => error as unknown)
+  assert.ok(thrown instanceof kind, `${kind.name} expected, got ${String(thrown)}`)
+  return thrown
+}
+const native = async (taskId: string, key = house.testKey) => (await fetch(`${house.url}/plantain/v1/tasks/${taskId}`, { headers: { authorization: `Bearer ${key}` } })).json() as Promise<any>
+const taskCount = async () => (await house.database.query<{ count: number }>('select count(*)::int as count from task')).rows[0]!.count
+async function until<T>(look: () => Promise<T | null | false>, what: string): Promise<T> {
+  for (let looks = 0; looks < 400; looks++) {
+    const found = await look()
+    if (found) return found
+    await pause(25)
+  }
+  throw new Error(`${what} never came.`)
+}
+
+// Images --------------------------------------------------------------------------------------------------------------
+
+describe('images.generate', () => {
+  test('two pictures as base64, at the size asked for, and the task at our own door', async () => {
+    const { data: made, response } = await client.images.generate({ ...boat, n: 2, output_format: 'webp', output_compression: 80, moderation: 'low' }).withResponse()
+    assert.deepEqual([made.size, made.quality, made.background, made.output_format, made.data!.length], ['256x256', 'low', 'opaque', 'webp', 2])
+    for (const one of made.data!) assert.equal(await measure(decode(one.b64_json)), '256x256 webp')
+    const task = await native(response.headers.get('x-task-id')!)
+    assert.deepEqual([task.state, task.model, task.outputs.length, task.operation], ['done', 'gpt-image-2', 2, 'generate'])
+    assert.deepEqual(task.parameters, { count: 2, size: '256x256', quality: 'low', output_format: 'webp', moderation: 'low', output_compression: 80 })
+    // Two pictures of a sixteenth of a megapixel, at six thousand micro-dollars a megapixel.
+    assert.equal(task.cost.micros, 750)
+    assert.deepEqual([made.usage!.output_tokens, made.usage!.total_tokens, made.usage!.input_tokens_details.text_tokens], [26, 26, 0])
+    assert.match((made as { _request_id?: string })._request_id!, /^[0-9a-f]{32}$/)
+    assert.match(response.headers.get('openai-processing-ms')!, /^\d+$/)
+  })
+
+  for (const [size, format] of [['1024x1536', 'webp'], ['1536x864', 'jpeg']] as const) {
+    test(`${size} as ${format}`, async () => {
+      const made = await client.images.generate({ ...boat, size: size as never, output_format: format })
+      assert.equal(await measure(decode(made.data![0]!.b64_json)), `${size} ${format}`)
+    })
+  }
+
+  test('compression counts', async () => {
+    const sizeAt = async (output_compression: number) => decode((await client.images.generate({ ...boat, output_format: 'jpeg', output_compression })).data![0]!.b64_json).length
+    assert.ok(await sizeAt(10) * 2 < await sizeAt(95))
+  })
+
+  test('with nothing but words: our own model, three sizes, medium', async () => {
+    const { data: made, response } = await client.images.generate({ prompt: 'a kite' }).withResponse()
+    assert.equal(await measure(decode(made.data![0]!.b64_json)), '1024x1024 png')
+    const task = await native(response.headers.get('x-task-id')!)
+    assert.deepEqual([task.model, task.parameters.quality, task.cost.micros], ['gpt-image-2', 'medium', 53_000])
+  })
+
+  test('a link is good without a key', async () => {
+    const made = await client.images.generate({ ...boat, response_format: 'url' })
+    assert.equal(made.data![0]!.b64_json, undefined)
+    assert.equal(await measure(new Uint8Array(await (await fetch(made.data![0]!.url!)).arrayBuffer())), '256x256 png')
+  })
+
+  test('old names and words are served, and it is said', async () => {
+    const { data: made, response } = await client.images.generate({ model: 'dall-e-3', prompt: 'a kite', size: '1792x1024', quality: 'hd', style: 'vivid', user: 'someone' }).withResponse()
+    assert.equal(await measure(decode(made.data![0]!.b64_json)), '1792x1024 png')
+    const task = await native(response.headers.get('x-task-id')!)
+    assert.deepEqual(task.warnings, ['dall-e-3 is served by gpt-image-2.', 'quality hd became high.', 'style has no effect on gpt-image-2; say it in the prompt.'])
+  })
+
+  test('a model that thinks in ratios gets one, and other makers\' settings reach it', async () => {
+    const { data: made, response } = await client.images.generate({ model: 'nano-banana-2', prompt: 'a kite', size: '512x512', seed: 7, guidance: 3 } as OpenAI.ImageGenerateParamsNonStreaming).withResponse()
+    assert.equal(await measure(decode(made.data![0]!.b64_json)), '512x512 png')
+    const task = await native(response.headers.get('x-task-id')!)
+    assert.deepEqual([task.parameters.aspect_ratio, task.parameters.resolution, task.parameters.seed], ['1:1', '512', 7])
+    assert.deepEqual(task.warnings, ['nano-banana-2 thinks in ratios: size 512x512 became aspect_ratio 1:1 and resolution 512.', 'Ignored, because nobody here knows it: guidance.'])
+  })
+
+  test('streamed: pictures on the way, then the picture', async () => {
+    const { data: stream, response } = await client.images.generate({ ...boat, stream: true, partial_images: 2 }).withResponse()
+    const events = []
+    for await (const event of stream) events.push(event)
+    // The last ones on the way may be overtaken by the picture itself.
+    const partials = events.slice(0, -1).map(event => event.type === 'image_generation.partial_image' ? event.partial_image_index : event.type)
+    assert.ok(partials.length >= 1)
+    assert.deepEqual(partials, [0, 1].slice(0, partials.length))
+    for (const event of events) assert.equal(await measure(decode(event.b64_json)), `${event.size} ${event.output_format}`)
+    const last = events.at(-1)!
+    assert.ok(last.type === 'image_generation.completed' && last.usage.output_tokens === 13, last.type)
+    assert.equal((await native(response.headers.get('x-task-id')!)).state, 'done')
+  })
+
+  test('streamed, several pictures: one event for each', async () => {
+    const types = []
+    for await (const event of await client.images.generate({ ...boat, n: 3, stream: true })) types.push(event.type)
+    assert.deepEqual(types, Array(3).fill('image_generation.completed'))
+  })
+
+  test('a failure in the stream is thrown with its code', async () => {
+    const thrown = await rejection((async () => { for await (const _ of await client.images.generate({ ...boat, prompt: 'sandbox:slow=100ms sandbox:moderation a fight', stream: true })); })(), APIError)
+    assert.deepEqual([thrown.code, thrown.type], ['moderation_blocked', 'image_generation_user_error'])
+  })
+
+  test('part of what was asked for comes with a warning, and only that is paid', async () => {
+    const { data: made, response } = await client.images.generate({ ...boat, prompt: 'a kite sandbox:partial', n: 4 }).withResponse()
+    assert.equal(made.data!.length, 3)
+    assert.equal((await native(response.headers.get('x-task-id')!)).cost.micros, 1_125)
+  })
+})
+
+describe('images.edit', () => {
+  test('one picture, as a file', async () => {
+    const { data: made, response } = await client.images.edit({ model: 'gpt-image-2', image: await fileOf(), prompt: 'make the background blue', ...small }).withResponse()
+    assert.equal(await measure(decode(made.data![0]!.b64_json)), '256x256 png')
+    const task = await native(response.headers.get('x-task-id')!)
+    assert.deepEqual([task.operation, task.inputs.map(({ role }: { role: string }) => role)], ['edit', ['reference']])
+  })
+
+  test('several pictures and a mask, whose order in the form means nothing', async () => {
+    const { response } = await client.images.edit({
+      mask: await fileOf('mask.png', await photo(96, 64, { r: 0, g: 0, b: 0, alpha: 0 })), image: [await fileOf('a.png'), await fileOf('b.png')], prompt: 'combine them', n: 2, ...small,
+    }).withResponse()
+    const task = await native(response.headers.get('x-task-id')!)
+    assert.deepEqual([task.inputs.map(({ role }: { role: string }) => role), task.outputs.length], [['reference', 'reference', 'mask'], 2])
+  })
+
+  test('a transparent background keeps its alpha', async () => {
+    const made = await client.images.edit({ model: 'gpt-image-2', image: await fileOf(), prompt: 'transparent background', background: 'transparent', output_format: 'webp', ...small })
+    assert.deepEqual([made.background, (await sharp(decode(made.data![0]!.b64_json)).metadata()).hasAlpha], ['transparent', true])
+  })
+
+  test('without a size it is one of three, by the shape of the picture', async () => {
+    const made = await client.images.edit({ image: await fileOf('wide.png', await photo(300, 200)), prompt: 'make it blue', quality: 'low' })
+    assert.equal(await measure(decode(made.data![0]!.b64_json)), '1536x1024 png')
+  })
+
+  test('streamed', async () => {
+    const events = []
+    for await (const event of await client.images.edit({ image: await fileOf(), prompt: 'make it blue', stream: true, partial_images: 1, ...small })) events.push(event)
+    assert.deepEqual([...new Set(events.map(event => event.type))].at(-1), 'image_edit.completed')
+    assert.ok(events.every(event => event.type.startsWith('image_edit.')))
+    assert.equal(await measure(decode(events.at(-1)!.b64_json)), '256x256 png')
+  })
+
+  test('as JSON: data URLs, links and ids of ours', async () => {
+    const bytes = await sharp({ create: { width: 300, height: 300, channels: 3, background: 'white', noise: { type: 'gaussian', mean: 120, sigma: 60 } } }).png().toBuffer()
+    assert.ok(bytes.length > 60_000, 'long enough to be decoded on its way in')
+    const dataUrl = `data:image/png;base64,${bytes.toString('base64')}`
+    const { outputs: [{ id }] } = await native((await client.images.generate(boat).withResponse()).response.headers.get('x-task-id')!)
+    const link = (await client.images.generate({ ...boat, response_format: 'url' })).data![0]!.url!
+    const made = await client.post<OpenAI.ImagesResponse>('/images/edits', { body: {
+      model: 'gpt-image-2', prompt: 'make it blue', images: [{ image_url: dataUrl }, { image_url: link }, { file_id: `file-${id}` }], mask: { image_url: dataUrl }, size: '256x256', n: null,
+    } })
+    assert.equal(await measure(decode(made.data![0]!.b64_json)), '256x256 png')
+  })
+
+  test('input_fidelity where the model has it', async () => {
+    const { response } = await client.images.edit({ model: 'gpt-image-1.5', image: await fileOf(), prompt: 'make it blue', input_fidelity: 'high', quality: 'low', size: '1024x1024' }).withResponse()
+    assert.deepEqual((await native(response.headers.get('x-task-id')!)).cost.micros, 9_000)
+    await rejection(client.images.edit({ model: 'gpt-image-1-mini', image: await fileOf(), prompt: 'make it blue', input_fidelity: 'high' }), BadRequestError)
+  })
+})
+
+test('images.createVariation answers with links', async () => {
+  const made = await client.images.createVariation({ image: await fileOf(), n: 2, size: '256x256' })
+  assert.equal(made.data!.length, 2)
+  assert.equal(await measure(new Uint8Array(await (await fetch(made.data![0]!.url!)).arrayBuffer())), '256x256 png')
+})
+
+// Films ---------------------------------------------------------------------------------------------------------------
+
+describe('videos', () => {
+  const finished = (id: string) => until(async () => { const video = await client.videos.retrieve(id); return video.status === 'completed' || video.status === 'failed' ? video : null }, `The film ${id}`)
+
+  test('made, watched, listed, remixed, edited, extended and deleted', async () => {
+    const created = await client.videos.create({ prompt: 'waves on a pier', seconds: '4', size: '1280x720', input_reference: await fileOf() })
+    assert.deepEqual([created.object, created.model, created.seconds, created.size, created.prompt, created.error, created.remixed_from_video_id], ['video', 'sora-2', '4', '1280x720', 'waves on a pier', null, null])
+    assert.ok(created.status === 'queued' || created.status === 'in_progress')
+    const video = await finished(created.id)
+    assert.deepEqual([video.status, video.progress], ['completed', 100])
+    assert.ok(video.completed_at! >= video.created_at)
+
+    const film = await client.videos.downloadContent(video.id)
+    assert.equal(film.headers.get('content-type'), 'image/webp')
+    assert.ok((await sharp(Buffer.from(await film.arrayBuffer()), { animated: true }).metadata()).pages! > 1)
+    const thumbnail = await client.videos.downloadContent(video.id, { variant: 'thumbnail' })
+    assert.equal((await sharp(Buffer.from(await thumbnail.arrayBuffer())).metadata()).format, 'webp')
+    await rejection(client.videos.downloadContent(video.id, { variant: 'spritesheet' }), BadRequestError)
+
+    const remixed = await client.videos.remix(video.id, { prompt: 'the same at night' })
+    assert.deepEqual([remixed.remixed_from_video_id, remixed.size, remixed.seconds, remixed.prompt], [video.id, '1280x720', '4', 'the same at night'])
+    const edited = await client.videos.edit({ prompt: 'in winter', video: { id: video.id } })
+    const extended = await client.videos.extend({ prompt: 'and on', seconds: '8', video: { id: video.id } })
+    assert.deepEqual([edited.size, extended.seconds], ['1280x720', '8'])
+
+    const listed = []
+    for await (const one of client.videos.list({ limit: 2 })) listed.push(one.id)
+    assert.deepEqual(listed.slice(-4), [extended.id, edited.id, remixed.id, video.id])
+    const rising = []
+    for await (const one of client.videos.list({ limit: 3, order: 'asc' })) rising.push(one.id)
+    assert.deepEqual(rising, [...listed].reverse())
+
+    for (const one of [remixed, edited, extended]) assert.equal((await finished(one.id)).status, 'completed')
+    assert.deepEqual(await client.videos.delete(video.id), { id: video.id, object: 'video.deleted', deleted: true })
+    await rejection(client.videos.retrieve(video.id), NotFoundError)
+  })
+
+  test('sora-2-pro is larger and dearer; JSON will do as well', async () => {
+    const { data: video, response } = await client.post<OpenAI.Video>('/videos', { body: { model: 'sora-2-pro', prompt: 'waves', seconds: 4, size: '1792x1024' } }).withResponse()
+    assert.deepEqual([video.seconds, video.size], ['4', '1792x1024'])
+    assert.equal((await native(response.headers.get('x-task-id')!)).price.micros, 2_000_000)
+    assert.equal((await finished(video.id)).status, 'completed')
+  })
+
+  test('one that fails says why', async () => {
+    const video = await finished((await client.videos.create({ prompt: 'waves sandbox:moderation' })).id)
+    assert.deepEqual([video.status, video.error!.code], ['failed', 'moderation_blocked'])
+    await rejection(client.videos.downloadContent(video.id), NotFoundError)
+  })
+
+  test('one that is not ready cannot be downloaded, remixed or deleted', async () => {
+    const video = await client.videos.create({ prompt: 'waves sandbox:slow=3s' })
+    for (const call of [() => client.videos.downloadContent(video.id), () => client.videos.remix(video.id, { prompt: 'x' }), () => client.videos.delete(video.id)]) await rejection(call(), BadRequestError)
+    await fetch(`${house.url}/plantain/v1/tasks/${video.id.slice(6)}/cancel`, { method: 'POST', headers: { authorization: `Bearer ${house.testKey}` } })
+    assert.equal((await client.videos.retrieve(video.id)).error!.code, 'cancelled')
+  })
+
+  test('characters are kept and found', async () => {
+    const film = await sharp(await photo(64, 64)).gif().toBuffer()
+    const character = await client.videos.createCharacter({ name: 'Otto', video: await toFile(film, 'otto.gif') })
+    assert.equal(character.name, 'Otto')
+    assert.deepEqual((await client.videos.getCharacter(character.id!)).id, character.id)
+    await rejection(client.videos.getCharacter('char_0'), NotFoundError)
+  })
+})
+
+// Responses -----------------------------------------------------------------------------------------------------------
+
+describe('responses', () => {
+  const pictureOf = (response: OpenAI.Responses.Response) => response.output.find(item => item.type === 'image_generation_call')!
+
+  test('made, gone on from, read, and deleted', async () => {
+    const first = await client.responses.create({ model: 'gpt-5.5', instructions: 'Paint.', input: 'a red fox in the snow', tools: [tool], metadata: { shop: '7' } })
+    assert.deepEqual([first.status, first.model, first.instructions, first.metadata, first.error], ['completed', 'gpt-5.5', 'Paint.', { shop: '7' }, null])
+    const call = pictureOf(first)
+    assert.equal(await measure(decode(call.result)), '256x256 png')
+    assert.ok(first.output_text.length > 0, 'words come with the picture')
+
+    const second = await client.responses.create({ model: 'gpt-5.5', input: 'make the background blue', previous_response_id: first.id, tools: [tool] })
+    assert.equal(second.previous_response_id, first.id)
+    const task = await native(second.id.slice(5))
+    const before = await native(first.id.slice(5))
+    assert.deepEqual([task.operation, task.prompt, task.inputs[0].asset], ['edit', 'make the background blue', before.outputs[0].id])
+
+    // By the item's id, or the whole item with its picture.
+    for (const item of [{ type: 'image_generation_call', id: call.id }, { type: 'image_generation_call', id: 'ig_elsewhere', status: 'completed', result: call.result }]) {
+      const again = await client.responses.create({ model: 'gpt-5.5', tools: [{ ...tool, action: 'edit' }], input: [
+        { role: 'user', content: 'a red fox' }, item as never, { role: 'user', content: [{ type: 'input_text', text: 'make it night' }] },
+      ] })
+      const made = await native(again.id.slice(5))
+      assert.deepEqual([made.prompt, made.inputs.length], ['make it night', 1])
+    }
+
+    const read = await client.responses.retrieve(first.id)
+    assert.deepEqual(pictureOf(read).result, call.result)
+    const items = []
+    for await (const item of client.responses.inputItems.list(second.id)) items.push(item)
+    assert.equal(items.length, 1)
+
+    const types: string[] = []
+    for await (const event of await client.responses.retrieve(first.id, { stream: true, starting_after: 3 })) types.push(`${event.sequence_number} ${event.type}`)
+    assert.equal(types[0], '4 response.image_generation_call.generating')
+    assert.ok(types.at(-1)!.endsWith('response.completed'))
+
+    await client.responses.delete(first.id)
+    await rejection(client.responses.retrieve(first.id), NotFoundError)
+    await rejection(client.responses.create({ model: 'gpt-5.5', input: 'on', previous_response_id: first.id, tools: [tool] }), BadRequestError)
+  })
+
+  test('a picture of one\'s own, and a mask', async () => {
+    const image_url = `data:image/png;base64,${(await photo()).toString('base64')}`
+    const response = await client.responses.create({ model: 'gpt-5.5', tool_choice: { type: 'image_generation' }, tools: [{ ...tool, input_image_mask: { image_url } }], input: [
+      { role: 'user', content: [{ type: 'input_text', text: 'a winter coat' }, { type: 'input_image', image_url, detail: 'auto' }] },
+    ] })
+    assert.deepEqual((await native(response.id.slice(5))).inputs.map(({ role }: { role: string }) => role), ['reference', 'mask'])
+    assert.equal((pictureOf(response) as { action?: string }).action, 'edit')
+  })
+
+  test('streamed, in the order of the page, as the helper wants it', async () => {
+    const stream = client.responses.stream({ model: 'gpt-5.5', input: 'a red fox', tools: [{ ...tool, partial_images: 2 }] })
+    const events: { type: string; sequence_number: number }[] = []
+    stream.on('event', event => events.push(event))
+    const final = await stream.finalResponse()
+    const partial = 'image_generation_call.partial_image'
+    const types = events.map(event => event.type.replace('response.', ''))
+    assert.ok(types.includes(partial))
+    assert.deepEqual(types.filter((type, index) => type !== partial || types[index - 1] !== partial), [
+      'created', 'in_progress', 'output_item.added', 'image_generation_call.in_progress', 'image_generation_call.generating',
+      partial, 'image_generation_call.completed', 'output_item.done',
+      'output_item.added', 'content_part.added', 'output_text.delta', 'output_text.done', 'content_part.done', 'output_item.done', 'completed',
+    ])
+    assert.deepEqual(events.map(event => event.sequence_number), events.map((_, index) => index))
+    assert.equal(await measure(decode(pictureOf(final).result)), '256x256 png')
+  })
+
+  test('streamed, and failed', async () => {
+    const stream = client.responses.stream({ model: 'gpt-5.5', input: 'a fight sandbox:moderation', tools: [tool] })
+    const final = await stream.finalResponse()
+    assert.deepEqual([final.status, final.error!.code], ['failed', 'image_content_policy_violation'])
+  })
+
+  test('in the background, and cancelled', async () => {
+    const later = await client.responses.create({ model: 'gpt-5.5', input: 'a red fox', tools: [tool], background: true })
+    assert.ok(later.status === 'queued' || later.status === 'in_progress')
+    const done = await until(async () => { const one = await client.responses.retrieve(later.id); return one.status === 'completed' ? one : null }, 'The response')
+    assert.equal(done.output[0]!.type, 'image_generation_call')
+    const slow = await client.responses.create({ model: 'gpt-5.5', input: 'a red fox sandbox:slow=30s', tools: [tool], background: true })
+    assert.equal((await client.responses.cancel(slow.id)).status, 'cancelled')
+    await rejection(client.responses.cancel((await client.responses.create({ model: 'gpt-5.5', input: 'a fox', tools: [tool] })).id), BadRequestError)
+  })
+
+  test('what is not to be stored cannot be read back here', async () => {
+    const response = await client.responses.create({ model: 'gpt-5.5', input: 'a red fox', tools: [tool], store: false })
+    await rejection(client.responses.retrieve(response.id), NotFoundError)
+  })
+
+  test('a model of pictures needs no tool', async () => {
+    const response = await client.responses.create({ model: 'nano-banana', input: 'a red fox' })
+    assert.equal((await native(response.id.slice(5))).model, 'nano-banana')
+  })
+})
+
+// Chat ----------------------------------------------------------------------------------------------------------------
+
+describe('chat.completions', () => {
+  const body = { model: 'nano-banana-2', modalities: ['image', 'text'] as never, image_config: { aspect_ratio: '16:9', image_size: '512' } }
+  type Pictured = { images?: { image_url: { url: string } }[] }
+
+  test('a picture in the message, and the next turn about it', async () => {
+    const completion = await client.chat.completions.create({ ...body, messages: [{ role: 'system', content: 'Flat colours.' }, { role: 'user', content: 'a red fox' }] })
+    const [choice] = completion.choices
+    const { images } = choice!.message as Pictured
+    assert.deepEqual([choice!.finish_reason, typeof choice!.message.content, images!.length, completion.usage!.completion_tokens], ['stop', 'string', 1, 747])
+    const [head, base64] = images![0]!.image_url.url.split(',')
+    assert.equal(head, 'data:image/png;base64')
+    assert.equal(await measure(decode(base64)), '688x384 png')
+
+    const { response } = await client.chat.completions.create({ ...body, messages: [
+      { role: 'user', content: 'a red fox' }, choice!.message, { role: 'user', content: [{ type: 'text', text: 'make it night' }] },
+    ] }).withResponse()
+    const task = await native(response.headers.get('x-task-id')!)
+    assert.deepEqual([task.prompt, task.operation, task.inputs.length], ['make it night', 'edit', 1])
+  })
+
+  test('a picture that is shown is edited', async () => {
+    const { response } = await client.chat.completions.create({ ...body, messages: [{ role: 'user', content: [
+      { type: 'text', text: 'make it blue' }, { type: 'image_url', image_url: { url: `data:image/png;base64,${(await photo()).toString('base64')}`, detail: 'auto' } },
+    ] }] }).withResponse()
+    assert.equal((await native(response.headers.get('x-task-id')!)).operation, 'edit')
+  })
+
+  test('streamed, through the helper', async () => {
+    const stream = client.chat.completions.stream({ ...body, stream_options: { include_usage: true }, messages: [{ role: 'user', content: 'a red fox' }] })
+    const final = await stream.finalChatCompletion()
+    assert.equal((final.choices[0]!.message as Pictured).images!.length, 1)
+    assert.equal(final.usage!.total_tokens, 747)
+  })
+
+  test('a model that thinks in pixels gets some; links in the words where wanted', async () => {
+    const completion = await client.chat.completions.create({ model: 'gpt-image-2', messages: [{ role: 'user', content: 'a red fox' }], image_config: { aspect_ratio: '16:9', image_size: '512', quality: 'low' }, images_in_content: true } as OpenAI.ChatCompletionCreateParamsNonStreaming)
+    const { images } = completion.choices[0]!.message as Pictured
+    assert.equal(await measure(decode(images![0]!.image_url.url.split(',')[1])), '912x512 png')
+    const link = /!\[image\]\((.+)\)/.exec(completion.choices[0]!.message.content!)![1]!
+    assert.equal((await fetch(link)).status, 200)
+  })
+
+  test('Gemini\'s words in extra_body', async () => {
+    const { response } = await client.chat.completions.create({ model: 'nano-banana-2', messages: [{ role: 'user', content: 'a red fox' }], extra_body: { google: { generation_config: { imageConfig: { aspectRatio: '3:4', imageSize: '512' } } } } } as OpenAI.ChatCompletionCreateParamsNonStreaming).withResponse()
+    const task = await native(response.headers.get('x-task-id')!)
+    assert.deepEqual([task.parameters.aspect_ratio, task.parameters.resolution], ['3:4', '512'])
+  })
+})
+
+test('models are listed and found by any name', async () => {
+  const ids = []
+  for await (const model of client.models.list()) ids.push(model.id)
+  for (const id of ['gpt-image-2', 'gpt-image-2.5-flare', 'gpt-image-2.5-sunburst', 'gpt-image-1.5', 'gpt-image-1-mini', 'sora-2', 'nano-banana-2']) assert.ok(ids.includes(id), id)
+  assert.deepEqual(await client.models.retrieve('gpt-image-1-mini'), { id: 'gpt-image-1-mini', object: 'model', created: 1759708800, owned_by: 'openai', shutdown_date: '2026-12-01' })
+  assert.equal((await client.models.retrieve('google/nano-banana')).id, 'google/nano-banana')
+  await rejection(client.models.retrieve('gpt-image-9'), NotFoundError)
+})
+
+// Other clients -------------------------------------------------------------------------------------------------------
+
+describe('the AI SDK', () => {
+  const provider = () => createOpenAI({ apiKey: house.testKey, baseURL: `${house.url}/v1` })
+  const compatible = () => createOpenAICompatible({ name: 'plantain', apiKey: house.testKey, baseURL: `${house.url}/v1` })
+
+  test('generateImage with @ai-sdk/openai', async () => {
+    const { images } = await generateImage({ model: provider().image('gpt-image-2'), prompt: 'a kite', n: 2, size: '256x256', providerOptions: { openai: { quality: 'low' } } })
+    assert.equal(images.length, 2)
+    for (const image of images) assert.equal(await measure(image.uint8Array), '256x256 png')
+  })
+
+  test('another model, one call for each picture', async () => {
+    const { images } = await generateImage({ model: provider().image('nano-banana'), prompt: 'a kite', n: 2 })
+    assert.equal(images.length, 2)
+  })
+
+  test('an edit, with a mask', async () => {
+    const { images } = await generateImage({ model: provider().image('gpt-image-2'), size: '256x256', prompt: { text: 'make it blue', images: [await photo(), await photo()], mask: await photo() } })
+    assert.equal(await measure(images[0]!.uint8Array), '256x256 png')
+  })
+
+  test('generateImage and an edit with @ai-sdk/openai-compatible', async () => {
+    const { images } = await generateImage({ model: compatible().imageModel('gpt-image-2'), prompt: 'a kite', n: 3, size: '256x256' })
+    assert.equal(images.length, 3)
+    const edited = await generateImage({ model: compatible().imageModel('gpt-image-2'), size: '256x256', prompt: { text: 'make it blue', images: [await photo()] } })
+    assert.equal(await measure(edited.images[0]!.uint8Array), '256x256 png')
+  })
+
+  test('the image tool, whole and streamed', async () => {
+    const call = { model: provider().responses('gpt-5.5'), prompt: 'a red fox', tools: { image_generation: provider().tools.imageGeneration({ size: '1024x1024', quality: 'low' }) } }
+    const { staticToolResults, text } = await generateText(call)
+    assert.equal(await measure(decode((staticToolResults[0] as any).output.result)), '1024x1024 png')
+    assert.ok(text.length > 0)
+    const results: any[] = []
+    for await (const part of streamText(call).fullStream) if (part.type === 'tool-result') results.push(part)
+    assert.equal(await measure(decode(results.at(-1).output.result)), '1024x1024 png')
+  })
+
+  test('a refused prompt is not tried again', async () => {
+    const before = await taskCount()
+    await assert.rejects(generateImage({ model: provider().image('gpt-image-2'), prompt: 'a fight sandbox:moderation', size: '256x256' }), (error: any) => error.statusCode === 400 && /refuse/.test(error.message))
+    assert.equal(await taskCount(), before + 1)
+  })
+})
+
+// No ------------------------------------------------------------------------------------------------------------------
+
+describe('errors are the SDK\'s own classes', () => {
+  test('a wrong key', async () => {
+    const error = await rejection(clientFor('sk-test-nobody').images.generate(boat), AuthenticationError)
+    assert.deepEqual([error.code, error.type], ['invalid_api_key', 'invalid_request_error'])
+    assert.ok(error.requestID)
+  })
+  test('a key that may only read', async () => {
+    const { testKey } = await house.newAccount({ scopes: ['tasks:read'] })
+    await rejection(clientFor(testKey).images.generate(boat), PermissionDeniedError)
+  })
+  test('no such model', async () => {
+    const error = await rejection(client.images.generate({ ...boat, model: 'gpt-image-22' }), NotFoundError)
+    assert.deepEqual([error.code, error.param], ['model_not_found', 'model'])
+    assert.match(error.message, /gpt-image-2/)
+  })
+  test('a refused prompt', async () => {
+    const error = await rejection(client.images.generate({ ...boat, prompt: 'a fight sandbox:moderation' }), BadRequestError)
+    assert.deepEqual([error.code, error.type], ['moderation_blocked', 'image_generation_user_error'])
+    assert.deepEqual((error.error as any).moderation_details, { moderation_stage: 'unknown', categories: [] })
+    assert.ok(error.headers.get('x-task-id'))
+  })
+  test('no credit: told once', async () => {
+    const before = await taskCount()
+    let calls = 0
+    const counting = clientFor(house.testKey, { maxRetries: 2, fetch: (url, init) => { calls++; return fetch(url, init) } })
+    const error = await rejection(counting.images.generate({ ...boat, prompt: 'a kite sandbox:credits' }), RateLimitError)
+    assert.deepEqual([error.code, error.type, calls, await taskCount()], ['insufficient_quota', 'insufficient_quota', 1, before])
+    const { testKey } = await house.newAccount({ testDollars: 0.01 })
+    const poor = await rejection(clientFor(testKey).images.generate({ prompt: 'a kite' }), RateLimitError)
+    assert.match(poor.message, /\$0\.053 and \$0\.01 is available/)
+  })
+  test('too many requests', async () => {
+    const { testKey } = await house.newAccount({ limits: { requestsPerMinute: 1 } })
+    await clientFor(testKey).images.generate(boat)
+    const error = await rejection(clientFor(testKey).images.generate(boat), RateLimitError)
+    assert.equal(error.code, 'rate_limit_exceeded')
+    assert.ok(Number(error.headers.get('retry-after')) > 0)
+    assert.deepEqual([error.headers.get('x-ratelimit-limit-requests'), error.headers.get('x-should-retry')], ['1', 'true'])
+  })
+  test('an upstream that broke, and one nobody heard from again', async () => {
+    const error = await rejection(client.images.generate({ ...boat, prompt: 'a kite sandbox:fail=501' }), InternalServerError)
+    assert.deepEqual([error.status, error.code, error.headers.get('x-should-retry')], [502, 'provider_failed', 'false'])
+    const lost = await rejection(clientFor(house.testKey, { maxRetries: 2 }).images.generate({ ...boat, prompt: 'a kite sandbox:lost' }), APIError)
+    assert.deepEqual([lost.status, lost.code], [424, 'outcome_unknown'])
+  })
+  test('a live key reaches the provider and pays', async () => {
+    const { data: made, response } = await clientFor(house.liveKey).images.generate({ model: 'rehearsal-1', prompt: 'a kite' }).withResponse()
+    assert.ok(decode(made.data![0]!.b64_json).length > 0)
+    const task = await native(response.headers.get('x-task-id')!, house.liveKey)
+    assert.deepEqual([task.livemode, task.served_by, task.cost.micros > 0], [true, 'rehearsal', true])
+  })
+  test('a live key without a provider', async () => {
+    const error = await rejection(clientFor(house.liveKey).images.generate(boat), InternalServerError)
+    assert.deepEqual([error.status, error.code], [503, 'provider_not_configured'])
+  })
+  test('another body under the same key', async () => {
+    const options = { headers: { 'idempotency-key': 'same-key' } }
+    const first = await client.images.generate(boat, options).withResponse()
+    const again = await client.images.generate(boat, options).withResponse()
+    assert.deepEqual([again.response.headers.get('x-task-id'), again.response.headers.get('idempotent-replayed'), again.data.data![0]!.b64_json], [first.response.headers.get('x-task-id'), 'true', first.data.data![0]!.b64_json])
+    const error = await rejection(client.images.generate({ ...boat, prompt: 'another' }, options), UnprocessableEntityError)
+    assert.equal(error.code, 'idempotency_mismatch')
+  })
+  test('somebody else\'s task is not there', async () => {
+    const response = await client.responses.create({ model: 'gpt-5.5', input: 'a red fox', tools: [tool] })
+    const stranger = clientFor((await house.newAccount()).testKey)
+    await rejection(stranger.responses.retrieve(response.id), NotFoundError)
+    await rejection(stranger.responses.delete(response.id), NotFoundError)
+    await rejection(stranger.responses.create({ model: 'gpt-5.5', input: 'on', previous_response_id: response.id, tools: [tool] }), BadRequestError)
+    await rejection(stranger.videos.retrieve(`video_${response.id.slice(5)}`), NotFoundError)
+  })
+  test('an address that is not there', async () => {
+    const error = await rejection(client.post('/nothing', { body: {} }), NotFoundError)
+    assert.equal(error.type, 'invalid_request_error')
+  })
+})
+
+describe('trying again', () => {
+  test('a client that gave up waiting and tries again finds its picture, bought once', async () => {
+    const before = await taskCount()
+    const { data: made, response } = await clientFor(house.testKey, { maxRetries: 2 }).images.generate({ ...boat, prompt: 'a kite sandbox:slow=1200ms' }, { timeout: 1_000 }).withResponse()
+    assert.equal(await measure(decode(made.data![0]!.b64_json)), '256x256 png')
+    assert.deepEqual([await taskCount(), response.headers.get('idempotent-replayed')], [before + 1, 'true'])
+  })
+
+  test('one that does not try again is told which task goes on', async () => {
+    const error = await rejection(client.images.generate({ ...boat, prompt: 'another kite sandbox:slow=2s' }, { timeout: 1_000 }), InternalServerError)
+    assert.deepEqual([error.status, error.code], [504, 'timeout'])
+    const taskId = error.headers.get('x-task-id')!
+    assert.ok(error.message.includes(taskId))
+    assert.equal(await until(async () => { const task = await native(taskId); return task.state === 'done' ? task.state : null }, 'The picture'), 'done')
+  })
+
+  test('a stream that is left in the middle loses nothing, and the same call finds it', async () => {
+    const wish = { ...boat, prompt: 'a boat sandbox:slow=700ms' }
+    const before = await taskCount()
+    const { data: stream, response } = await client.images.generate({ ...wish, stream: true }).withResponse()
+    stream.controller.abort()
+    const taskId = response.headers.get('x-task-id')!
+    const aborted = new AbortController()
+    const call = client.images.generate({ ...wish, prompt: 'a ship sandbox:slow=700ms' }, { signal: aborted.signal })
+    await until(async () => await taskCount() === before + 2, 'The second task')
+    aborted.abort()
+    await rejection(call, APIUserAbortError)
+    await until(async () => (await house.database.query('select 1 from recent_call where task_id = $1 and unanswered', [taskId])).rows[0] ?? null, 'The note')
+    const events = []
+    const again = await client.images.generate({ ...wish, stream: true }).withResponse()
+    for await (const event of again.data) events.push(event.type)
+    assert.deepEqual([again.response.headers.get('x-task-id'), events, await taskCount()], [taskId, ['image_generation.completed'], before + 2])
+  })
+
+  test('a busy upstream is waited for', async () => {
+    const made = await client.images.generate({ ...boat, prompt: 'a kite sandbox:busy' })
+    assert.equal(made.data!.length, 1)
+  })
+})
+
+// Bad input -----------------------------------------------------------------------------------------------------------
+
+const traces = async () => {
+  await until(async () => (await house.database.query("select 1 from task where state not in ('done', 'failed', 'cancelled') limit 1")).rows.length === 0, 'Quiet')
+  return (await house.database.query(`select (select count(*) from task)::int as tasks, (select count(*) from ledger)::int as ledger, (select count(*) from asset)::int as assets,
+    (select count(*) from event)::int as events, (select count(*) from idempotency)::int as keys`)).rows[0]
+}
+
+type Bad = [what: string, path: string, body: unknown, status: number, param: string | null, code?: string]
+const image = (more: object): unknown => ({ model: 'gpt-image-2', prompt: 'a kite', ...more })
+const edit = (more: object): unknown => ({ model: 'gpt-image-2', prompt: 'a kite', images: [{ image_url: 'data:image/png;base64,iVBORw0KGgo=' }], ...more })
+const answered = (more: object): unknown => ({ model: 'gpt-5.5', input: 'a fox', tools: [{ type: 'image_generation' }], ...more })
+const said = (more: object): unknown => ({ model: 'nano-banana', messages: [{ role: 'user', content: 'a fox' }], ...more })
+const made = '/v1/images/generations'
+
+const bad: Bad[] = [
+  ['no body', made, undefined, 400, null],
+  ['a list', made, [], 400, null],
+  ['no JSON', made, '{"prompt":', 400, null],
+  ['not UTF-8', made, new Uint8Array([0x7b, 0xff, 0x7d]), 400, null],
+  ['half of a surrogate pair', made, '{"prompt":"\\ud800"}', 400, null],
+  ['a NUL', made, '{"prompt":"a\\u0000b"}', 400, null],
+  ['no prompt', made, { model: 'gpt-image-2' }, 400, 'prompt', 'missing_required_parameter'],
+  ['an empty prompt', made, image({ prompt: '  ' }), 400, 'prompt', 'missing_required_parameter'],
+  ['a prompt of another kind', made, image({ prompt: 7 }), 400, 'prompt', 'invalid_type'],
+  ['a prompt too long', made, image({ prompt: 'x'.repeat(32_001) }), 400, 'prompt'],
+  ['a trigger that is none', made, image({ prompt: 'sandbox:what' }), 400, 'prompt'],
+  ['a model that is not there', made, image({ model: 'gpt-image-22' }), 404, 'model', 'model_not_found'],
+  ['a model of another kind', made, image({ model: 7 }), 400, 'model'],
+  ['a model of films', made, image({ model: 'sora-2' }), 400, 'model'],
+  ['a model that needs a picture', made, image({ model: 'recraft-remove-background' }), 400, 'model'],
+  ['none', made, image({ n: 0 }), 400, 'n'],
+  ['too many', made, image({ n: 11 }), 400, 'n', 'integer_out_of_range'],
+  ['too many for this model', made, image({ model: 'nano-banana-pro', n: 5 }), 400, 'n'],
+  ['n as text', made, image({ n: '2' }), 400, 'n', 'invalid_type'],
+  ['a size that is no multiple of 16', made, image({ size: '900x900' }), 400, 'size', 'invalid_value'],
+  ['a size too long', made, image({ size: '2048x512' }), 400, 'size'],
+  ['a size too large', made, image({ size: '3840x3840' }), 400, 'size'],
+  ['a size too small', made, image({ size: '16x16' }), 400, 'size'],
+  ['no size', made, image({ size: 'large' }), 400, 'size'],
+  ['a size of another model', made, image({ model: 'gpt-image-1.5', size: '1536x864' }), 400, 'size'],
+  ['a ratio nobody has', made, image({ model: 'nano-banana', size: '1000x900' }), 400, 'size'],
+  ['a quality nobody has', made, image({ quality: 'best' }), 400, 'quality'],
+  ['a quality of another model', made, image({ quality: 'xhigh' }), 400, 'quality'],
+  ['quality for a model without', made, image({ model: 'nano-banana', quality: 'high' }), 400, 'quality'],
+  ['a format nobody has', made, image({ output_format: 'bmp' }), 400, 'output_format'],
+  ['a format that is not made here', made, image({ output_format: 'svg' }), 400, 'output_format'],
+  ['compression without a format for it', made, image({ output_compression: 50 }), 400, 'output_compression'],
+  ['compression beyond', made, image({ output_format: 'jpeg', output_compression: 101 }), 400, 'output_compression'],
+  ['transparent jpeg', made, image({ background: 'transparent', output_format: 'jpeg' }), 400, 'background'],
+  ['transparent, from a model that cannot', made, image({ model: 'nano-banana', background: 'transparent' }), 400, 'background'],
+  ['a background nobody has', made, image({ background: 'green' }), 400, 'background'],
+  ['moderation nobody has', made, image({ moderation: 'none' }), 400, 'moderation'],
+  ['frames of no film', made, image({ frame_count: 4 }), 400, 'frame_count'],
+  ['partials without a stream', made, image({ partial_images: 2 }), 400, 'partial_images'],
+  ['too many partials', made, image({ stream: true, partial_images: 4 }), 400, 'partial_images'],
+  ['a stream that is no truth value', made, image({ stream: 'yes' }), 400, 'stream'],
+  ['a response format nobody has', made, image({ response_format: 'bytes' }), 400, 'response_format'],
+  ['a form where JSON is wanted', made, new FormData(), 415, null],
+  ['no pictures to edit', '/v1/images/edits', edit({ images: undefined }), 400, 'images', 'missing_required_parameter'],
+  ['an empty list of pictures', '/v1/images/edits', edit({ images: [] }), 400, 'images'],
+  ['too many pictures', '/v1/images/edits', edit({ images: Array.from({ length: 17 }, () => ({ image_url: 'https://example.com/a.png' })) }), 400, 'image'],
+  ['a picture named twice', '/v1/images/edits', edit({ images: [{ image_url: 'https://example.com/a.png', file_id: 'file-1' }] }), 400, 'images[0]'],
+  ['a picture that is none', '/v1/images/edits', edit({}), 400, 'images[0]', 'invalid_image_file'],
+  ['text for a picture', '/v1/images/edits', edit({ images: [{ image_url: `data:image/png;base64,${Buffer.from('hello').toString('base64')}` }] }), 400, 'images[0]', 'invalid_image_file'],
+  ['another scheme', '/v1/images/edits', edit({ images: [{ image_url: 'file:///etc/passwd' }] }), 400, 'images[0].image_url', 'invalid_image_url'],
+  ['a file that is not there', '/v1/images/edits', edit({ images: [{ file_id: 'file-0' }] }), 404, 'images[0].file_id'],
+  ['fidelity for a model without', '/v1/images/edits', edit({ input_fidelity: 'high' }), 400, 'input_fidelity'],
+  ['a variation as JSON', '/v1/images/variations', {}, 415, null],
+  ['a film without words', '/v1/videos', { model: 'sora-2' }, 400, 'prompt', 'missing_required_parameter'],
+  ['a film by a model of pictures', '/v1/videos', { model: 'gpt-image-2', prompt: 'x' }, 400, 'model'],
+  ['a film too long', '/v1/videos', { prompt: 'x', seconds: '60' }, 400, 'seconds'],
+  ['a film of no length', '/v1/videos', { prompt: 'x', seconds: 'long' }, 400, 'seconds'],
+  ['a film of another size', '/v1/videos', { prompt: 'x', size: '1000x1000' }, 400, 'size'],
+  ['a film size of pro', '/v1/videos', { model: 'sora-2-pro', prompt: 'x', size: '100x100' }, 400, 'size'],
+  ['a reference to nothing', '/v1/videos', { prompt: 'x', input_reference: {} }, 400, 'input_reference'],
+  ['a remix of nothing', '/v1/videos/video_0/remix', { prompt: 'x' }, 404, 'video_id'],
+  ['an edit of no film', '/v1/videos/edits', { prompt: 'x' }, 400, 'video', 'missing_required_parameter'],
+  ['an extension without length', '/v1/videos/extensions', { prompt: 'x', video: { id: 'video_0' } }, 400, 'seconds'],
+  ['no input', '/v1/responses', answered({ input: undefined }), 400, 'input', 'missing_required_parameter'],
+  ['no tool', '/v1/responses', answered({ tools: [] }), 400, 'tools'],
+  ['another tool', '/v1/responses', answered({ tools: [{ type: 'web_search' }] }), 400, 'tools'],
+  ['a tool that is to be left alone', '/v1/responses', answered({ tool_choice: 'none' }), 400, 'tool_choice'],
+  ['an earlier response that is not there', '/v1/responses', answered({ previous_response_id: 'resp_0' }), 400, 'previous_response_id', 'previous_response_not_found'],
+  ['an edit of nothing', '/v1/responses', answered({ tools: [{ type: 'image_generation', action: 'edit' }] }), 400, 'tools[0].action'],
+  ['a size of the tool', '/v1/responses', answered({ tools: [{ type: 'image_generation', size: '1x1' }] }), 400, 'size'],
+  ['a part nobody knows', '/v1/responses', answered({ input: [{ role: 'user', content: [{ type: 'input_file' }] }] }), 400, 'input[0].content[0].type'],
+  ['in the background and not stored', '/v1/responses', answered({ background: true, store: false }), 400, 'background'],
+  ['metadata that is no text', '/v1/responses', answered({ metadata: { a: 1 } }), 400, 'metadata'],
+  ['no messages', '/v1/chat/completions', said({ messages: [] }), 400, 'messages'],
+  ['no model to chat with', '/v1/chat/completions', said({ model: undefined }), 400, 'model', 'missing_required_parameter'],
+  ['a model of words', '/v1/chat/completions', said({ model: 'gpt-5.5' }), 404, 'model', 'model_not_found'],
+  ['words only', '/v1/chat/completions', said({ modalities: ['text'] }), 400, 'modalities'],
+  ['sound', '/v1/chat/completions', said({ modalities: ['image', 'audio'] }), 400, 'modalities'],
+  ['tools in a chat', '/v1/chat/completions', said({ tools: [{ type: 'function' }] }), 400, 'tools'],
+  ['a ratio nobody has, in a chat', '/v1/chat/completions', said({ image_config: { aspect_ratio: '7:5' } }), 400, 'aspect_ratio'],
+  ['a role nobody has', '/v1/chat/completions', said({ messages: [{ role: 'king', content: 'x' }] }), 400, 'messages[0].role'],
+]
+
+test('bad input is told in their words, costs nothing and leaves nothing', async () => {
+  const before = await traces()
+  const wrong: string[] = []
+  for (const [what, path, body, status, param, code] of bad) {
+    const isRaw = typeof body === 'string' || body instanceof Uint8Array || body instanceof FormData
+    const response = await fetch(house.url + path, {
+      method: 'POST', headers: { authorization: `Bearer ${house.testKey}`, ...(body instanceof FormData ? {} : { 'content-type': 'application/json' }) },
+      ...(body === undefined ? {} : { body: isRaw ? body as NonNullable<RequestInit['body']> : JSON.stringify(body) }),
+    })
+    const { error } = await response.json().catch(() => ({})) as { error?: { message: string; type: string; param: string | null; code: string | null } }
+    const isRight = response.status === status && error !== undefined && error.param === param && (code === undefined || error.code === code) && error.type === 'invalid_request_error' && error.message.length > 10
+    if (!isRight) wrong.push(`${what}: ${response.status} ${JSON.stringify(error)}`)
+  }
+  assert.deepEqual(wrong, [])
+  assert.deepEqual(await traces(), before)
+})
+
+test('bad forms as well', async () => {
+  const before = await traces()
+  const picture = new Blob([new Uint8Array(await photo())])
+  const forms: [what: string, path: string, parts: [string, string | Blob][], status: number, param: string | null][] = [
+    ['no picture', '/v1/images/edits', [['prompt', 'x']], 400, 'image'],
+    ['a picture as text', '/v1/images/edits', [['prompt', 'x'], ['image', 'x']], 400, 'image'],
+    ['a mask alone', '/v1/images/edits', [['prompt', 'x'], ['mask', picture]], 400, 'image'],
+    ['two masks', '/v1/images/edits', [['prompt', 'x'], ['image', picture], ['mask', picture], ['mask', picture]], 400, 'mask'],
+    ['a markup', '/v1/images/edits', [['prompt', 'x'], ['image', picture], ['markup', picture]], 400, 'markup'],
+    ['a file nobody knows', '/v1/images/edits', [['prompt', 'x'], ['image', picture], ['photo', picture]], 400, 'photo'],
+    ['no words', '/v1/images/edits', [['image', picture]], 400, 'prompt'],
+    ['a number that is none', '/v1/images/edits', [['prompt', 'x'], ['image', picture], ['n', 'two']], 400, 'n'],
+    ['a prompt twice', '/v1/images/edits', [['prompt', 'x'], ['prompt', 'y'], ['image', picture]], 400, 'prompt'],
+    ['a page for a picture', '/v1/images/edits', [['prompt', 'x'], ['image', new Blob(['<html>'])]], 400, 'image'],
+    ['two pictures for a variation', '/v1/images/variations', [['image', picture], ['image[]', picture]], 400, 'image'],
+    ['too many parts', '/v1/images/variations', Array.from({ length: 130 }, (_, index) => [`f${index}`, 'x'] as [string, string]), 413, null],
+    ['a character without a film', '/v1/videos/characters', [['name', 'Otto']], 400, 'video'],
+    ['a character without a name', '/v1/videos/characters', [['video', picture]], 400, 'name'],
+  ]
+  const wrong: string[] = []
+  for (const [what, path, parts, status, param] of forms) {
+    const form = new FormData()
+    for (const [name, value] of parts) if (typeof value === 'string') form.append(name, value); else form.append(name, value, 'blob')
+    const response = await fetch(house.url + path, { method: 'POST', headers: { authorization: `Bearer ${house.testKey}` }, body: form })
+    const { error } = await response.json() as { error?: { param: string | null } }
+    if (response.status !== status || error?.param !== param) wrong.push(`${what}: ${response.status} ${JSON.stringify(error)}`)
+  }
+  assert.deepEqual(wrong, [])
+  assert.deepEqual(await traces(), before)
+})
+
+test('whatever a body holds, it is refused and never a bug', async () => {
+  // Nothing can be bought with this key, so what happens to be right is refused as well.
+  const { testKey } = await house.newAccount({ testDollars: 0 })
+  const value = fc.oneof(fc.jsonValue({ maxDepth: 2 }), fc.constantFrom('auto', '1024x1024', 'high', 'png', 'webp', 'transparent', 'a fox', true, 1, 'gpt-image-2', 'nano-banana', 'sora-2', 'resp_0'))
+  const names = ['model', 'prompt', 'n', 'size', 'quality', 'background', 'output_format', 'output_compression', 'stream', 'partial_images', 'response_format', 'images', 'mask', 'seconds', 'input_reference',
+    'video', 'input', 'tools', 'tool_choice', 'previous_response_id', 'metadata', 'instructions', 'messages', 'modalities', 'image_config', 'extra_body', 'seed', 'aspect_ratio', 'user']
+  const body = fc.oneof(fc.dictionary(fc.constantFrom(...names), value, { maxKeys: 12 }), fc.dictionary(fc.constantFrom(...names), value, { maxKeys: 5 }).map(more => ({ model: 'gpt-image-2', prompt: 'a fox', ...more })),
+    value.map(content => ({ model: 'nano-banana', messages: [{ role: 'user', content }], input: [{ role: 'user', content }, content], tools: [{ type: 'image_generation', size: content }] })))
+  await fc.assert(fc.asyncProperty(fc.constantFrom('/v1/images/generations', '/v1/images/edits', '/v1/videos', '/v1/videos/edits', '/v1/responses', '/v1/chat/completions'), body, async (path, sent) => {
+    const response = await fetch(house.url + path, { method: 'POST', headers: { authorization: `Bearer ${testKey}`, 'content-type': 'application/json' }, body: JSON.stringify(sent) })
+    const { error } = await response.json() as { error: { message: string } }
+    assert.ok(response.status >= 400 && response.status < 500, `${response.status} ${path} ${JSON.stringify(sent)} ${error?.message}`)
+  }), { numRuns: 300 })
+})
+
+test('a picture behind a private address is not fetched', async () => {
+  const closed = await testHouse({ settings: { ALLOW_PRIVATE_ADDRESSES: 'false' } })
+  let heard = 0
+  const server = createServer((_request, response) => { heard++; response.end() })
+  await new Promise<void>(resolve => { server.listen(0, '127.0.0.1', resolve) })
+  try {
+    const error = await rejection(new OpenAI({ apiKey: closed.testKey, baseURL: `${closed.url}/v1` }).post('/images/edits', { body: { prompt: 'x', images: [{ image_url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/a.png` }] } }), BadRequestError)
+    assert.deepEqual([error.code, error.param, heard], ['invalid_image_url', 'images[0]', 0])
+  } finally {
+    server.close()
+    await closed.close()
+  }
+})
+
+test('the books add up', async () => assert.deepEqual(await house.audit(), []))
