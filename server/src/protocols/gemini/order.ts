@@ -1,0 +1,100 @@
+/** From what was read to a task: takes in the pictures of a call, orders, and lets go of what is not needed. */
+import type { Card } from '../../domain/card.ts'
+import type { Order } from '../../domain/order.ts'
+import { Problem } from '../../domain/problem.ts'
+import type { Desk, Incoming, Submitted, Upload } from '../contract.ts'
+import { takeIn, type Wanted } from '../toolkit.ts'
+import { fileIn, type Picture } from './contents.ts'
+import { no } from './fields.ts'
+import type { Context, Read } from './generate.ts'
+import { rename } from './refusal.ts'
+
+/** The model of an address or body. @throws {Problem} `unknown_model` */
+export function findModel(desk: Desk, name: string, kinds: 'picture' | 'film' | 'any', method: string): Context {
+  const model = name.replace(/^models\//, '')
+  const found = model.length <= 200 ? desk.models.find(model, 'gemini') : null
+  const shown = model.slice(0, 100)
+  if (!found) throw new Problem('unknown_model', `models/${shown} is not found. Call ListModels to see the list of available models and their supported methods.`, { field: 'model', value: shown })
+  const isFilm = isFilmModel(found.card)
+  if (kinds !== 'any' && isFilm !== (kinds === 'film')) {
+    throw new Problem('unknown_model', `models/${shown} is not supported for ${method}. Call ListModels to see the list of available models and their supported methods.`, { field: 'model', value: shown })
+  }
+  return { model, card: found.card, livemode: desk.caller.livemode }
+}
+
+export const isFilmModel = (card: Card): boolean => card.output.kind === 'video'
+
+/** Where a picture comes from, in the house's words. A signature of ours spares its bytes, as long as they are the ones it was given for. */
+async function wantedOf({ field, role, source, signed }: Picture, desk: Desk, inline: Incoming['inline']): Promise<Wanted> {
+  const own = signed === undefined ? null : await desk.assets.find(signed)
+  if ('assetId' in source) {
+    const asset = await desk.assets.find(source.assetId)
+    if (!asset) throw new Problem('bad_input_image', `${field} names a picture that is not there any more. Send its bytes.`, { field })
+    return { field, role, assetId: asset.id }
+  }
+  if ('uri' in source) {
+    const id = fileIn(source.uri)
+    const asset = id === null ? null : await desk.assets.find(id)
+    if (asset) return { field, role, assetId: asset.id }
+    if (!/^https?:/i.test(source.uri)) throw no(field, `${field}: there is no file ${source.uri.slice(0, 80)}. Files are taken in at POST /plantain/v1/assets, or as a link.`, { value: source.uri.slice(0, 100) })
+    return { field, role, upload: { url: source.uri } }
+  }
+  const file = inline(source.data)
+  const upload: Upload = file ? file.upload : /^\s*data:/i.test(source.data.slice(0, 100)) ? { dataUrl: source.data } : { base64: source.data }
+  const sizeBytes = file ? file.sizeBytes : Math.floor(source.data.replace(/[\s=]+$/, '').length * 3 / 4)
+  if (own && own.sizeBytes === sizeBytes) return { field, role, assetId: own.id }
+  return { field, role, upload }
+}
+
+export interface Taken {
+  order: Order
+  giveBack(): Promise<void>
+  names: Record<string, string>
+}
+
+/** An order with its pictures. @throws {Problem} as `keep`; then nothing that came with the call is kept */
+export async function orderOf({ order, pictures, names }: Read, desk: Desk, { inline, headers }: Pick<Incoming, 'inline' | 'headers'>): Promise<Taken> {
+  const all = { ...names, ...Object.fromEntries(pictures.flatMap(({ field }, index) => [[`inputs[${index}]`, field], [`inputs[${index}].role`, field]])) }
+  if (order.prompt.split('\n').some(line => inline(line))) throw no(names.prompt ?? 'contents', 'A text holds a file in base64. Send it as inlineData, not as text.')
+  const { inputs, giveBack } = await takeIn(await Promise.all(pictures.map(picture => wantedOf(picture, desk, inline))), desk)
+  const idempotencyKey = headers['idempotency-key']
+  return {
+    order: { ...order, inputs, retryCount: readRetryCount(headers), ...(idempotencyKey === undefined ? {} : { idempotencyKey }) },
+    giveBack, names: all,
+  }
+}
+
+const readRetryCount = (headers: Incoming['headers']): number => {
+  const count = headers['x-stainless-retry-count'] ?? '0'
+  return /^\d{1,3}$/.test(count) ? Number(count) : 0
+}
+
+/** Orders by way of `place` (submit or make); what came in for it goes again unless a new task has it. */
+export async function placeOrder({ order, giveBack, names }: Taken, place: (order: Order) => Promise<Submitted>): Promise<Submitted> {
+  try {
+    const submitted = await place(order)
+    if (submitted.replayed) await giveBack()
+    return submitted
+  } catch (thrown) {
+    await giveBack()
+    throw rename(thrown, names)
+  }
+}
+
+const waitMaxMs = 600_000
+
+/** How long the caller waits: `x-server-timeout` in seconds, where it says so. A little less, so that our answer is there first. */
+export function waitMsOf(headers: Incoming['headers']): number {
+  const seconds = Number(/^\d{1,6}(?:\.\d{1,6})?$/.exec(headers['x-server-timeout'] ?? '')?.[0] ?? NaN)
+  return Number.isNaN(seconds) ? waitMaxMs : Math.max(100, Math.min(waitMaxMs, seconds * 1_000 * 0.95 - 100))
+}
+
+/** Headers that name the task of an answer. */
+export const taskHeaders = ({ task, replayed }: Submitted): Record<string, string> =>
+  ({ 'x-task-id': task.id, ...(replayed ? { 'idempotent-replayed': 'true' } : {}) })
+
+/** The wait is over and the task is not: it goes on, and the same call finds it again. */
+export async function stillMaking(taskId: string, desk: Desk): Promise<Problem> {
+  await desk.unanswered(taskId)
+  return new Problem('deadline', `The picture is not ready yet. It is made all the same: send the same request again to wait for it, or ask for the task ${taskId}.`, { taskId })
+}
