@@ -1,0 +1,216 @@
+/**
+ * Anthropic's front door: messages whose answers are pictures.
+ *
+ * The API takes pictures in and never gives any out, so an answer carries them in the shape they came in, behind a text that shows
+ * them too; `output.ts` says who gets what. Absent on purpose: files and message batches, which this house cannot keep yet; half
+ * pictures in a stream, which clients would keep.
+ */
+import { Type } from 'typebox'
+import type { Card } from '../../domain/card.ts'
+import type { Role } from '../../domain/order.ts'
+import { Problem } from '../../domain/problem.ts'
+import { hasEnded } from '../../domain/task.ts'
+import { newId } from '../../kit/id.ts'
+import { eventStream, jsonResponse, sseJson, streamPieces } from '../../kit/json-out.ts'
+import { protocol, type Desk, type Incoming, type Protocol, type Route } from '../contract.ts'
+import { readAnySecret, takeIn, type Wanted } from '../toolkit.ts'
+import { finish, follow, notYet } from './answer.ts'
+import { writeMessage, writeRefusal, writeRest, writeStart, type Message, type StreamEvent } from './message.ts'
+import { writeModel, writeModels } from './models.ts'
+import { readModel } from './options.ts'
+import { readOutput } from './output.ts'
+import { planOrder, toolName, type Plan } from './plan.ts'
+import { countTokens, readMessages, type Draft } from './read.ts'
+import { sayNo, writeError, writeRate } from './words.ts'
+
+const tag = 'Anthropic'
+/** Upstream's is 32 MB; base64 is decoded while it comes in, so more costs nobody memory. */
+const bodyMax = 64 * 1024 * 1024
+/** The SDK waits ten minutes. */
+const waitMaxMs = 590_000
+
+const Body = Type.Object({
+  model: Type.String({ description: 'Any name of a model; options may follow: `nano-banana-pro@16:9@4k`.' }),
+  max_tokens: Type.Integer({ minimum: 1, description: 'Asked for by the dialect; a picture has no length.' }),
+  messages: Type.Array(Type.Unknown(), { description: 'The last turn says what to make; its pictures, those of its tool results and the newest one of the assistant go in.' }),
+  stream: Type.Optional(Type.Boolean()),
+  image: Type.Optional(Type.Record(Type.String(), Type.Unknown(), { description: 'Ours: `size`, `aspect_ratio`, `resolution`, `quality`, `n`, `seed`, `output_format`, `background`. Also as `metadata.image`.' })),
+}, { title: 'AnthropicMessage' })
+
+const json = (body: unknown, requestId: string, headers: Record<string, string> = {}, status = 200): Response =>
+  Response.json(body, { status, headers: { 'request-id': requestId, ...headers } })
+
+/** What one call asks for, as far as it can be known without writing anything. */
+interface Asked { draft: Draft; card: Card; plan: Plan }
+
+async function readAsked(request: Incoming, desk: Desk, { callsTool }: { callsTool: boolean }): Promise<Asked> {
+  const draft = readMessages(request.body, { inline: text => request.inline(text) })
+  const { card, model, suffixes } = await findModel(draft, desk)
+  return { draft, card, plan: planOrder(draft, { card, model, suffixes, livemode: desk.caller.livemode, callsTool }) }
+}
+
+/** A name with an @ may be a model's own. @throws {Problem} `unknown_model` */
+async function findModel(draft: Pick<Draft, 'model' | 'prompt'>, desk: Desk): Promise<{ card: Card; model: string; suffixes: string[] }> {
+  const whole = desk.models.find(draft.model, 'anthropic')
+  if (whole) return { card: whole.card, model: draft.model, suffixes: [] }
+  const { model, suffixes } = readModel(draft.model)
+  const found = desk.models.find(model, 'anthropic')
+  if (found) return { card: found.card, model, suffixes }
+  // The catalogue knows the words, and names that are near.
+  await desk.estimate({ model, prompt: '', parameters: {}, inputs: [] })
+  throw new Problem('unknown_model', `There is no model ${model}.`, { field: 'model' })
+}
+
+/** The pictures a plan wants, each in a role its card has. */
+async function wantedBy({ pictures, links }: Plan, card: Card, desk: Desk): Promise<Wanted[]> {
+  const roles = Object.keys(card.inputs.roles) as Role[]
+  const roleAt = (index: number): Role => roles.includes('reference') ? 'reference' : roles[Math.min(index, roles.length - 1)] ?? 'reference'
+  const shown: Wanted[] = []
+  for (const { field, url } of links) {
+    const ours = await desk.assets.resolveLink(url)
+    if (ours) shown.push({ assetId: ours.id, field, role: 'reference' })
+  }
+  return [...pictures.map((picture): Wanted => ({ ...picture, role: 'reference' })), ...shown].map((wanted, index) => ({ ...wanted, role: roleAt(index) }))
+}
+
+const create = (path: string): Route => ({
+  method: 'POST', path, body: 'inline', scope: 'tasks:write', bodyMax,
+  about: {
+    tag, summary: 'Make or change pictures in a conversation', body: Body,
+    description: 'Answers with a message whose content is a text and image blocks; `x-image-output: block | url | link | tool` asks for another form. With `stream`, the same as events, with pings while it is made.',
+  },
+  async handle(request, desk) {
+    const output = readOutput(request.headers)
+    const { draft, card, plan } = await readAsked(request, desk, { callsTool: output === 'tool' })
+    if (output === 'tool') return await callTool(request, desk, { draft, card, plan })
+    const { inputs, giveBack } = await takeIn(await wantedBy(plan, card, desk), desk)
+    const order = { ...plan.order, inputs, ...readRepetition(request.headers) }
+    let isTaken = false
+    try {
+      return draft.stream ? await stream() : await whole()
+    } catch (thrown) {
+      if (isTaken) throw thrown
+      await giveBack()
+      if (thrown instanceof Problem && thrown.code === 'content_rejected') {
+        return say(writeRefusal({ id: `msg_${newId()}`, model: draft.model, explanation: thrown.message, task: null }), request, draft.stream)
+      }
+      throw thrown
+    }
+
+    async function whole(): Promise<Response> {
+      const { task, replayed } = await desk.make(order, { waitMs: readWaitMs(request.headers), signal: request.signal })
+      isTaken = true
+      if (replayed) await giveBack()
+      if (!hasEnded(task.state)) throw notYet(task, request.signal)
+      return jsonResponse(writeMessage(await finish(task, output, desk)), { headers: { 'request-id': request.requestId, ...told(task.id, replayed) } })
+    }
+
+    async function stream(): Promise<Response> {
+      const { task, replayed } = await desk.submit(order)
+      isTaken = true
+      if (replayed) await giveBack()
+      const over = new AbortController()
+      const events = follow(task, desk, { output, signal: AbortSignal.any([request.signal, over.signal]), requestId: request.requestId })
+      return streamPieces(writeEvents(events), { onEnd: () => over.abort(), headers: { ...eventStream, 'request-id': request.requestId, ...told(task.id, replayed) } })
+    }
+  },
+})
+
+const told = (taskId: string, replayed: boolean): Record<string, string> => ({ 'x-task-id': taskId, ...(replayed ? { 'idempotent-replayed': 'true' } : {}) })
+
+/** Asks the client's own tool for the picture: nothing is made or paid here. Once the tool has answered, there is nothing left to ask. */
+async function callTool(request: Incoming, desk: Desk, { draft, card, plan }: Asked): Promise<Response> {
+  if (!draft.tools.includes(toolName)) throw new Problem('bad_request', `tools: x-image-output: tool needs a tool called ${toolName}.`, { field: 'tools' })
+  const usage = { input: countTokens(draft), output: 0 }
+  const head = { id: `msg_${newId()}`, model: draft.model, stopDetails: null, usage, house: null }
+  if (draft.answered.some(({ name }) => name === toolName)) {
+    return say({ ...head, content: [{ type: 'text', text: 'The picture is in the result of the tool.', citations: null }], stopReason: 'end_turn' }, request, draft.stream)
+  }
+  const { inputs, giveBack } = await takeIn(await wantedBy(plan, card, desk), desk)
+  const { model, prompt, parameters } = plan.order
+  try {
+    await desk.estimate({ ...plan.order, inputs })
+  } catch (thrown) {
+    await giveBack()
+    throw thrown
+  }
+  const input = { model, prompt, parameters, ...(inputs.length > 0 ? { inputs: inputs.map(({ assetId, role }) => ({ asset: assetId, role })) } : {}) }
+  return say({
+    ...head, stopReason: 'tool_use',
+    content: [{ type: 'text', text: 'I will have the picture made.', citations: null }, { type: 'tool_use', id: `toolu_${newId()}`, name: toolName, input, caller: { type: 'direct' } }],
+  }, request, draft.stream)
+}
+
+/** A message that is there already. */
+function say(message: Message, { requestId }: Incoming, isStream: boolean): Response {
+  if (!isStream) return json(writeMessage(message), requestId)
+  return streamPieces(writeEvents([writeStart(message), ...writeRest(message)]), { headers: { ...eventStream, 'request-id': requestId } })
+}
+
+/** Events on the wire, a picture in them piece by piece. */
+async function* writeEvents(events: AsyncIterable<StreamEvent> | Iterable<StreamEvent>): AsyncGenerator<Uint8Array> {
+  for await (const { event, data } of events) yield* sseJson(event, data)
+}
+
+/** What marks this call as one that may have been sent before. */
+function readRepetition(headers: Incoming['headers']): { retryCount: number; idempotencyKey?: string } {
+  const count = headers['x-stainless-retry-count'] ?? ''
+  const key = headers['idempotency-key']
+  return { retryCount: /^\d{1,3}$/.test(count) ? Number(count) : 0, ...(key === undefined ? {} : { idempotencyKey: key }) }
+}
+
+/** A little less than the client waits, so that it hears which task it was. */
+function readWaitMs(headers: Incoming['headers']): number {
+  const seconds = Number(headers['x-stainless-timeout'])
+  return Number.isFinite(seconds) && seconds > 0 ? Math.min(waitMaxMs, seconds * 900) : waitMaxMs
+}
+
+const count = (path: string): Route => ({
+  method: 'POST', path, body: 'inline', scope: 'tasks:read', bodyMax,
+  about: { tag, summary: 'Guess how many tokens a conversation has' },
+  async handle(request, desk) {
+    const draft = readMessages(request.body, { inline: text => request.inline(text), counts: true })
+    await findModel(draft, desk)
+    return json({ input_tokens: countTokens(draft) }, request.requestId)
+  },
+})
+
+const models = (path: string): Route => ({
+  method: 'GET', path, scope: 'tasks:read',
+  about: { tag, summary: 'List models', description: 'Asked for with `anthropic-version` or `x-api-key`.' },
+  handle: async ({ query, requestId }, desk) => json(writeModels(desk.models.all(), query), requestId),
+})
+
+const model = (path: string): Route => ({
+  method: 'GET', path, scope: 'tasks:read',
+  about: { tag, summary: 'Get a model, by any of its names' },
+  async handle({ params, requestId }, desk) {
+    const name = params.model ?? ''
+    const found = desk.models.find(name, 'anthropic')
+    if (!found) throw new Problem('unknown_model', `model: ${name.slice(0, 100)}`, { field: 'model', value: name.slice(0, 100) })
+    return json(writeModel(found.card, name), requestId)
+  },
+})
+
+/** Some clients' base address ends in `/v1` and others add it themselves; where both meet, it stands twice. */
+const routes = ['/v1', '/v1/v1'].flatMap(base => [create(`${base}/messages`), count(`${base}/messages/count_tokens`), models(`${base}/models`), model(`${base}/models/:model`)])
+
+const refuse: Protocol['refuse'] = (problem, { requestId }) => {
+  const { status, retry } = sayNo(problem)
+  const { taskId, limit } = problem.details
+  return json(writeError(problem, requestId), requestId, {
+    'x-should-retry': String(retry),
+    ...(typeof taskId === 'string' ? { 'x-task-id': taskId } : {}),
+    ...(limit ? writeRate(limit, new Date()) : {}),
+  }, status)
+}
+
+export default protocol({
+  id: 'anthropic',
+  title: 'Anthropic',
+  // `/v1` is everybody's: an address there that nobody has is refused in these words only where the request is claimed.
+  prefixes: ['/v1', '/v1/messages', '/v1/v1'],
+  claims: ({ headers }) => headers['anthropic-version'] !== undefined || headers['x-api-key'] !== undefined,
+  readSecret: readAnySecret,
+  routes, refuse,
+})
