@@ -6,16 +6,28 @@ const { env, stdout, stderr } = process
 const isWatched = stderr.isTTY === true
 const clear = '\r\u001b[2K'
 
+/** Who wants to know of a Ctrl-C, the latest last. Nobody: it ends us. */
+const acts: (() => void)[] = []
+const interrupt = () => {
+  const act = acts.at(-1)
+  if (act) act()
+  else process.exit(130)
+}
+
 const terminal: Terminal = {
   env, isWatched,
+  // Looked at only by the command that wants it: reading the input would keep every other one from ending.
+  get pipes() { return { input: process.stdin, output: stdout } },
   // npm moves to the root of the repository; the caller meant where they stood.
   folder: env.npm_lifecycle_event === 'plantain' && env.INIT_CWD ? env.INIT_CWD : process.cwd(),
   print: (line) => { stdout.write(`${line}\n`) },
   note: (line) => { stderr.write(`${line}\n`) },
   redraw: (line) => { if (isWatched) stderr.write(clear + (line ?? '')) },
   onInterrupt(act) {
-    process.once('SIGINT', act)
-    return () => { process.off('SIGINT', act) }
+    // One listener that stays: between taking one away and setting the next, a Ctrl-C would end the process where it stands.
+    if (acts.length === 0 && process.listenerCount('SIGINT', interrupt) === 0) process.on('SIGINT', interrupt)
+    acts.push(act)
+    return () => { acts.splice(acts.indexOf(act), 1) }
   },
 }
 

@@ -64,6 +64,11 @@ export function createProgram(terminal: Terminal): Command {
   remote(program.command('models').description('what can be asked, and what it costs'))
     .action((options: Shared) => listModels(options, terminal))
 
+  program.command('mcp').description('offer the tools to an assistant, over standard input and output (Model Context Protocol)')
+    .option('--url <address>', 'the server (PLANTAIN_URL; http://127.0.0.1:7700)').option('--key <secret>', 'the key (PLANTAIN_KEY; the first key in the data folder)')
+    // Loaded when it is wanted: what speaks the protocol would slow every other command down.
+    .action(async (options: Shared) => { await (await import('./mcp.ts')).serveMcp(options, terminal) })
+
   program.command('serve').description('run the server here').option('--no-work', 'only answer requests; plantain work does the making')
     .action(({ work }: { work: boolean }) => runHouse(work ? ['serve', 'work'] : ['serve'], terminal))
   program.command('work').description('run a worker here, without HTTP').action(() => runHouse(['work'], terminal))

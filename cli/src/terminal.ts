@@ -1,3 +1,5 @@
+import type { Readable, Writable } from 'node:stream'
+
 /** What a command sees of the process it runs in. `main.ts` alone fills it from the real one. */
 export interface Terminal {
   env: Record<string, string | undefined>
@@ -10,6 +12,8 @@ export interface Terminal {
   /** Redraws one line in place; null takes it away. Does nothing where nobody looks. */
   redraw(line: string | null): void
   isWatched: boolean
+  /** For programs that talk to a command rather than read what it says. */
+  pipes: { input: Readable; output: Writable }
   onInterrupt(act: () => void): () => void
 }
 

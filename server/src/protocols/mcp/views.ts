@@ -1,0 +1,116 @@
+/**
+ * What the tools show: schemas (they are the tools' output schemas) and writers. Pure, but for the links a desk signs.
+ *
+ * Names and shapes are the native door's, less what an assistant has no use for, so that `plantain mcp` shows the same by reading
+ * that door's answers through these schemas.
+ */
+import { Type } from 'typebox'
+import type { Static, TSchema } from 'typebox'
+import { Value } from 'typebox/value'
+import type { Asset } from '../../domain/asset.ts'
+import type { Card, CheckedOrder } from '../../domain/card.ts'
+import { formatDollars } from '../../domain/money.ts'
+import { operations } from '../../domain/order.ts'
+import type { StoredProblem } from '../../domain/problem.ts'
+import { states, type Task } from '../../domain/task.ts'
+import type { Balance } from '../contract.ts'
+
+const maybe = <S extends TSchema>(schema: S) => Type.Union([schema, Type.Null()])
+const Dollars = Type.Object({ micros: Type.Integer({ description: 'Millionths of a US dollar.' }), usd: Type.String() })
+const dollars = (micros: number): Static<typeof Dollars> => ({ micros, usd: formatDollars(micros) })
+const AnyValues = Type.Record(Type.String(), Type.Unknown())
+
+export const ProblemView = Type.Object({
+  code: Type.String(), message: Type.String(),
+  field: Type.Optional(Type.String()), allowed: Type.Optional(Type.Unknown()),
+  retry_after_s: Type.Optional(Type.Number()), upstream_code: Type.Optional(Type.String()),
+})
+export type ProblemView = Static<typeof ProblemView>
+
+export const OutputView = Type.Object({
+  id: Type.String({ description: 'Of the asset. Give it to another tool as a picture.' }),
+  url: Type.String({ description: 'The full file. Needs no key; expires.' }),
+  mime: Type.String(), width: maybe(Type.Integer()), height: maybe(Type.Integer()), size_bytes: Type.Integer(),
+})
+export type OutputView = Static<typeof OutputView>
+
+export const TaskView = Type.Object({
+  id: Type.String({ description: 'Give it to get_task, wait_for_task or cancel_task, or to another tool as its picture.' }),
+  state: Type.Enum([...states]),
+  livemode: Type.Boolean({ description: 'False for a test key: made for free by the sandbox model.' }),
+  served_by: Type.String(),
+  model: Type.String(), operation: Type.Enum([...operations]), prompt: Type.String(), parameters: AnyValues,
+  outputs: Type.Array(OutputView),
+  text: maybe(Type.String({ description: 'Words that came with the pictures.' })),
+  warnings: Type.Array(Type.String()),
+  problem: maybe(ProblemView),
+  price: Dollars, cost: maybe(Dollars),
+  progress: maybe(Type.Integer({ description: 'Percent, where the model tells.' })),
+  created_at: Type.String(), ended_at: maybe(Type.String()),
+})
+export type TaskView = Static<typeof TaskView>
+
+/** Under a test key every model is made by this one, whatever it stands in for. */
+const testModel = 'sandbox-1'
+
+export function viewProblem({ code, message, details = {} }: StoredProblem): ProblemView {
+  const { field, allowed, retryAfterS, upstreamCode } = details
+  const told = { field, allowed, retry_after_s: retryAfterS, upstream_code: upstreamCode }
+  return { code, message, ...Object.fromEntries(Object.entries(told).filter(([, entry]) => entry !== undefined)) }
+}
+
+export const viewTask = (task: Task, link: (asset: Asset) => string): TaskView => ({
+  id: task.id, state: task.state, livemode: task.livemode, served_by: task.livemode ? task.provider : testModel,
+  model: task.model, operation: task.operation, prompt: task.prompt, parameters: task.parameters,
+  outputs: task.outputs.map(asset => ({ id: asset.id, url: link(asset), mime: asset.mime, width: asset.width, height: asset.height, size_bytes: asset.sizeBytes })),
+  text: task.text, warnings: task.warnings, problem: task.problem ? viewProblem(task.problem) : null,
+  price: dollars(task.priceMicros), cost: task.chargedMicros === null ? null : dollars(task.chargedMicros),
+  progress: task.progress, created_at: task.createdAt.toISOString(), ended_at: task.endedAt?.toISOString() ?? null,
+})
+
+export const ModelView = Type.Object({
+  id: Type.String(), title: Type.String(), maker: Type.String(), kind: Type.Enum(['image', 'video', 'tool', 'procedural']), description: Type.String(),
+  operations: Type.Array(Type.Enum([...operations])),
+  prices: Type.Array(Type.Object({ when: AnyValues, price: Dollars, per: Type.String() }), { description: 'The first row whose `when` matches the parameters counts.' }),
+  life: Type.Object({ state: Type.Enum(['active', 'deprecated', 'retired']), replacement: maybe(Type.String()), note: maybe(Type.String()) }),
+  parameters: Type.Optional(Type.Record(Type.String(), Type.Unknown(), { description: 'JSON Schema of what `parameters` may hold.' })),
+  prompt: Type.Optional(Type.Object({ required: Type.Boolean(), characters_max: Type.Integer() })),
+  inputs: Type.Optional(Type.Object({ min: Type.Integer(), max: Type.Integer(), mimes: Type.Array(Type.String()), bytes_max: Type.Integer(), pixels_max: Type.Integer(), roles: Type.Record(Type.String(), Type.Integer()) })),
+})
+export type ModelView = Static<typeof ModelView>
+
+export function viewModel({ id, title, maker, kind, description, operations, prices, life, parameters, prompt, inputs }: Card, now: Date): ModelView {
+  const begun = prices.filter(({ from }) => new Date(from) <= now).sort((a, b) => a.from < b.from ? 1 : -1)[0]
+  return {
+    id, title, maker, kind, description, operations,
+    prices: (begun?.rows ?? []).map(({ when, micros, per }) => ({ when: when ?? {}, price: dollars(micros), per })),
+    life: { state: life.state, replacement: life.replacement ?? null, note: life.note ?? null },
+    parameters,
+    prompt: { required: prompt.required, characters_max: prompt.charactersMax },
+    inputs: { min: inputs.min, max: inputs.max, mimes: inputs.mimes, bytes_max: inputs.bytesMax, pixels_max: inputs.pixelsMax, roles: inputs.roles as Record<string, number> },
+  }
+}
+
+/** A model in a list: an assistant's window is small, and a schema is long. */
+export const shorten = ({ parameters: _parameters, prompt: _prompt, inputs: _inputs, ...short }: ModelView): ModelView => short
+
+export const ModelsView = Type.Object({ models: Type.Array(ModelView) })
+
+export const EstimateView = Type.Object({
+  model: Type.String(), operation: Type.Enum([...operations]),
+  parameters: Type.Record(Type.String(), Type.Unknown(), { description: 'As they would be used, defaults filled in.' }),
+  count: Type.Integer(), width: maybe(Type.Integer()), height: maybe(Type.Integer()), price: Dollars, warnings: Type.Array(Type.String()),
+})
+export type EstimateView = Static<typeof EstimateView>
+
+export const viewEstimate = ({ card, operation, parameters, count, width, height, priceMicros, warnings }: CheckedOrder): EstimateView =>
+  ({ model: card.id, operation, parameters, count, width, height, price: dollars(priceMicros), warnings })
+
+export const BalanceView = Type.Object({ livemode: Type.Boolean(), available: Dollars, held: Dollars, spent: Dollars })
+export type BalanceView = Static<typeof BalanceView>
+
+export const viewBalance = ({ livemode, availableMicros, heldMicros, spentMicros }: Balance): BalanceView =>
+  ({ livemode, available: dollars(availableMicros), held: dollars(heldMicros), spent: dollars(spentMicros) })
+
+/** The native door's JSON as one of these views: what the schema does not name is left out. @throws when it is not that thing at all */
+export const readView = <S extends TSchema>(schema: S, json: unknown): Static<S> => Value.Parse(schema, Value.Clean(schema, structuredClone(json))) as Static<S>
