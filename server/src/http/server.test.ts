@@ -433,6 +433,20 @@ test('closing ends streams, answers those who wait, and takes nobody new', async
   await assert.rejects(fetch(`${house.url}/healthz`))
 })
 
+test('closing does not wait for a connection on which nothing was ever said', async () => {
+  const house = await open()
+  const socket = connect(house.port, '127.0.0.1').resume()
+  const gone = once(socket, 'close')
+  await once(socket, 'connect')
+  // The server knows of it once it has answered something that came later.
+  await fetch(`${house.url}/healthz`).then(answer => answer.text())
+  let isClosed = false
+  const closed = house.close({ graceMs: 600_000 }).then(() => { isClosed = true })
+  await gone
+  await closed
+  assert.equal(isClosed, true)
+})
+
 test('closing does not wait longer than its grace', async () => {
   const house = await open()
   const socket = connect(house.port, '127.0.0.1').resume()
@@ -440,6 +454,8 @@ test('closing does not wait longer than its grace', async () => {
   const gone = once(socket, 'close')
   socket.write('POST /own/upload HTTP/1.1\r\nhost: x\r\ncontent-type: image/png\r\ncontent-length: 1000\r\n\r\nhalf')
   await once(socket, 'ready').catch(() => {})
+  // What was written before this answer came has been read.
+  await fetch(`${house.url}/healthz`).then(answer => answer.text())
   const begun = performance.now()
   await house.close({ graceMs: 300 })
   await gone

@@ -273,6 +273,8 @@ export async function serveHttp(options: HttpOptions): Promise<HttpServer> {
     const cut = setTimeout(() => { for (const socket of sockets) socket.destroy() }, graceMs)
     const stopped = app.close()
     app.server.closeIdleConnections()
+    // Node does not count a connection as idle on which nothing was ever sent, and clients open such ones in advance.
+    for (const socket of sockets) if (socket.bytesRead === 0) socket.destroy()
     await stopped
     clearTimeout(hurry)
     clearTimeout(cut)

@@ -1,7 +1,7 @@
 /**
  * Every provider keeps its contract. Runs over whatever the loader found; a new provider is held against this without being named here.
  *
- * The two that can be asked offline are asked: the rehearsal its upstream, the sandbox its renderer.
+ * Those that can be asked offline are asked: the sandbox its renderer, the others a rehearsal of their upstream.
  */
 import assert from 'node:assert/strict'
 import { after, describe, test } from 'node:test'
@@ -11,20 +11,29 @@ import { createFetch, providerCodes } from '../../src/kit/fetch.ts'
 import { loadFolders } from '../../src/kit/loader.ts'
 import type { Connection, Job, Making, Provider, Workshop } from '../../src/providers/contract.ts'
 import { startUpstream } from '../../src/providers/rehearsal/upstream.ts'
+import { geminiKey, startGemini } from '../upstreams/gemini.ts'
+import { kieKey, startKie } from '../upstreams/kie.ts'
+import { openaiKey, startOpenai } from '../upstreams/openai.ts'
 
 const providers = await loadFolders<Provider>(new URL('../../src/providers/', import.meta.url))
 const upstream = await startUpstream()
+const [kie, gemini, openai] = await Promise.all([startKie(), startGemini(), startOpenai()])
 const fetch = createFetch({ ...providerCodes, allowPrivate: true, deadlineMs: 10_000, sizeMax: 50_000_000, redirectsMax: 0 })
 const workshop: Workshop = { fetch, now: () => new Date(), log: { info() {}, warn() {} } }
 const opened: Connection[] = []
 after(async () => {
   await Promise.all(opened.map((connection) => connection.close?.()))
   await fetch.close()
-  await upstream.close()
+  await Promise.all([upstream, kie, gemini, openai].map((one) => one.close()))
 })
 
 /** Settings for those that can be asked here without the world outside. */
-const offline: Record<string, object> = { rehearsal: { baseUrl: upstream.url }, sandbox: { threads: 1 } }
+const offline: Record<string, object> = {
+  rehearsal: { baseUrl: upstream.url }, sandbox: { threads: 1 },
+  kie: { apiKey: kieKey, baseUrl: kie.url, uploadUrl: kie.url }, gemini: { apiKey: geminiKey, baseUrl: gemini.url }, openai: { apiKey: openaiKey, baseUrl: `${openai.url}/v1` },
+}
+/** The upstream's name of a model, for those that know only their own. */
+const models: Record<string, string> = { kie: 'nano-banana-2-1', gemini: 'gemini-nano-banana-2.1', openai: 'gpt-image-2' }
 
 const open = (provider: Provider, settings: object): Connection => {
   const connection = provider.connect(Value.Parse(provider.settings, Value.Default(provider.settings, { ...settings })), workshop)
@@ -86,21 +95,21 @@ for (const provider of providers) {
     })
 
     test('a job becomes a picture', { skip: settings ? false : 'cannot be asked here' }, async () => {
-      const { made } = await make(open(provider, settings!), job())
+      const { made } = await make(open(provider, settings!), job({ model: models[provider.id] ?? 'model' }))
       assert.equal(made.length, 1)
       const { width, height } = await sharp(await bytesOf(made[0]!)).metadata()
       assert.deepEqual([width, height], [64, 64])
     })
 
     test('a count becomes as many different pictures', { skip: settings ? false : 'cannot be asked here' }, async () => {
-      const { made } = await make(open(provider, settings!), job({ count: 3 }))
+      const { made } = await make(open(provider, settings!), job({ model: models[provider.id] ?? 'model', count: 3 }))
       const pictures = await Promise.all(made.map(bytesOf))
       assert.equal(new Set(pictures.map((bytes) => bytes.toString('base64'))).size, 3)
     })
 
     test('a caller that has gone is let go', { skip: settings ? false : 'cannot be asked here' }, async () => {
       const gone = AbortSignal.abort(new Error('gone'))
-      const outcome = await open(provider, settings!).submit(job(), gone).catch((thrown: unknown) => thrown)
+      const outcome = await open(provider, settings!).submit(job({ model: models[provider.id] ?? 'model' }), gone).catch((thrown: unknown) => thrown)
       assert.ok(outcome instanceof Error || (typeof outcome === 'object' && outcome !== null && 'kind' in outcome && outcome.kind !== 'done'), 'nothing is made for nobody')
     })
   })
