@@ -112,7 +112,7 @@ export function decide(task: Deciding, outcome: Outcome<unknown>, now: Date, cha
     }
     case 'failed': {
       const { again, charge } = problems[outcome.problem.code]
-      if (again !== 'no' && task.attempts < task.attemptsMax) {
+      if (again === 'later' && task.attempts < task.attemptsMax) {
         // The upstream's own word is a floor: asking sooner only spends an attempt.
         const pause = Math.max(outcome.retryAfterMs ?? 0, backoffMs(task.attempts, chance))
         const dueAt = later(now, pause)

@@ -1,0 +1,56 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { done, failed, wait } from './outcome.ts'
+import { Problem, problems, type ProblemCode } from './problem.ts'
+import { backoffMs, chargeFor, decide, pollMs } from './task.ts'
+
+const now = new Date('2026-11-21T10:00:00Z')
+const task = { attempts: 1, attemptsMax: 3, polls: 0, endBy: new Date('2026-11-21T10:10:00Z') }
+
+const check = (code: ProblemCode, attempts: number, state: string, credits: string) => {
+  const decision = decide({ ...task, attempts }, failed(new Problem(code, 'x')), now, 0.5)
+  assert.deepEqual([decision.state, decision.credits], [state, credits])
+}
+
+test('a busy provider is asked again', () => check('provider_busy', 1, 'queued', 'keep'))
+test('a broken provider is asked again', () => check('provider_down', 2, 'queued', 'keep'))
+test('patience ends', () => check('provider_busy', 3, 'failed', 'release'))
+test('a refused prompt is final at once', () => check('content_rejected', 1, 'failed', 'release'))
+test('an unknown outcome is never bought again', () => check('outcome_unknown', 1, 'failed', 'release'))
+test('what only another route could do is not asked of this one again', () => check('provider_not_configured', 1, 'failed', 'release'))
+
+test('what is done is captured', () => {
+  const decision = decide(task, done([]), now, 0.5)
+  assert.deepEqual([decision.state, decision.credits, decision.event], ['done', 'capture', 'task.completed'])
+})
+
+test('a receipt waits, in the upstream’s rhythm or in ours, but never beyond the deadline', () => {
+  assert.equal(decide(task, wait({ id: 1 }, 4_000), now, 0.5).dueAt!.getTime() - now.getTime(), 4_000)
+  assert.equal(decide(task, wait({ id: 1 }), now, 0.5).dueAt!.getTime() - now.getTime(), 1_000)
+  assert.deepEqual(decide(task, wait({ id: 1 }, 3_600_000), now, 0.5).dueAt, task.endBy)
+})
+
+test('the upstream’s own word about when to come again is a floor', () => {
+  assert.equal(decide(task, failed(new Problem('provider_busy', 'x'), 30_000), now, 0.5).dueAt!.getTime() - now.getTime(), 30_000)
+  assert.equal(decide(task, failed(new Problem('provider_busy', 'x'), 1), now, 0.5).dueAt!.getTime() - now.getTime(), 500)
+})
+
+test('a pause that would end after the deadline is no pause', () => {
+  assert.equal(decide(task, failed(new Problem('provider_busy', 'x'), 3_600_000), now, 0.5).state, 'failed')
+})
+
+test('pauses grow and have an end', () => {
+  assert.deepEqual([1, 2, 3, 20].map(attempt => backoffMs(attempt, 0.5)), [500, 1_000, 2_000, 60_000])
+  assert.deepEqual([0, 1, 2, 20].map(polls => pollMs(polls, 0.5)), [1_000, 1_500, 2_250, 10_000])
+})
+
+test('fewer pictures cost less, rounded in the caller’s favour', () => {
+  assert.deepEqual([chargeFor(40_000, 4, 3), chargeFor(40_000, 4, 4), chargeFor(10, 3, 1), chargeFor(10, 3, 0)], [30_000, 40_000, 3, 0])
+})
+
+test('every problem has a status a client understands, and none is charged', () => {
+  for (const [code, { status, charge }] of Object.entries(problems)) {
+    assert.ok(status >= 400 && status < 600, code)
+    assert.equal(charge, false, code)
+  }
+})

@@ -1,0 +1,96 @@
+import { Type } from 'typebox'
+import { done, failed, wait } from '../../domain/outcome.ts'
+import { Problem } from '../../domain/problem.ts'
+import { provider } from '../contract.ts'
+import type { Job, JobOutcome, Made } from '../contract.ts'
+import { asking, before, gather, tellOperator, withoutTail } from '../toolkit.ts'
+import { checkFilm, readBegun, readFile, readLook, readReceipt, writeFilm } from './film.ts'
+import { checkGeneration, mergeMakings, readGeneration, writeGeneration, type SentPicture } from './wire.ts'
+
+const versions = /\/v1(beta|alpha)?$/
+
+/**
+ * Google's Gemini API: pictures in the call (`generateContent`), films as operations (`predictLongRunning`).
+ *
+ * Google makes one picture at a time, so a count becomes as many calls beside each other. It knows no key of ours, so a lost answer
+ * stays lost (`repeat: 'never'`).
+ */
+export default provider({
+  id: 'gemini',
+  title: 'Google Gemini',
+  settings: Type.Object({
+    apiKey: Type.String({ description: 'From the page aistudio.google.com/apikey.', minLength: 1 }),
+    baseUrl: Type.String({ default: 'https://generativelanguage.googleapis.com', description: 'Where the API is, with or without a version; v1beta is taken where none is named.', pattern: '^https?://' }),
+  }),
+  limits: { concurrency: 30, perMinute: 100, perProcess: null },
+  repeat: 'never',
+  connect({ apiKey, baseUrl }, { fetch, now, log }) {
+    const base = baseUrl.replace(/\/+$/, '')
+    const root = versions.test(base) ? base : `${withoutTail(base, versions)}/v1beta`
+    const ask = asking(fetch, now)
+    const headers = { 'x-goog-api-key': apiKey }
+    const post = (path: string, body: string, signal: AbortSignal) =>
+      ask(new URL(`${root}/${path}`), { method: 'POST', headers: { ...headers, 'content-type': 'application/json' }, body, signal })
+    const read = (job: Job): Promise<SentPicture[]> =>
+      Promise.all(job.inputs.map(async input => ({ mime: input.mime, base64: (await input.read()).toString('base64') })))
+
+    async function submitPictures(job: Job, signal: AbortSignal): Promise<JobOutcome> {
+      const prepared = await before(signal, async () => {
+        checkGeneration(job)
+        return writeGeneration(job, await read(job))
+      })
+      if ('stopped' in prepared) return prepared.stopped
+      const { path, bodies, warnings, mime } = prepared.value
+      const { seed } = job.parameters
+      const outcomes = await Promise.all(bodies.map(async (body, index) =>
+        readGeneration(await post(path, JSON.stringify(body), signal), { mime, seed: typeof seed === 'number' ? (seed + index) % 2_147_483_648 : undefined })))
+      const gathered = gather(outcomes, mergeMakings)
+      return gathered.kind === 'done' && warnings.length > 0 ? done({ ...gathered.value, warnings: [...warnings, ...gathered.value.warnings ?? []] }) : gathered
+    }
+
+    async function submitFilm(job: Job, signal: AbortSignal): Promise<JobOutcome> {
+      const prepared = await before(signal, async () => {
+        checkFilm(job)
+        return writeFilm(job, await read(job))
+      })
+      if ('stopped' in prepared) return prepared.stopped
+      const { path, body, warnings } = prepared.value
+      return readBegun(await post(path, JSON.stringify(body), signal), now(), warnings)
+    }
+
+    /** Files of Google's own are opened with our key; the key goes nowhere else. */
+    async function download(uri: string, signal: AbortSignal): Promise<Made | 'later' | 'refused' | 'gone'> {
+      const url = URL.canParse(uri) ? new URL(uri) : null
+      if (!url) return 'gone'
+      if (url.origin !== new URL(root).origin) return { url: uri }
+      try {
+        const response = await fetch(url, { headers, signal })
+        const fate = readFile({ kind: 'file', status: response.status })
+        if (fate === 'here') return { bytes: new Uint8Array(await response.arrayBuffer()), mime: response.headers.get('content-type') ?? 'video/mp4' }
+        await response.body?.cancel().catch(() => {})
+        return fate
+      } catch (thrown) {
+        // A file that is too large stays so; a line that broke does not.
+        return thrown instanceof Problem && thrown.code === 'provider_failed' ? 'gone' : 'later'
+      }
+    }
+
+    return {
+      submit: async (job, signal) => tellOperator(await (job.operation === 'video' ? submitFilm(job, signal) : submitPictures(job, signal)), 'gemini', log),
+
+      async poll(stored, _job, signal) {
+        const receipt = readReceipt(stored)
+        const looked = readLook(await ask(new URL(`${root}/${receipt.id}`), { headers, signal }), now().getTime() - receipt.since)
+        if (looked.kind === 'pending') return wait(receipt, looked.retryAfterMs)
+        if (looked.kind === 'failed') return failed(looked.problem)
+        const fetched = await Promise.all(looked.films.map(async film => 'uri' in film ? download(film.uri, signal) : { bytes: film.bytes, mime: 'video/mp4' }))
+        if (fetched.includes('later')) return wait(receipt)
+        // A link that is refused gets one fresh one: the operation is asked again before the film is given up.
+        if (fetched.includes('refused') && !receipt.again) return wait({ ...receipt, again: true })
+        const made = fetched.filter(one => typeof one !== 'string')
+        if (made.length === 0) return failed(new Problem('output_expired', 'Google no longer hands out the file of this film.', { upstreamCode: 'file' }))
+        return done({ made, upstreamId: receipt.id, details: { gemini: { operation: receipt.id } }, warnings: [...receipt.warnings, ...looked.warnings] })
+      },
+    }
+  },
+})

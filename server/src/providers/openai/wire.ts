@@ -1,0 +1,224 @@
+/**
+ * What we say to OpenAI's images API, and to servers shaped like it, and how we read what they say. Pure.
+ *
+ * The call itself brings the pictures. OpenAI documents no idempotency key for it (our own door and some gateways honour one, so
+ * it is sent), so a lost answer stays lost.
+ */
+import { Type } from 'typebox'
+import type { Static } from 'typebox'
+import { Value } from 'typebox/value'
+import { done, failed } from '../../domain/outcome.ts'
+import type { Json } from '../../domain/outcome.ts'
+import { Problem, type ProblemCode } from '../../domain/problem.ts'
+import type { JobOutcome, Made } from '../contract.ts'
+import { as, nothing, shorten, speaksOfPolicy, unclaimed, unknown, unreached, when, words, writeParameters } from '../toolkit.ts'
+import type { Asked, BytesOf, Handling, Reply } from '../toolkit.ts'
+
+export const title = 'The images API'
+
+export interface Wishes { /** In-between pictures that are wanted; 0 asks for none. */ partials: number }
+
+export interface WrittenCall { path: 'images/generations' | 'images/edits'; fields: Record<string, Json>; warnings: string[] }
+
+/** OpenAI's own models, whose fields are known; others get what they can take. */
+const isOpenai = (model: string): boolean => /^(gpt-image|chatgpt-image)/.test(model)
+
+const compression: Handling = (value, _name, { parameters }) => parameters.output_format === 'jpeg' || parameters.output_format === 'webp' ? { send: { output_compression: value } } : { refused: null }
+const background: Handling = (value, _name, { parameters }) => value === 'transparent' && parameters.output_format === 'jpeg' ? { refused: ['opaque'] } : { send: { background: value } }
+
+const common: Record<string, Handling> = {
+  size: as('size'),
+  quality: as('quality'),
+  background,
+  output_format: as('output_format', words('png', 'jpeg', 'webp')),
+  output_compression: compression,
+  moderation: as('moderation', words('auto', 'low')),
+  complexity: as('complexity', words('low', 'medium', 'high')),
+  // Only edits look at a picture.
+  input_fidelity: (value, _name, { inputs }) => inputs.length > 0 ? { send: { input_fidelity: value } } : { warning: 'input_fidelity was not passed on: there is no picture to be true to.' },
+}
+
+/** sd.cpp reads settings out of the prompt; a caller must not reach them through words. */
+const hidden = /<\/?sd_cpp_extra_args[^>]*>/gi
+
+/**
+ * The fields of a call, files apart.
+ *
+ * @throws {Problem} `unsupported_parameter` for what the model cannot honour
+ */
+export function writeFields(job: Asked, { partials }: Wishes): WrittenCall {
+  const unfit = job.inputs.find(({ role }) => role === 'video' || role === 'first_frame' || role === 'last_frame')
+  if (unfit) throw new Problem('unsupported_parameter', `${job.model} takes no ${unfit.role}.`, { field: 'inputs', value: unfit.role })
+  const pictures = job.inputs.filter(({ role }) => role !== 'mask')
+  if (pictures.length === 0 && job.inputs.length > 0) throw new Problem('bad_request', 'A mask needs a picture to lie on. Add one to inputs.', { field: 'inputs' })
+  if (pictures.length > 16) throw new Problem('unsupported_parameter', `${job.model} takes at most 16 pictures, not ${pictures.length}.`, { field: 'inputs', value: pictures.length, allowed: { max: 16 } })
+  const own = isOpenai(job.model)
+  const { fields, warnings } = writeParameters(job, 'the images API', own ? common : { ...extensions(job), ...common })
+  const prompt = own ? job.prompt : job.prompt.replace(hidden, '')
+  const told = job.inputs.some(({ role }) => role === 'character' || role === 'object' || role === 'style') ? ['The roles of the pictures were not passed on. Say in the prompt what each is for.'] : []
+  const cleaned = prompt === job.prompt ? [] : ['Settings hidden in the prompt were taken out.']
+  return {
+    path: job.inputs.length > 0 ? 'images/edits' : 'images/generations',
+    fields: {
+      model: job.model, prompt, n: job.count, ...fields,
+      // Older and foreign models answer with links unless they are told.
+      ...(own ? {} : { response_format: 'b64_json' }),
+      // A stream carries one picture; more of them come in one piece.
+      ...(partials > 0 && job.count === 1 ? { stream: true, partial_images: Math.min(3, partials) } : {}),
+    },
+    warnings: [...warnings, ...told, ...cleaned],
+  }
+}
+
+/** Servers shaped like OpenAI's know parameters of their own: passed on by name, and said so. */
+const extensions = ({ parameters }: Asked): Record<string, Handling> => Object.fromEntries(Object.keys(parameters).filter(name => !(name in common)).map(name => [name, when('auto', nothing,
+  (value, given) => ({ send: { [given]: value }, warning: `${given} was passed on as it is; whether this server knows it cannot be seen.` }))]))
+
+const Usage = Type.Object({ input_tokens: Type.Optional(Type.Number()), output_tokens: Type.Optional(Type.Number()), total_tokens: Type.Optional(Type.Number()) })
+const Effects = { background: Type.Optional(Type.Unknown()), output_format: Type.Optional(Type.Unknown()), quality: Type.Optional(Type.Unknown()), size: Type.Optional(Type.Unknown()), usage: Type.Optional(Type.Union([Usage, Type.Null()])) }
+const Images = Type.Object({
+  data: Type.Array(Type.Object({ b64_json: Type.Optional(Type.Union([Type.String(), Type.Null()])), url: Type.Optional(Type.Union([Type.String(), Type.Null()])), revised_prompt: Type.Optional(Type.Union([Type.String(), Type.Null()])) })),
+  ...Effects,
+})
+type Images = Static<typeof Images>
+
+const formats: Record<string, string> = { png: 'image/png', jpeg: 'image/jpeg', webp: 'image/webp', gif: 'image/gif' }
+
+interface Said { asked: Record<string, Json>; warnings: string[]; requestId: string | null }
+
+function writeMaking({ data, ...effects }: Images, bytesOf: BytesOf, { asked, warnings, requestId }: Said): JobOutcome {
+  const mime = formats[String(effects.output_format)]
+  const made = data.flatMap(({ b64_json: base64, url }): Made[] => base64 ? [{ bytes: bytesOf(base64), ...(mime ? { mime } : {}) }] : url && URL.canParse(url) ? [{ url, ...(mime ? { mime } : {}) }] : [])
+  if (made.length === 0) return failed(new Problem('bad_output', 'The images API answered without a picture.', { upstreamCode: '200' }))
+  const revised = data.find(({ revised_prompt: one }) => one)?.revised_prompt
+  // What it did beside what was asked: an answer that names something else says that it did not listen.
+  const changed = (['size', 'output_format', 'background'] as const).flatMap(name => {
+    const did = effects[name]
+    const wanted = asked[name]
+    return typeof did === 'string' && wanted !== undefined && wanted !== 'auto' && did !== 'auto' && did !== wanted ? [`${name} ${String(wanted)} was asked and ${did} was made.`] : []
+  })
+  const told = Object.fromEntries((['size', 'quality', 'background', 'output_format'] as const).flatMap(name => typeof effects[name] === 'string' ? [[name, effects[name]]] : []))
+  const all = [...warnings, ...changed]
+  return done({
+    made,
+    ...(requestId ? { upstreamId: requestId } : {}),
+    details: { ...(effects.usage ? { usage: effects.usage as Json } : {}), ...(revised ? { revised_prompt: revised } : {}), ...(Object.keys(told).length > 0 ? { openai: told } : {}) },
+    ...(all.length > 0 ? { warnings: all } : {}),
+  })
+}
+
+/** Reads what a call brought. */
+export function readImages(reply: Reply, asked: Record<string, Json>, warnings: string[]): JobOutcome {
+  if (reply.kind === 'unreached') return failed(unreached(title))
+  if (reply.kind === 'lost') return failed(unknown(title))
+  const { status, body, bytesOf, headers } = reply
+  if (status >= 300) return readError(reply)
+  if (Value.Check(Images, body)) return writeMaking(body, bytesOf, { asked, warnings, requestId: headers.get('x-request-id') })
+  // A refusal under 200, as some gateways send it.
+  return Value.Check(ErrorBody, body) ? failed(readReason(body, null).problem) : failed(unknown(title, String(status)))
+}
+
+const ErrorBody = Type.Object({ error: Type.Union([
+  Type.String(),
+  Type.Object({ message: Type.Optional(Type.Union([Type.String(), Type.Null()])), type: Type.Optional(Type.Union([Type.String(), Type.Null()])), code: Type.Optional(Type.Union([Type.String(), Type.Number(), Type.Null()])), param: Type.Optional(Type.Union([Type.String(), Type.Null()])) }),
+]) })
+type ErrorBody = Static<typeof ErrorBody>
+
+/** A no the upstream gave a reason for, and the HTTP status that came with it; null inside a stream. */
+export function readReason({ error }: ErrorBody, status: number | null): { problem: Problem; busy: boolean } {
+  const { message, type, code } = typeof error === 'string' ? { message: error, type: null, code: null } : error
+  const said = shorten(message || 'no reason given')
+  const upstreamCode = String(code ?? status ?? type ?? 'error')
+  const no = (problem: ProblemCode, sentence: string) => ({ problem: new Problem(problem, sentence, { upstreamCode }), busy: problem === 'provider_busy' || problem === 'provider_down' })
+  switch (code) {
+    case 'moderation_blocked':
+    case 'content_policy_violation': return no('content_rejected', `The model refused this: ${said}`)
+    case 'insufficient_quota':
+    case 'billing_hard_limit_reached': return { problem: unclaimed(title, 'the credit of your account there', 'has no credit left for us', upstreamCode, said), busy: false }
+    case 'invalid_api_key': return { problem: unclaimed(title, 'OPENAI_API_KEY', 'does not take our key', upstreamCode, said), busy: false }
+    case 'rate_limit_exceeded': return no('provider_busy', `The images API has no room for us: ${said}`)
+    case 'model_not_found': return no('provider_rejected', `The images API does not know this model: ${said}`)
+  }
+  switch (type) {
+    case 'image_generation_user_error': return no('content_rejected', `The model refused this: ${said}`)
+    case 'insufficient_quota': return { problem: unclaimed(title, 'the credit of your account there', 'has no credit left for us', upstreamCode, said), busy: false }
+  }
+  switch (status) {
+    case 400:
+    case 422: return speaksOfPolicy(said) ? no('content_rejected', `The model refused this: ${said}`) : no('provider_rejected', `The images API did not accept this: ${said}`)
+    case 401:
+    case 403: return { problem: unclaimed(title, 'OPENAI_API_KEY', 'does not take our key for this', upstreamCode, said), busy: false }
+    case 402: return { problem: unclaimed(title, 'the credit of your account there', 'has no credit left for us', upstreamCode, said), busy: false }
+    case 404: return no('provider_rejected', `The images API does not know this model or address: ${said}`)
+    case 413: return no('provider_rejected', `The images API finds this too large: ${said}`)
+    case 429: return no('provider_busy', `The images API has no room for us: ${said}`)
+    case 503: return no('provider_busy', `The images API is overloaded: ${said}`)
+    // A call that ends with its own words of trouble has left nothing behind.
+    case 500: return no('provider_down', `The images API had trouble of its own: ${said}`)
+    // Another call with this key is under way, or the time was up: something may be in the making.
+    case 408:
+    case 409:
+    case 499:
+    case 502:
+    case 504: return { problem: unknown(title, upstreamCode), busy: false }
+    // Inside a stream: it was begun, and it says that it failed.
+    case null: return speaksOfPolicy(said) ? no('content_rejected', `The model refused this: ${said}`) : no('provider_failed', `The images API could not finish this: ${said}`)
+    default: return status < 500 ? no('provider_rejected', `The images API did not accept this: ${said}`) : { problem: unknown(title, upstreamCode), busy: false }
+  }
+}
+
+function readError({ status, body, retryAfterMs, headers }: Extract<Reply, { kind: 'answered' }>): JobOutcome {
+  const pause = retryAfterMs ?? readReset(headers)
+  if (Value.Check(ErrorBody, body)) {
+    const { problem, busy } = readReason(body, status)
+    return failed(problem, busy ? pause : null)
+  }
+  const upstreamCode = String(status)
+  if (status === 429) return failed(new Problem('provider_busy', 'The images API takes no more calls from us for now.', { upstreamCode }), pause)
+  if (status === 401 || status === 403) return failed(unclaimed(title, 'OPENAI_API_KEY', 'does not take our key', upstreamCode))
+  if (status >= 400 && status < 500 && status !== 408 && status !== 409 && status !== 499) {
+    return failed(new Problem('provider_rejected', `The images API refused this with HTTP ${status} and no reason. Is OPENAI_BASE_URL right?`, { upstreamCode }))
+  }
+  return failed(unknown(title, upstreamCode))
+}
+
+/** `1s`, `6m0s`, `250ms`, `1h2m3s`: when a spent allowance comes back, in milliseconds. */
+export function readDuration(text: string): number | null {
+  const match = /^(?:(\d+)h)?(?:(\d+)m(?!s))?(?:(\d+(?:\.\d+)?)s)?(?:(\d+)ms)?$/.exec(text.trim())
+  if (!match || text.trim() === '') return null
+  const [, hours = '0', minutes = '0', seconds = '0', milliseconds = '0'] = match
+  return Math.ceil(((Number(hours) * 60 + Number(minutes)) * 60 + Number(seconds)) * 1000 + Number(milliseconds))
+}
+
+/** Where no `Retry-After` came: the longest reset of an allowance that has nothing left. */
+export function readReset(headers: { get(name: string): string | null }): number | null {
+  const resets = ['requests', 'tokens', 'images'].flatMap(what => {
+    const reset = headers.get(`x-ratelimit-reset-${what}`)
+    const ms = reset === null || headers.get(`x-ratelimit-remaining-${what}`) !== '0' ? null : readDuration(reset)
+    return ms === null ? [] : [ms]
+  })
+  return resets.length === 0 ? null : Math.min(24 * 3600 * 1000, Math.max(...resets))
+}
+
+const Partial = Type.Object({ type: Type.String(), b64_json: Type.String(), partial_image_index: Type.Integer({ minimum: 0, maximum: 3 }) })
+const Completed = Type.Object({ type: Type.String(), b64_json: Type.String(), ...Effects })
+
+export type Event = { kind: 'partial'; index: number; bytes: Buffer } | { kind: 'end'; outcome: JobOutcome } | { kind: 'other' }
+
+/** Reads one event of a stream. Every type it documents has a line; others are passed over. */
+export function readEvent(body: unknown, bytesOf: BytesOf, said: Said): Event {
+  if (Value.Check(ErrorBody, body)) return { kind: 'end', outcome: failed(readReason(body, null).problem) }
+  const type = typeof body === 'object' && body !== null ? (body as { type?: unknown }).type : undefined
+  switch (type) {
+    case 'image_generation.partial_image':
+    case 'image_edit.partial_image':
+      return Value.Check(Partial, body) ? { kind: 'partial', index: body.partial_image_index, bytes: bytesOf(body.b64_json) } : { kind: 'other' }
+    case 'image_generation.completed':
+    case 'image_edit.completed': {
+      if (!Value.Check(Completed, body)) return { kind: 'end', outcome: failed(unknown(title, 'completed')) }
+      const { b64_json: base64, type: _, ...effects } = body
+      return { kind: 'end', outcome: writeMaking({ data: [{ b64_json: base64 }], ...effects }, bytesOf, said) }
+    }
+    default: return { kind: 'other' }
+  }
+}

@@ -1,0 +1,150 @@
+/**
+ * Google's Gemini API as its wire page tells it: `generateContent` for pictures, `predictLongRunning` and operations for films,
+ * files that are opened with the key.
+ *
+ * What a prompt may rehearse: the line's faults (`loopback.ts`), a finish reason in small letters (`finish_image_safety`), a block
+ * reason (`block_jailbreak`), an error status (`status_unavailable`; `status_unavailable_once` passes), `key`, `no_key`, `words`,
+ * `thinks`, `jpeg`, `not_a_picture`, `error_200`, `one_busy`, `one_lost`; for films `filtered`, `one_filtered`, `operation_13`,
+ * `blind`, `lost`, `refused`, `refused_once`, `inline`, `elsewhere`, `no_files`.
+ */
+import { answerFault, counter, Cut, film, lineFault, listen, page, paint, readFault, type Heard, type Loopback, type Reply } from './loopback.ts'
+
+export interface GeminiStats { asked: number; bought: number; looks: number; files: number }
+export interface GeminiUpstream extends Loopback {
+  stats(): GeminiStats
+  /** Bodies of calls that make something, with the model. */
+  orders(): { model: string; body: any }[]
+  clear(): void
+}
+
+export const geminiKey = 'gemini-rehearsed-key'
+
+const https: Record<string, number> = {
+  INVALID_ARGUMENT: 400, FAILED_PRECONDITION: 400, OUT_OF_RANGE: 400, UNAUTHENTICATED: 401, PERMISSION_DENIED: 403, NOT_FOUND: 404, ABORTED: 409, ALREADY_EXISTS: 409,
+  RESOURCE_EXHAUSTED: 429, CANCELLED: 499, INTERNAL: 500, UNKNOWN: 500, DATA_LOSS: 500, UNIMPLEMENTED: 501, UNAVAILABLE: 503, DEADLINE_EXCEEDED: 504,
+}
+const models = /^(gemini-2\.5-flash-image|gemini-3-pro-image|gemini-3\.1-flash-image|gemini-3\.1-flash-lite-image|gemini-nano-banana-2\.1|veo-3\.1-(fast-|lite-)?generate-preview)$/
+
+function no(status: string, message = 'It did not work.', details: unknown[] = []): Reply {
+  const retry = status === 'RESOURCE_EXHAUSTED' || status === 'UNAVAILABLE' ? [{ '@type': 'type.googleapis.com/google.rpc.RetryInfo', retryDelay: '1s' }] : []
+  return { status: https[status]!, json: { error: { code: https[status], status, message, details: [...details, ...retry] } } }
+}
+
+export async function startGemini(): Promise<GeminiUpstream> {
+  const operations = new Map<string, { fault: string | null; looks: number; count: number }>()
+  const counts = counter()
+  const orders: { model: string; body: any }[] = []
+  let stats: GeminiStats = { asked: 0, bought: 0, looks: 0, files: 0 }
+  let made = 0
+  const loopback = await listen(handle)
+  return {
+    ...loopback, stats: () => ({ ...stats }), orders: () => orders,
+    clear() { stats = { asked: 0, bought: 0, looks: 0, files: 0 }; operations.clear(); counts.reset(); orders.length = 0; loopback.reset() },
+  }
+
+  async function handle(heard: Heard): Promise<Reply> {
+    const { method, path, headers } = heard
+    const call = /^\/v1beta\/models\/([^/]+):(generateContent|predictLongRunning)$/.exec(path)
+    if (call) stats.asked++
+    if (headers['x-goog-api-key'] === undefined) return no('PERMISSION_DENIED', 'Method doesn\'t allow unregistered callers.')
+    if (headers['x-goog-api-key'] !== geminiKey) return badKey()
+    if (method === 'POST' && call) return call[2] === 'generateContent' ? generate(call[1]!, heard) : begin(call[1]!, heard)
+    if (method === 'GET' && path.includes('/operations/')) return look(path.replace('/v1beta/', ''))
+    if (method === 'GET' && /^\/v1beta\/files\/\w+:download$/.test(path)) return open(path)
+    return no('NOT_FOUND', 'Requested entity was not found.')
+  }
+
+  async function generate(model: string, { json }: Heard): Promise<Reply> {
+    orders.push({ model, body: json })
+    const parts: any[] = json?.contents?.[0]?.parts ?? []
+    const prompt = parts.find(({ text }) => text !== undefined)?.text ?? ''
+    const fault = readFault(prompt)
+    const nth = counts.next(prompt)
+    const line = lineFault(fault)
+    if (line) return line
+    const status = /^status_([a-z_]+?)(_once)?$/.exec(fault ?? '')
+    if (status && !(status[2] && nth > 1)) return no(status[1]!.toUpperCase())
+    if (fault === 'key') return badKey()
+    if (fault === 'one_busy' && nth === 2) return no('RESOURCE_EXHAUSTED', 'Queue is full, try again in 1 s.')
+    const config = json?.generationConfig ?? {}
+    if (!models.test(model)) return no('NOT_FOUND', `models/${model} is not found for API version v1beta.`)
+    if (config.candidateCount > 1) return no('INVALID_ARGUMENT', 'Only one candidate can be made.')
+    const size = config.imageConfig?.imageSize ?? config.responseFormat?.image?.imageSize
+    if (model.includes('lite') && size !== undefined) return no('INVALID_ARGUMENT', 'imageSize is not supported.')
+    if (size !== undefined && !/^(512|1K|2K|4K|IMAGE_SIZE_(FIVE_TWELVE|ONE_K|TWO_K|FOUR_K))$/.test(size)) return no('INVALID_ARGUMENT', 'Unknown imageSize.')
+    if (parts.some(({ inlineData }) => inlineData && (typeof inlineData.data !== 'string' || typeof inlineData.mimeType !== 'string'))) return no('INVALID_ARGUMENT', 'inlineData is not valid.')
+    stats.bought++
+    if (fault === 'one_lost' && nth === 2) throw new Cut()
+    return answerFault(fault, { json: await answer(fault, json, model) })
+  }
+
+  async function answer(fault: string | null, { generationConfig: config = {}, tools }: any, model: string): Promise<unknown> {
+    const usageMetadata = {
+      promptTokenCount: 274, candidatesTokenCount: 1132, thoughtsTokenCount: 88, totalTokenCount: 1494,
+      promptTokensDetails: [{ modality: 'TEXT', tokenCount: 16 }, { modality: 'IMAGE', tokenCount: 258 }], candidatesTokensDetails: [{ modality: 'IMAGE', tokenCount: 1120 }, { modality: 'TEXT', tokenCount: 12 }],
+    }
+    const more = { usageMetadata, modelVersion: model, responseId: `r${++made}` }
+    const finish = /^finish_(\w+)$/.exec(fault ?? '')?.[1]
+    const block = /^block_(\w+)$/.exec(fault ?? '')?.[1]
+    if (block) return { promptFeedback: { blockReason: block.toUpperCase(), blockReasonMessage: 'No.', safetyRatings: [] }, usageMetadata }
+    if (finish) return { candidates: [{ index: 0, content: {}, finishReason: finish.toUpperCase(), finishMessage: 'It stopped.' }], ...more }
+    if (fault === 'error_200') return { error: { code: 500, status: 'INTERNAL', message: 'late trouble' } }
+    if (fault === 'words') return { candidates: [{ index: 0, content: { role: 'model', parts: [{ text: 'What colour should it be?' }] }, finishReason: 'STOP' }], ...more }
+    const mimeType = fault === 'jpeg' || config.responseFormat?.image?.mimeType === 'image/jpeg' ? 'image/jpeg' : 'image/png'
+    const bytes = fault === 'not_a_picture' ? Buffer.from(page.text!) : await paint(64, 64, mimeType === 'image/jpeg' ? 'jpeg' : 'png')
+    const draft = fault === 'thinks' ? [{ text: 'A boat needs water.', thought: true }, { inlineData: { mimeType, data: (await paint(8, 8)).toString('base64') }, thought: true }] : []
+    return {
+      candidates: [{
+        index: 0, finishReason: 'STOP', safetyRatings: [],
+        content: { role: 'model', parts: [...draft, { text: 'Here it is.', thoughtSignature: 'Eo8CCg==' }, { inlineData: { mimeType, data: bytes.toString('base64') }, thoughtSignature: `RW84Q${made % 10}==` }] },
+        ...(tools ? { groundingMetadata: { webSearchQueries: ['boats'], groundingChunks: [{ web: { uri: 'https://w.example/b', title: 'w.example' } }] } } : {}),
+      }], ...more,
+    }
+  }
+
+  function begin(model: string, { json }: Heard): Reply {
+    orders.push({ model, body: json })
+    const prompt = json?.instances?.[0]?.prompt ?? ''
+    const fault = readFault(prompt)
+    const line = lineFault(fault)
+    if (line) return line
+    const status = /^status_([a-z_]+?)(_once)?$/.exec(fault ?? '')
+    if (status && !(status[2] && counts.next(prompt) > 1)) return no(status[1]!.toUpperCase())
+    if (!models.test(model) || !model.startsWith('veo')) return no('NOT_FOUND', `models/${model} is not found.`)
+    const { parameters = {} } = json
+    if (![4, 6, 8].includes(parameters.durationSeconds) || !['720p', '1080p', '4k'].includes(parameters.resolution)) return no('INVALID_ARGUMENT', 'Unknown durationSeconds or resolution.')
+    stats.bought++
+    const name = `models/${model}/operations/op${++made}`
+    operations.set(name, { fault, looks: 0, count: parameters.sampleCount ?? 1 })
+    return answerFault(fault, { json: { name } })
+  }
+
+  function look(name: string): Reply {
+    stats.looks++
+    const operation = operations.get(name)
+    if (!operation || operation.fault === 'lost') return no('NOT_FOUND', 'Operation not found.')
+    const looks = ++operation.looks
+    if (operation.fault === 'blind' && looks <= 2) return looks === 1 ? { ...page, status: 502 } : no('UNAVAILABLE')
+    if (looks === 1) return { json: { name, done: false } }
+    const done = (response: unknown) => ({ json: { name, done: true, response: { '@type': 'type.googleapis.com/google.ai.generativelanguage.v1beta.PredictLongRunningResponse', generateVideoResponse: response } } })
+    const code = /^operation_(\d+)$/.exec(operation.fault ?? '')?.[1]
+    if (code) return { json: { name, done: true, error: { code: Number(code), message: 'It did not work.' } } }
+    const samples = Array.from({ length: operation.count }, (_, index) => ({ video: operation.fault === 'inline' ? { encodedVideo: film().toString('base64') }
+      : { uri: `${operation.fault === 'elsewhere' ? 'http://localhost:9' : loopback.url}/v1beta/files/${operation.fault ?? 'v'}x${looks}x${index}:download?alt=media` } }))
+    switch (operation.fault) {
+      case 'filtered': return done({ raiMediaFilteredCount: 1, raiMediaFilteredReasons: ['Faces of children cannot be shown.'] })
+      case 'one_filtered': return done({ generatedSamples: samples.slice(1), raiMediaFilteredCount: 1, raiMediaFilteredReasons: ['Too loud.'] })
+      case 'no_files': return done({ generatedSamples: [] })
+      default: return done({ generatedSamples: samples })
+    }
+  }
+
+  function open(path: string): Reply {
+    stats.files++
+    if (path.includes('/refused_oncex') && counts.next('refused') === 1) return no('PERMISSION_DENIED', 'This link has expired.')
+    if (path.includes('/refusedx')) return no('PERMISSION_DENIED', 'This link has expired.')
+    return { bytes: film(), headers: { 'content-type': 'video/mp4' } }
+  }
+}
+
+const badKey = (): Reply => no('INVALID_ARGUMENT', 'API key not valid. Please pass a valid API key.', [{ '@type': 'type.googleapis.com/google.rpc.ErrorInfo', reason: 'API_KEY_INVALID', domain: 'googleapis.com', metadata: { service: 'generativelanguage.googleapis.com' } }])

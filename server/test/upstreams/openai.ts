@@ -1,0 +1,125 @@
+/**
+ * OpenAI's images API as its wire page tells it: generations in JSON, edits as a form, pictures in base64, streams with in-between
+ * pictures.
+ *
+ * What a prompt may rehearse: the line's faults (`loopback.ts`), `moderation`, `policy`, `quota`, `busy`, `busy_reset`, `busy_page`,
+ * `overloaded`, `server`, `server_once`, `key`, `not_found`, `too_large`, `conflict`, `plain_error`, `fewer`, `links`, `expired`,
+ * `other_size`, `not_a_picture`, `empty`, `error_200`; in streams `stream_error`, `stream_cut`, `stream_ends`, `stream_none`.
+ */
+import { Readable } from 'node:stream'
+import sharp from 'sharp'
+import { readMultipart, type FilePart } from '../../src/kit/multipart.ts'
+import { answerFault, counter, Cut, lineFault, listen, page, paint, readFault, type Heard, type Loopback, type Reply } from './loopback.ts'
+
+export interface OpenaiStats { asked: number; bought: number; files: number }
+export interface OpenaiUpstream extends Loopback {
+  stats(): OpenaiStats
+  /** What was asked for, forms as text. */
+  orders(): { path: string; fields: Record<string, any>; files: FilePart[]; key: string | undefined }[]
+  clear(): void
+}
+
+export const openaiKey = 'openai-rehearsed-key'
+
+const no = (status: number, message: string, { type = 'invalid_request_error', code = null as string | null, param = null as string | null } = {}, headers: Record<string, string> = {}): Reply =>
+  ({ status, headers, json: { error: { message, type, param, code } } })
+
+/** Fields the models document; anything else is told off, as OpenAI does it. */
+const known = new Set(['model', 'prompt', 'n', 'size', 'quality', 'background', 'moderation', 'output_format', 'output_compression', 'stream', 'partial_images', 'complexity', 'input_fidelity', 'user'])
+
+const usage = (count: number) => ({ input_tokens: 22, input_tokens_details: { text_tokens: 22, image_tokens: 0 }, output_tokens: 1056 * count, output_tokens_details: { text_tokens: 0, image_tokens: 1056 * count }, total_tokens: 22 + 1056 * count })
+const effects = (fields: Record<string, any>) => ({ background: 'opaque', output_format: fields.output_format ?? 'png', quality: fields.quality ?? 'medium', size: fields.size === undefined || fields.size === 'auto' ? '1024x1024' : fields.size })
+
+export async function startOpenai(): Promise<OpenaiUpstream> {
+  const counts = counter()
+  const orders: ReturnType<OpenaiUpstream['orders']> = []
+  let stats: OpenaiStats = { asked: 0, bought: 0, files: 0 }
+  const loopback = await listen(handle)
+  return {
+    ...loopback, stats: () => ({ ...stats }), orders: () => orders,
+    clear() { stats = { asked: 0, bought: 0, files: 0 }; counts.reset(); orders.length = 0; loopback.reset() },
+  }
+
+  async function handle(heard: Heard): Promise<Reply> {
+    const { method, path, headers } = heard
+    if (method === 'GET' && path.startsWith('/f/')) { stats.files++; return path.includes('expired') ? { status: 403, text: 'expired' } : { bytes: await paint(64, 64), headers: { 'content-type': 'image/png' } } }
+    if (method !== 'POST' || !/^\/v1\/images\/(generations|edits)$/.test(path)) return no(404, 'Unknown request URL.', { code: 'unknown_url' })
+    stats.asked++
+    if (headers.authorization !== `Bearer ${openaiKey}`) return no(401, 'Incorrect API key provided.', { code: 'invalid_api_key' })
+    const { fields, files } = await readFields(heard)
+    orders.push({ path, fields, files, key: headers['idempotency-key'] as string | undefined })
+    const prompt = String(fields.prompt ?? '')
+    const fault = readFault(prompt)
+    const nth = counts.next(prompt)
+    const line = lineFault(fault)
+    if (line) return line
+    const told = refusal(fault, nth) ?? await mistake(path, fields, files)
+    if (told) return told
+    stats.bought++
+    if (fields.stream === true || fields.stream === 'true') return stream(fault, fields, path.endsWith('edits') ? 'image_edit' : 'image_generation')
+    return answerFault(fault, { ...await answer(fault, fields), headers: { 'x-request-id': `req_${stats.asked}` } })
+  }
+
+  async function readFields({ headers, body, json }: Heard): Promise<{ fields: Record<string, any>; files: FilePart[] }> {
+    if (!headers['content-type']?.startsWith('multipart/form-data')) return { fields: json ?? {}, files: [] }
+    const form = await readMultipart(Readable.from([body]), headers as Record<string, string>, { filesMax: 20, fieldsMax: 50, fileMax: 60_000_000, fieldMax: 100_000 })
+    return { fields: Object.fromEntries(form.fields), files: form.files }
+  }
+
+  function refusal(fault: string | null, nth: number): Reply | null {
+    switch (fault) {
+      case 'moderation': return no(400, 'This request was rejected by the safety system. Request id req_7Hq.', { type: 'image_generation_user_error', code: 'moderation_blocked' })
+      case 'policy': return no(400, 'Your request was rejected as a result of our content policy.', { code: null })
+      case 'quota': return no(429, 'You exceeded your current quota.', { type: 'insufficient_quota', code: 'insufficient_quota' }, { 'x-should-retry': 'false' })
+      case 'busy': return nth === 1 ? no(429, 'Rate limit reached.', { type: 'rate_limit_error', code: 'rate_limit_exceeded' }, { 'retry-after': '1' }) : null
+      case 'busy_reset': return no(429, 'Rate limit reached.', { type: 'requests', code: 'rate_limit_exceeded' }, { 'x-ratelimit-remaining-requests': '0', 'x-ratelimit-reset-requests': '1m30s', 'x-ratelimit-remaining-tokens': '10', 'x-ratelimit-reset-tokens': '9h' })
+      case 'busy_page': return nth === 1 ? { ...page, status: 429, headers: { 'retry-after': '1' } } : null
+      case 'overloaded': return nth === 1 ? no(503, 'The engine is overloaded.', { type: 'server_error' }) : null
+      case 'server': return no(500, 'The server had an error.', { type: 'server_error' })
+      case 'server_once': return nth === 1 ? no(500, 'The server had an error.', { type: 'server_error' }) : null
+      case 'key': return no(403, 'Your organisation may not use this model.', { code: 'model_access_denied' })
+      case 'not_found': return no(404, 'The model does not exist.', { code: 'model_not_found' })
+      case 'too_large': return no(413, 'Too large.', { code: 'request_too_large' })
+      case 'conflict': return no(409, 'A call with this key is under way.')
+      case 'plain_error': return { status: 400, json: { error: 'n must be at most 8' } }
+      default: return null
+    }
+  }
+
+  async function mistake(path: string, fields: Record<string, any>, files: FilePart[]): Promise<Reply | null> {
+    const foreign = !String(fields.model).startsWith('gpt-image')
+    const strange = Object.keys(fields).find(name => !known.has(name))
+    if (strange !== undefined && !foreign) return no(400, `Unknown parameter: '${strange}'.`, { code: 'unknown_parameter', param: strange })
+    if (!fields.prompt) return no(400, 'prompt is missing.', { code: 'missing_required_parameter', param: 'prompt' })
+    if (path.endsWith('generations')) return files.length > 0 ? no(400, 'No files here.') : null
+    const pictures = files.filter(({ field }) => field === 'image' || field === 'image[]')
+    if (pictures.length === 0) return no(400, 'image is missing.', { code: 'missing_required_parameter', param: 'image' })
+    const mask = files.find(({ field }) => field === 'mask')
+    if (!mask) return null
+    const [one, other] = await Promise.all([sharp(mask.bytes).metadata(), sharp(pictures[0]!.bytes).metadata()])
+    return one.format === 'png' && one.hasAlpha && one.width === other.width && one.height === other.height ? null : no(400, 'Invalid mask.', { code: 'invalid_image_file', param: 'mask' })
+  }
+
+  async function answer(fault: string | null, fields: Record<string, any>): Promise<Reply> {
+    if (fault === 'error_200') return { json: { error: { message: 'rejected by the safety system', code: 'moderation_blocked' } } }
+    const count = fault === 'fewer' ? 1 : fault === 'empty' ? 0 : Number(fields.n ?? 1)
+    const data = await Promise.all(Array.from({ length: count }, async (_, index) => {
+      if (fault === 'links' || fault === 'expired') return { url: `${loopback.url}/f/${fault}-${index}.png` }
+      const bytes = fault === 'not_a_picture' ? Buffer.from(page.text!) : await paint(64, 64, fields.output_format ?? 'png')
+      return { b64_json: bytes.toString('base64'), revised_prompt: 'A paper boat, at dusk.' }
+    }))
+    return { json: { created: 1795170516, ...effects(fields), ...(fault === 'other_size' ? { size: '512x512' } : {}), data, usage: usage(count) } }
+  }
+
+  async function stream(fault: string | null, fields: Record<string, any>, name: string): Promise<Reply> {
+    if (fault === 'stream_none') return answer(null, fields)
+    const event = (data: Record<string, unknown>) => `event: ${String(data.type)}\ndata: ${JSON.stringify(data)}\n\n`
+    const picture = async () => ({ b64_json: (await paint(64, 64)).toString('base64'), created_at: 1795170516, ...effects(fields) })
+    const partials = await Promise.all(Array.from({ length: Number(fields.partial_images ?? 0) }, async (_, index) => event({ type: `${name}.partial_image`, partial_image_index: index, ...await picture() })))
+    const end = fault === 'stream_error' ? event({ type: 'error', error: { message: 'It broke.', type: 'image_generation_server_error', code: null, param: null } })
+      : fault === 'stream_ends' ? '' : event({ type: `${name}.completed`, ...await picture(), usage: usage(1) })
+    const reply = { text: `: ping\n\n${partials.join('')}${end}`, headers: { 'content-type': 'text/event-stream; charset=utf-8', 'x-request-id': 'req_s' } }
+    if (fault === 'stream_cut') throw new Cut(reply)
+    return reply
+  }
+}
