@@ -1,11 +1,10 @@
 /** (e) From nothing to the first picture: an empty data folder, the server as `npm start` runs it, one picture fetched; then a second start. */
 import { spawn } from 'node:child_process'
 import { mkdtemp, readFile, rm } from 'node:fs/promises'
-import { createServer } from 'node:net'
-import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { pause, round, table } from './kit.ts'
+import { freePort } from '../test/kit/port.ts'
 
 export async function coldStart(): Promise<void> {
   const dataDir = await mkdtemp(join(tmpdir(), 'plantain-cold-'))
@@ -31,12 +30,4 @@ export async function coldStart(): Promise<void> {
     }
   } finally { await rm(dataDir, { recursive: true, force: true, maxRetries: 10 }) }
   table('(e) Cold start to first picture (1024 × 1024)', rows)
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1')
-  await new Promise(resolve => { server.once('listening', resolve) })
-  const { port } = server.address() as AddressInfo
-  await new Promise(resolve => { server.close(resolve) })
-  return port
 }

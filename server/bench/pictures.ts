@@ -9,13 +9,13 @@ import { randomFillSync } from 'node:crypto'
 import { existsSync, readFileSync } from 'node:fs'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { Agent, request as ask } from 'node:http'
-import { createServer, type AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import sharp from 'sharp'
 import { testSettings } from '../test/kit/house.ts'
 import { benchDatabase, pause, percentile, round, table } from './kit.ts'
+import { freePort } from '../test/kit/port.ts'
 
 const portkeyVersion = '1.15.2'
 const concurrency = 16
@@ -107,13 +107,6 @@ async function startPortkey(folder: string): Promise<{ url: string; party: Child
   return null
 }
 
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1')
-  await new Promise(resolve => { server.once('listening', resolve) })
-  const { port } = server.address() as AddressInfo
-  await new Promise(resolve => { server.close(resolve) })
-  return port
-}
 
 export async function pictures(): Promise<void> {
   const folder = await mkdtemp(join(tmpdir(), 'plantain-pictures-'))

@@ -1,7 +1,5 @@
 /** What only shows when several processes or the outside play along: apart, called back, killed databases, stopped servers. */
 import assert from 'node:assert/strict'
-import { createServer } from 'node:http'
-import type { AddressInfo } from 'node:net'
 import { mkdtemp, readFile, rm, stat } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -12,6 +10,7 @@ import { createLog } from '../src/kit/log.ts'
 import { testDatabase } from './kit/database.ts'
 import { until } from './kit/engine.ts'
 import { testHouse, testSettings } from './kit/house.ts'
+import { freePort } from './kit/port.ts'
 
 const order = (url: string, key: string, body: object, wait = 20, headers: Record<string, string> = {}) => fetch(`${url}/plantain/v1/tasks?wait=${wait}`, {
   method: 'POST', headers: { authorization: `Bearer ${key}`, 'content-type': 'application/json', ...headers }, body: JSON.stringify(body) }).then(async answer => ({ status: answer.status, body: await answer.json() as any }))
@@ -32,10 +31,7 @@ test('one process answers and another works, on one database and one folder', as
 
 test('an upstream that calls back is looked at at once; a forged call back is not heard', async () => {
   // The address must be known before the house stands: a port is found first.
-  const probe = createServer().listen(0, '127.0.0.1')
-  await new Promise(resolve => { probe.once('listening', resolve) })
-  const { port } = probe.address() as AddressInfo
-  await new Promise(resolve => { probe.close(resolve) })
+  const port = await freePort()
   const house = await testHouse({ settings: { PORT: String(port), PUBLIC_URL: `http://127.0.0.1:${port}` } })
   try {
     const { body } = await order(house.url, house.liveKey, { model: 'rehearsal-1', prompt: 'rehearse:callback' })

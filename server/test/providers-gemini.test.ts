@@ -9,7 +9,7 @@ import { createFetch, providerCodes } from '../src/kit/fetch.ts'
 import { filmHandlings, handlingsOf, isFilm } from '../src/providers/gemini/models.ts'
 import { openCatalog } from './kit/catalog.ts'
 import { testHouse, type TestHouse } from './kit/house.ts'
-import { moneyOf, send } from './kit/live.ts'
+import { moneyTable, send } from './kit/live.ts'
 import { geminiKey, startGemini, type GeminiUpstream } from './upstreams/gemini.ts'
 import { paint } from './upstreams/loopback.ts'
 
@@ -25,21 +25,7 @@ after(async () => {
 })
 beforeEach(() => upstream.clear())
 
-interface Expected { asked: number; bought: number; captured: number; code?: string; made?: number; attempts?: number }
-
-/** One row of the money table. */
-const fault = (word: string, { asked, bought, captured, code, made = 0, attempts = 1 }: Expected, more: Record<string, unknown> = {}) =>
-  test(`${word}: asked ${asked}, bought ${bought}, captured ${captured}${code ? `, ${code}` : ''}`, async () => {
-    const { body } = await send(house, { model: 'nano-banana-2-1', prompt: `a boat fault:${word}`, ...more })
-    const count = (more.parameters as { count?: number } | undefined)?.count ?? 1
-    assert.deepEqual([body.problem?.code, body.outputs?.length], [code, made], JSON.stringify(body.problem ?? body.error))
-    const stats = upstream.stats()
-    const money = await moneyOf(house, body.id)
-    assert.ok(money.held > 0)
-    assert.deepEqual({ asked: stats.asked, bought: stats.bought, attempts: body.attempts, captured: money.captured }, { asked, bought, attempts, captured: captured * money.held / count })
-    assert.deepEqual(await house.audit(), [])
-    assert.ok(!JSON.stringify(body).includes(geminiKey), 'the key stays here')
-  })
+const fault = moneyTable({ house: () => house, upstream: () => upstream, model: 'nano-banana-2-1', key: geminiKey })
 
 describe('a live order', () => {
   test('becomes a picture in the call, with words, usage and signatures', async () => {

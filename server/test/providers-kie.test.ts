@@ -9,7 +9,7 @@ import type { Job } from '../src/providers/contract.ts'
 import { createFetch, providerCodes } from '../src/kit/fetch.ts'
 import { openCatalog } from './kit/catalog.ts'
 import { testHouse, type TestHouse } from './kit/house.ts'
-import { moneyOf, send } from './kit/live.ts'
+import { moneyOf, moneyTable, send } from './kit/live.ts'
 import { kieKey, startKie, type KieStats, type KieUpstream } from './upstreams/kie.ts'
 import { paint } from './upstreams/loopback.ts'
 
@@ -27,22 +27,7 @@ after(async () => {
 })
 beforeEach(() => upstream.clear())
 
-interface Expected { asked: number; bought: number; captured: number; code?: string; made?: number; attempts?: number }
-
-/** One row of the money table: what was asked, bought, held and captured, and what the caller heard. */
-const fault = (word: string, { asked, bought, captured, code, made = 0, attempts = 1 }: Expected, more: Record<string, unknown> = {}) =>
-  test(`${word}: asked ${asked}, bought ${bought}, captured ${captured}${code ? `, ${code}` : ''}`, async () => {
-    const { body } = await send(house, { model: 'nano-banana-2-1', prompt: `a kite fault:${word}`, ...more })
-    const count = (more.parameters as { count?: number } | undefined)?.count ?? 1
-    assert.deepEqual([body.problem?.code, body.outputs.length], [code, made], JSON.stringify(body.problem))
-    const { asked: wasAsked, bought: wasBought } = upstream.stats()
-    const money = await moneyOf(house, body.id)
-    const pricePer = money.held / count
-    assert.deepEqual({ asked: wasAsked, bought: wasBought, attempts: body.attempts, captured: money.captured }, { asked, bought, attempts, captured: captured * pricePer })
-    assert.ok(money.held > 0)
-    assert.deepEqual(await house.audit(), [])
-    assert.ok(!JSON.stringify(body).includes(kieKey), 'the key stays here')
-  })
+const fault = moneyTable({ house: () => house, upstream: () => upstream, model: 'nano-banana-2-1', key: kieKey })
 
 describe('a live order', () => {
   test('is handed in, looked at through every state, fetched and paid', async () => {

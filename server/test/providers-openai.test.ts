@@ -8,7 +8,7 @@ import type { Job, JobOutcome } from '../src/providers/contract.ts'
 import { createFetch, providerCodes } from '../src/kit/fetch.ts'
 import { openCatalog } from './kit/catalog.ts'
 import { testHouse, type TestHouse } from './kit/house.ts'
-import { moneyOf, send } from './kit/live.ts'
+import { moneyTable, send } from './kit/live.ts'
 import { paint } from './upstreams/loopback.ts'
 import { openaiKey, startOpenai, type OpenaiUpstream } from './upstreams/openai.ts'
 
@@ -24,21 +24,7 @@ after(async () => {
 })
 beforeEach(() => upstream.clear())
 
-interface Expected { asked: number; bought: number; captured: number; code?: string; made?: number; attempts?: number }
-
-/** One row of the money table. */
-const fault = (word: string, { asked, bought, captured, code, made = 0, attempts = 1 }: Expected, more: Record<string, unknown> = {}) =>
-  test(`${word}: asked ${asked}, bought ${bought}, captured ${captured}${code ? `, ${code}` : ''}`, async () => {
-    const { body } = await send(house, { model: 'gpt-image-2', prompt: `a boat fault:${word}`, ...more })
-    const count = (more.parameters as { count?: number } | undefined)?.count ?? 1
-    assert.deepEqual([body.problem?.code, body.outputs?.length], [code, made], JSON.stringify(body.problem ?? body.error))
-    const stats = upstream.stats()
-    const money = await moneyOf(house, body.id)
-    assert.ok(money.held > 0)
-    assert.deepEqual({ asked: stats.asked, bought: stats.bought, attempts: body.attempts, captured: money.captured }, { asked, bought, attempts, captured: captured * money.held / count })
-    assert.deepEqual(await house.audit(), [])
-    assert.ok(!JSON.stringify(body).includes(openaiKey), 'the key stays here')
-  })
+const fault = moneyTable({ house: () => house, upstream: () => upstream, model: 'gpt-image-2', key: openaiKey })
 
 describe('a live order', () => {
   test('becomes pictures in one call, with usage', async () => {

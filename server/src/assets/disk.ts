@@ -12,6 +12,7 @@ import { hostname } from 'node:os'
 import path from 'node:path'
 import type { Readable } from 'node:stream'
 import type { BlobStore, Body, StoredObject } from './contract.ts'
+import { isAlive } from '../kit/process.ts'
 
 export interface DiskOptions {
   /** A folder of the store's own (`<data>/blobs`). */
@@ -166,15 +167,6 @@ async function isLeftover(file: string): Promise<boolean> {
   if (match?.[1] === host) return Number(match[2]) === process.pid ? match[3] !== life : !isAlive(Number(match[2]))
   const found = await fs.stat(file).catch(orMissing(null))
   return found !== null && Date.now() - found.mtimeMs > foreignStagingMaxMs
-}
-
-function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0)
-    return true
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === 'EPERM'
-  }
 }
 
 /** Says "still wanted" on a file; null when it is not there. */

@@ -8,6 +8,7 @@ import fs, { type FileHandle } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { randomText } from './id.ts'
+import { isAlive } from './process.ts'
 
 const prefix = 'plantain-inline-'
 /** A folder of a process we cannot see (another container) is believed to be in use this long after its last change. */
@@ -48,15 +49,6 @@ async function sweepDead(parent: string): Promise<void> {
     const found = await fs.lstat(folder).catch(() => null)
     if (!found?.isDirectory() || (process.getuid && found.uid !== process.getuid()) || Date.now() - found.mtimeMs < strangeMaxMs) continue
     await fs.rm(folder, { recursive: true, force: true }).catch(() => {})
-  }
-}
-
-function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0)
-    return true
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === 'EPERM'
   }
 }
 

@@ -17,6 +17,7 @@ import { audit } from '../../src/ledger/books.ts'
 import { openOperator } from '../../src/operator.ts'
 import { startUpstream } from '../../src/providers/rehearsal/upstream.ts'
 import { testSettings } from '../kit/house.ts'
+import { freePort } from '../kit/port.ts'
 
 export interface ChaosOptions {
   tasks: number
@@ -215,12 +216,4 @@ async function looseFiles(database: { query(sql: string): Promise<{ rows: { sha2
 
 async function until(condition: () => boolean, withinMs: number): Promise<void> {
   for (const end = performance.now() + withinMs; !condition() && performance.now() < end;) await pause(20)
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1')
-  await new Promise(resolve => { server.once('listening', resolve) })
-  const { port } = server.address() as AddressInfo
-  await new Promise(resolve => { server.close(resolve) })
-  return port
 }

@@ -1,3 +1,5 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
 /** A live order from outside and what it did to the money: for the suites that send real cards to rehearsed upstreams. */
 import type { TestHouse } from './house.ts'
 
@@ -16,3 +18,28 @@ export async function moneyOf(house: TestHouse, taskId: string): Promise<{ held:
   const held = -(rows.find(({ kind }) => kind === 'hold')?.amount ?? 0)
   return { held, captured: -rows.reduce((sum, { amount }) => sum + amount, 0) || 0 }
 }
+
+/** What a fault came to: how often the upstream was asked, what it sold, how much of the price was taken (in pictures), and what the caller heard. */
+export interface Expected { asked: number; bought: number; captured: number; code?: string; made?: number; attempts?: number }
+
+export interface MoneyTable {
+  house(): TestHouse
+  upstream(): { stats(): { asked: number; bought: number } }
+  model: string
+  /** Must not be found in what the caller hears. */
+  key: string
+}
+
+/** A money table's rows: each orders `fault:<word>` of the rehearsed upstream and checks what it cost everybody. */
+export const moneyTable = ({ house, upstream, model, key }: MoneyTable) => (word: string, { asked, bought, captured, code, made = 0, attempts = 1 }: Expected, more: Record<string, unknown> = {}) =>
+  test(`${word}: asked ${asked}, bought ${bought}, captured ${captured}${code ? `, ${code}` : ''}`, async () => {
+    const { body } = await send(house(), { model, prompt: `a kite fault:${word}`, ...more })
+    const count = (more.parameters as { count?: number } | undefined)?.count ?? 1
+    assert.deepEqual([body.problem?.code, body.outputs?.length], [code, made], JSON.stringify(body.problem ?? body.error))
+    const stats = upstream().stats()
+    const money = await moneyOf(house(), body.id)
+    assert.ok(money.held > 0)
+    assert.deepEqual({ asked: stats.asked, bought: stats.bought, attempts: body.attempts, captured: money.captured }, { asked, bought, attempts, captured: captured * (money.held / count) })
+    assert.deepEqual(await house().audit(), [])
+    assert.ok(!JSON.stringify(body).includes(key), 'the key stays here')
+  })
