@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { readFile } from 'node:fs/promises'
 import { test } from 'node:test'
 import { Type } from 'typebox'
-import { ConfigError, readConfig, readProviderSettings, variableOf, writeEnvironmentExample } from './config.ts'
+import { ConfigError, readConfig, readPacing, readProviderSettings, variableOf, writeEnvironmentExample } from './config.ts'
 
 test('an empty environment is fine', () => {
   const config = readConfig({})
@@ -30,6 +30,12 @@ test('a provider is read by its own schema, and says what is missing', () => {
   assert.deepEqual(readProviderSettings('acme', schema, {}), { missing: ['ACME_API_KEY'] })
   assert.deepEqual(readProviderSettings('acme', schema, { ACME_API_KEY: 'k', ACME_CONCURRENCY: '3' }), { values: { apiKey: 'k', baseUrl: 'https://acme.example', concurrency: 3 } })
   assert.throws(() => readProviderSettings('acme', schema, { ACME_API_KEY: 'k', ACME_CONCURRENCY: '30' }), ConfigError)
+})
+
+test('the pace of any provider can be set', () => {
+  assert.deepEqual(readPacing('acme', {}), {})
+  assert.deepEqual(readPacing('acme', { ACME_CONCURRENCY: '3', ACME_PER_MINUTE: '60' }), { concurrency: 3, perMinute: 60 })
+  assert.throws(() => readPacing('acme', { ACME_CONCURRENCY: '0' }), /ACME_CONCURRENCY="0": must be a whole number from 1 to 100000/)
 })
 
 test('.env.example is as `npm run make` writes it', async () => {

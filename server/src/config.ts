@@ -76,6 +76,17 @@ export function readProviderSettings(provider: string, schema: TObject, environm
   return { values }
 }
 
+const pacing = Type.Object({
+  concurrency: Type.Optional(Type.Integer({ minimum: 1, maximum: 100_000, description: 'Jobs this upstream makes for us at once, over all processes.' })),
+  perMinute: Type.Optional(Type.Integer({ minimum: 1, maximum: 1_000_000, description: 'Submissions to this upstream a minute, over all processes.' })),
+})
+
+/** What the operator says of a provider's limits, whatever the provider: `ACME_CONCURRENCY`, `ACME_PER_MINUTE`. */
+export function readPacing(provider: string, environment: Record<string, string | undefined>): Static<typeof pacing> {
+  const read = readProviderSettings(provider, pacing, environment)
+  return 'values' in read ? read.values : {}
+}
+
 function readSettings(schema: TObject, read: (setting: string) => string | undefined, nameOf: (setting: string) => string): { values: Record<string, unknown>; mistakes: string[] } {
   const values: Record<string, unknown> = {}
   const mistakes: string[] = []

@@ -12,7 +12,7 @@ import { createAccess, type Access } from './access/access.ts'
 import { createAssets, type Assets } from './assets/assets.ts'
 import { openDiskStore } from './assets/disk.ts'
 import { loadCatalog, type Catalog } from './catalog/catalog.ts'
-import { readProviderSettings, type Config } from './config.ts'
+import { readPacing, readProviderSettings, type Config } from './config.ts'
 import { startEmbedded } from './db/embedded/start.ts'
 import { openListener, openNotifier, type Listener, type Notifier } from './db/listen.ts'
 import { migrate } from './db/migrate.ts'
@@ -243,7 +243,8 @@ export async function startHouse(config: Config, { roles = ['serve', 'work'], ca
         closers.push(() => fetch.close())
         const connection = provider.connect(settings.values as never, { fetch, log, now })
         closers.push(async () => connection.close?.())
-        benches.set(provider.id, { provider, connection })
+        const limits = { ...provider.limits, ...connection.limits, ...readPacing(provider.id, config.environment) }
+        benches.set(provider.id, { provider: { ...provider, limits }, connection })
       }
       return { benches, missing }
     }

@@ -78,6 +78,16 @@ test('a live key whose model has no provider hears which setting is missing, and
   } finally { await house.close() }
 })
 
+test('an operator sets how much an upstream bears', async () => {
+  const house = await testHouse({ settings: { REHEARSAL_CONCURRENCY: '1' } })
+  try {
+    const made = await Promise.all([1, 2, 3].map(number => order(house.url, house.liveKey, { model: 'rehearsal-1', prompt: `${number} rehearse:slow` })))
+    assert.deepEqual(made.map(({ body }) => body.state), ['done', 'done', 'done'])
+    const { rows: [row] } = await house.database.query('select count(*)::int as beside from task a join task b on a.id < b.id and a.started_at < b.ended_at and b.started_at < a.ended_at')
+    assert.equal(row.beside, 0, 'no two were in the making at once')
+  } finally { await house.close() }
+})
+
 test('a database that goes away under load comes back to work that ends', async () => {
   const house = await testHouse()
   try {

@@ -64,6 +64,8 @@ export interface Making {
 export type JobOutcome = Outcome<Making>
 
 export interface Connection {
+  /** Where a setting decides how much fits: takes the place of the declared limits. */
+  limits?: Partial<ProviderLimits>
   /** Asks the upstream to make it. Called once per attempt, after the attempt is written down. */
   submit(job: Job, signal: AbortSignal, partial?: (index: number, bytes: Uint8Array) => void): Promise<JobOutcome>
   /** Comes back with a receipt. */
@@ -78,6 +80,7 @@ export interface Connection {
   close?(): Promise<void>
 }
 
+/** What an upstream bears. An operator sets the first two otherwise with `<ID>_CONCURRENCY` and `<ID>_PER_MINUTE`. */
 export interface ProviderLimits {
   /** Jobs the upstream has in the making for us at once, over all our processes; null for no limit. */
   concurrency: number | null

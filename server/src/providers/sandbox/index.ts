@@ -19,6 +19,8 @@ export default provider({
   }),
   limits: { concurrency: null, perMinute: null, perProcess: threadsDefault },
   repeat: 'safe',
-  connect: ({ threads }, workshop) =>
-    connectRenderer(async () => (await import('@plantain/sandbox/pool')).startPool({ threads: threads || threadsDefault }), workshop),
+  connect({ threads }, workshop) {
+    const perProcess = threads || threadsDefault
+    return { limits: { perProcess }, ...connectRenderer(async () => (await import('@plantain/sandbox/pool')).startPool({ threads: perProcess }), workshop) }
+  },
 })
