@@ -109,3 +109,17 @@ test('a database that goes away under load comes back to work that ends', async 
     assert.deepEqual(await house.audit(), [])
   } finally { await house.close() }
 })
+
+test('how much of a limit is left is told on good answers too, in the words of each door', async () => {
+  const house = await testHouse()
+  try {
+    const { testKey } = await house.newAccount({ limits: { requestsPerMinute: 50 } })
+    const ask = (path: string, headers: Record<string, string>, body: object) => fetch(`${house.url}${path}`, {
+      method: 'POST', headers: { 'content-type': 'application/json', ...headers }, body: JSON.stringify(body) })
+    const openai = await ask('/v1/images/generations', { authorization: `Bearer ${testKey}` }, { model: 'gpt-image-1-mini', prompt: 'a pear', quality: 'low' })
+    assert.deepEqual([openai.status, openai.headers.get('x-ratelimit-limit-requests'), openai.headers.get('x-ratelimit-remaining-requests')], [200, '50', '49'])
+    const anthropic = await ask('/v1/messages/count_tokens', { 'x-api-key': testKey, 'anthropic-version': '2023-06-01' }, { model: 'nano-banana', messages: [{ role: 'user', content: 'a pear' }] })
+    assert.deepEqual([anthropic.status, anthropic.headers.get('anthropic-ratelimit-requests-limit'), anthropic.headers.get('anthropic-ratelimit-requests-remaining')], [200, '50', '48'])
+    assert.match(anthropic.headers.get('anthropic-ratelimit-requests-reset') ?? '', /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$/)
+  } finally { await house.close() }
+})

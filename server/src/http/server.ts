@@ -325,7 +325,7 @@ function readRequestId(raw: IncomingMessage): string {
   return typeof asked === 'string' && /^[A-Za-z0-9_.-]{1,128}$/.test(asked) ? asked : randomUUID().replaceAll('-', '')
 }
 
-function setHouseHeaders({ response, requestId, rate }: Visit, problem: Problem | null, closing: boolean): void {
+function setHouseHeaders({ response, requestId, rate, door }: Visit, problem: Problem | null, closing: boolean): void {
   response.setHeader('x-request-id', requestId)
   response.setHeader('access-control-allow-origin', '*')
   response.setHeader('access-control-expose-headers', exposed)
@@ -335,6 +335,7 @@ function setHouseHeaders({ response, requestId, rate }: Visit, problem: Problem 
     response.setHeader('x-ratelimit-limit', shown.max)
     response.setHeader('x-ratelimit-remaining', Math.max(0, shown.remaining))
     response.setHeader('x-ratelimit-reset', Math.ceil(Date.now() / 1_000 + shown.resetS))
+    for (const [name, value] of Object.entries(door.writeRate?.({ ...shown, remaining: Math.max(0, shown.remaining) }, new Date()) ?? {})) response.setHeader(name, value)
   }
   if (problem && (problem.status === 429 || problem.status === 503)) {
     // What only the operator can mend does not pass within a second.

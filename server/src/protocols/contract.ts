@@ -215,6 +215,8 @@ export interface Protocol {
   readSecret(request: Pick<Incoming, 'headers' | 'query'>): string | null
   /** Says no in this dialect. `X-Request-Id` and rate headers are added by the house. */
   refuse(problem: Problem, request: Pick<Incoming, 'method' | 'path' | 'requestId'>): Response
+  /** How this dialect tells in headers how much of a limit is left. On every answer of a key that has one, beside `X-RateLimit-*`. `resetS` counts from now. */
+  writeRate?(rate: { max: number; remaining: number; resetS: number }, now: Date): Record<string, string>
   /** Which path prefixes belong to this door even where no route matches, so that 404 and 405 are said in its words too. */
   prefixes: string[]
   /**

@@ -63,3 +63,10 @@ export async function takeIn(wanted: Wanted[], desk: Desk): Promise<TakenIn> {
   }
   return { inputs: results.flatMap(result => result.status === 'fulfilled' ? [result.value] : []), giveBack }
 }
+
+/** Rate headers as OpenAI spells them. */
+export const writeRequestRate = ({ max, remaining, resetS }: { max: number; remaining: number; resetS: number }): Record<string, string> => ({
+  'x-ratelimit-limit-requests': String(max),
+  'x-ratelimit-remaining-requests': String(remaining),
+  'x-ratelimit-reset-requests': `${Math.ceil(resetS)}s`,
+})

@@ -197,11 +197,10 @@ const routes = ['/v1', '/v1/v1'].flatMap(base => [create(`${base}/messages`), co
 
 const refuse: Protocol['refuse'] = (problem, { requestId }) => {
   const { status, retry } = sayNo(problem)
-  const { taskId, limit } = problem.details
+  const { taskId } = problem.details
   return json(writeError(problem, requestId), requestId, {
     'x-should-retry': String(retry),
     ...(typeof taskId === 'string' ? { 'x-task-id': taskId } : {}),
-    ...(limit ? writeRate(limit, new Date()) : {}),
   }, status)
 }
 
@@ -212,5 +211,5 @@ export default protocol({
   prefixes: ['/v1', '/v1/messages', '/v1/v1'],
   claims: ({ headers }) => headers['anthropic-version'] !== undefined || headers['x-api-key'] !== undefined,
   readSecret: readAnySecret,
-  routes, refuse,
+  routes, refuse, writeRate,
 })

@@ -5,7 +5,7 @@
  * picture made from what was said; and Files and Batches, which have rooms of their own to come.
  */
 import { protocol, type Route } from '../contract.ts'
-import { readAnySecret } from '../toolkit.ts'
+import { readAnySecret, writeRequestRate } from '../toolkit.ts'
 import { chat } from './chat.ts'
 import { images } from './images.ts'
 import { models } from './models.ts'
@@ -30,5 +30,5 @@ export default protocol({
   title: 'OpenAI',
   prefixes: ['/v1'],
   routes: [...images, ...videos, ...responses, ...chat, ...models].map(timed),
-  readSecret: readAnySecret, refuse,
+  readSecret: readAnySecret, refuse, writeRate: writeRequestRate,
 })

@@ -105,7 +105,7 @@ const passing: ReadonlySet<ProblemCode> = new Set(['rate_limited', 'idempotency_
 export function refuse(problem: Problem): Response {
   const { status } = table[problem.code]
   const isRepeated = status === 408 || status === 409 || status === 429 || status >= 500
-  const { taskId, limit, retryAfterS } = problem.details
+  const { taskId, retryAfterS } = problem.details
   const helps = passing.has(problem.code) || problems[problem.code].again === 'later'
   return Response.json({ error: writeError(problem) }, {
     status,
@@ -113,7 +113,6 @@ export function refuse(problem: Problem): Response {
       ...(isRepeated ? { 'x-should-retry': String(helps) } : {}),
       ...(typeof taskId === 'string' ? { 'x-task-id': taskId } : {}),
       ...(retryAfterS !== undefined && isRepeated && helps ? { 'retry-after-ms': String(Math.ceil(retryAfterS * 1_000)) } : {}),
-      ...(limit ? { 'x-ratelimit-limit-requests': String(limit.max), 'x-ratelimit-remaining-requests': String(Math.max(0, limit.remaining)), 'x-ratelimit-reset-requests': `${Math.ceil(limit.resetS)}s` } : {}),
       ...(status === 401 ? { 'www-authenticate': 'Bearer' } : {}),
     },
   })

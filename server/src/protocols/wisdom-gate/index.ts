@@ -12,7 +12,7 @@ import { mediaType, parseJson, readBytes, requireIdentity, requireJson } from '.
 import { readMultipart } from '../../kit/multipart.ts'
 import { respondWithAsset } from '../../kit/respond.ts'
 import { protocol, type Desk, type Incoming, type Protocol, type Route, type Upload } from '../contract.ts'
-import { readAnySecret, takeIn, type Wanted } from '../toolkit.ts'
+import { readAnySecret, takeIn, writeRequestRate, type Wanted } from '../toolkit.ts'
 import { planVideo, readVideo, readVideoId, writeSubscription, writeUsage, writeVideo, type VideoAsked } from './wire.ts'
 import { sayNo } from './words.ts'
 
@@ -125,10 +125,8 @@ const billing = ['/v1/dashboard/billing', '/dashboard/billing'].flatMap((base): 
 
 const refuse: Protocol['refuse'] = (problem) => {
   const { status, retry, body } = sayNo(problem)
-  const { limit } = problem.details
   return Response.json(body, { status, headers: {
     'x-should-retry': String(retry),
-    ...(limit ? { 'x-ratelimit-limit-requests': String(limit.max), 'x-ratelimit-remaining-requests': String(Math.max(0, limit.remaining)), 'x-ratelimit-reset-requests': `${Math.ceil(limit.resetS)}s` } : {}),
   } })
 }
 
@@ -139,4 +137,5 @@ export default protocol({
   routes: [create, get, content, ...billing],
   readSecret: readAnySecret,
   refuse,
+  writeRate: writeRequestRate,
 })
