@@ -11,7 +11,7 @@ import { join } from 'node:path'
 import { createAccess, type Access } from './access/access.ts'
 import { createAssets, type Assets } from './assets/assets.ts'
 import { openDiskStore } from './assets/disk.ts'
-import { loadCatalog, type Catalog } from './catalog/catalog.ts'
+import { loadCatalog, ownCards, type Catalog } from './catalog/catalog.ts'
 import { readPacing, readProviderSettings, type Config } from './config.ts'
 import { startEmbedded } from './db/embedded/start.ts'
 import { openListener, openNotifier, type Listener, type Notifier } from './db/listen.ts'
@@ -118,7 +118,7 @@ export async function startHouse(config: Config, { roles = ['serve', 'work'], ca
       await chmod(keyFile, 0o600)
     })
 
-    const catalog = loadCatalog([join(import.meta.dirname, 'catalog/cards'), ...config.PLANTAIN_CARDS ? [config.PLANTAIN_CARDS] : [], ...cards])
+    const catalog = loadCatalog([ownCards, ...config.PLANTAIN_CARDS ? [config.PLANTAIN_CARDS] : [], ...cards])
     let publicUrl = config.PUBLIC_URL?.replace(/\/+$/, '') ?? `http://${config.HOST === '0.0.0.0' || config.HOST === '::' ? '127.0.0.1' : config.HOST}:${config.PORT}`
 
     const intakeFetch = createFetch({ ...intakeCodes, allowPrivate: config.ALLOW_PRIVATE_ADDRESSES, deadlineMs: intakeDeadlineMs, sizeMax: config.INPUT_BYTES_MAX * 4, redirectsMax: 5 })

@@ -17,7 +17,7 @@ export interface Rate {
   allowed: boolean
 }
 
-// The table is unlogged and the commit does not wait for the disk: a crash of the database forgives at most one minute.
+// The commit does not wait for the disk: a crash of the database forgives at most the last moment.
 // In order of key, so that two servers cannot wait for each other in a circle.
 const raise = {
   name: 'access raise rate',

@@ -12,9 +12,6 @@ create table project (
   id uuid primary key,
   account_id uuid not null references account,
   name text not null,
-  -- Days an output is kept; null for ever. Inputs likewise.
-  output_days int,
-  input_days int,
   created_at timestamptz not null default now()
 );
 

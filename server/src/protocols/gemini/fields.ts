@@ -4,6 +4,7 @@
  * An unknown name is refused in the words of Google's own servers, so that a slip never passes as a picture.
  */
 import { Problem } from '../../domain/problem.ts'
+import type { Json } from '../../domain/outcome.ts'
 
 export type Fields = Record<string, unknown>
 
@@ -87,3 +88,12 @@ export const shown = (value: unknown): string => typeof value === 'string' ? `"$
 const kindOf = (value: unknown): string =>
   value === null ? 'null' : value === undefined ? 'nothing' : Array.isArray(value) ? 'a list' : typeof value === 'object' ? 'an object'
     : typeof value === 'string' ? 'text' : typeof value === 'boolean' ? 'true or false' : Number.isInteger(value) ? 'a whole number' : 'a number'
+
+/** Makes what moves a field of `parameters` into the house's, if it was sent, and remembers under which name it came. A field that reads as null is as good as not sent. */
+export const taker = (fields: Fields, parameters: Record<string, Json>, names: Record<string, string>) =>
+  (name: string, house: string, read: (value: unknown, place: string) => Json): void => {
+    if (fields[name] === undefined) return
+    const value = read(fields[name], `parameters.${name}`)
+    names[`parameters.${house}`] = `parameters.${name}`
+    if (value !== null) parameters[house] = value
+  }

@@ -3,7 +3,7 @@ import type { Asset } from '../../domain/asset.ts'
 import type { Json } from '../../domain/outcome.ts'
 import type { Task } from '../../domain/task.ts'
 import { blockOf } from './answer.ts'
-import { cannot, check, flag, list, no, readFields, text, whole, type Kind } from './fields.ts'
+import { cannot, check, flag, list, no, readFields, taker, text, whole, type Kind } from './fields.ts'
 import type { Context, GeminiWire, Read } from './generate.ts'
 import { readPictureFormat, readRatio, readSize } from './picture-settings.ts'
 
@@ -22,12 +22,7 @@ export function readPredict(body: unknown, { model }: Context): Read {
 
   const parameters: Record<string, Json> = {}
   const names: Record<string, string> = { prompt: 'instances[0].prompt' }
-  const take = (name: string, house: string, read: (value: unknown, place: string) => Json) => {
-    if (fields[name] === undefined) return
-    const value = read(fields[name], `parameters.${name}`)
-    names[`parameters.${house}`] = `parameters.${name}`
-    if (value !== null) parameters[house] = value
-  }
+  const take = taker(fields, parameters, names)
   take('sampleCount', 'count', whole)
   take('aspectRatio', 'aspect_ratio', readRatio)
   take('imageSize', 'resolution', readSize)

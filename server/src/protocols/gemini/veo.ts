@@ -5,7 +5,7 @@ import type { Json } from '../../domain/outcome.ts'
 import { hasEnded, type Task } from '../../domain/task.ts'
 import { blockOf } from './answer.ts'
 import { readUri, type Picture } from './contents.ts'
-import { cannot, check, join, list, no, oneOf, readFields, text, whole, type Kind } from './fields.ts'
+import { cannot, check, join, list, no, oneOf, readFields, taker, text, whole, type Kind } from './fields.ts'
 import type { Context, GeminiWire, Read } from './generate.ts'
 import { readDuration, readFilmSize, readRatio } from './picture-settings.ts'
 import { writeStatus } from './refusal.ts'
@@ -23,12 +23,7 @@ export function readPredictLongRunning(body: unknown, { model }: Context): Read 
 
   const parameters: Record<string, Json> = {}
   const names: Record<string, string> = { prompt: 'instances[0].prompt', callback_url: 'webhookConfig.uris[0]' }
-  const take = (name: string, house: string, read: (value: unknown, place: string) => Json) => {
-    if (fields[name] === undefined) return
-    const value = read(fields[name], `parameters.${name}`)
-    names[`parameters.${house}`] = `parameters.${name}`
-    if (value !== null) parameters[house] = value
-  }
+  const take = taker(fields, parameters, names)
   take('sampleCount', 'count', whole)
   take('durationSeconds', 'duration_s', readDuration)
   take('aspectRatio', 'aspect_ratio', readRatio)
