@@ -11,6 +11,15 @@ const oneOf = <T extends string>(values: readonly T[]) => Type.Unsafe<T>({ type:
 /** A JSON Schema, or any other data: looked at more closely by `load.ts`. */
 const data = Type.Unsafe<Card['parameters']>({ type: 'object' })
 
+const price = { when: Type.Optional(data), micros: whole(0), per: oneOf(['image', 'megapixel', 'second', 'video', 'run']) }
+const tokens = Type.Object({ textIn: whole(0), imageIn: whole(0), textOut: whole(0), imageOut: whole(0) }, closed)
+const costs = Type.Array(Type.Object({
+  from: day,
+  source: text,
+  rows: Type.Array(Type.Union([Type.Object(price, closed), Type.Object({ when: Type.Optional(data), tokens }, closed)]), { minItems: 1 }),
+  search: Type.Optional(Type.Object({ freePerMonth: whole(0), micros: whole(0) }, closed)),
+}, closed), { minItems: 1 })
+
 export const CardFile = Type.Object({
   id: Type.String({ pattern: '^[a-z0-9][a-z0-9.-]*$' }),
   title: text,
@@ -44,11 +53,7 @@ export const CardFile = Type.Object({
   prices: Type.Array(Type.Object({
     from: day,
     source: text,
-    rows: Type.Array(Type.Object({
-      when: Type.Optional(data),
-      micros: whole(0),
-      per: oneOf(['image', 'megapixel', 'second', 'video', 'run']),
-    }, closed), { minItems: 1 }),
+    rows: Type.Array(Type.Object(price, closed), { minItems: 1 }),
   }, closed), { minItems: 1 }),
   life: Type.Object({
     state: oneOf(['active', 'deprecated', 'retired']),
@@ -56,7 +61,7 @@ export const CardFile = Type.Object({
     replacement: Type.Optional(text),
     note: Type.Optional(text),
   }, closed),
-  routes: Type.Array(Type.Object({ provider: text, model: text, order: whole(0), weight: whole(0) }, closed), { minItems: 1 }),
+  routes: Type.Array(Type.Object({ provider: text, model: text, order: whole(0), weight: whole(0), costs: Type.Optional(costs) }, closed), { minItems: 1 }),
   endWithinS: whole(1),
 }, closed)
 

@@ -15,6 +15,17 @@ export interface PriceRow {
 /** A price list with a date: the newest one that has begun counts. */
 export interface PriceList { from: string; source: string; rows: PriceRow[] }
 
+/** Prices of tokens by modality, in micro-dollars for a million of them. Thinking counts as text that came back. */
+export interface TokenPrices { textIn: number; imageIn: number; textOut: number; imageOut: number }
+
+/** What an upstream takes from us for a making: a price as on the card, or token prices for upstreams that tell their usage. The first row that agrees counts, token rows only where usage is known. */
+export type CostRow = PriceRow | { when?: Record<string, Json>; tokens: TokenPrices }
+/** Costs with a date, as `PriceList`. `search`: what one web search costs beyond those that are free each calendar month (UTC). */
+export interface CostList { from: string; source: string; rows: CostRow[]; search?: { freePerMonth: number; micros: number } }
+
+/** A provider that makes this card's model, under which name. Lower `order` comes first; among equals `weight` shares the traffic. Without `costs` our cost is not known. */
+export interface CardRoute { provider: string; model: string; order: number; weight: number; costs?: CostList[] }
+
 /** A model as one dialect knows it. */
 export interface DialectName {
   id: string
@@ -45,7 +56,7 @@ export interface Card {
   output: { kind: 'image' | 'video'; countMax: number; seconds?: { default: number; max: number } }
   prices: PriceList[]
   life: { state: 'active' | 'deprecated' | 'retired'; since?: string; replacement?: string; note?: string }
-  routes: { provider: string; model: string; order: number; weight: number }[]
+  routes: CardRoute[]
   /** Total seconds a task of this model may take unless the caller says otherwise. */
   endWithinS: number
 }

@@ -8,6 +8,7 @@ import { Type } from 'typebox'
 import type { Static, TObject } from 'typebox'
 import type { Operation, Role } from '../domain/order.ts'
 import type { Json, Outcome } from '../domain/outcome.ts'
+import type { Usage } from '../domain/usage.ts'
 
 /** A picture that goes to the upstream. The bytes are read when they are wanted, not before. */
 export interface JobInput {
@@ -59,7 +60,28 @@ export interface Making {
   details?: Record<string, Json>
   warnings?: string[]
   upstreamId?: string
+  /** What it took by the upstream's own count; our cost is worked out of it by the route's cost table. */
+  usage?: Usage
+  /** What the upstream says it took from us, in whole micro-dollars; better than any table. Absent where it does not say. */
+  costMicros?: number
 }
+
+/** A call back of an upstream, as it came in. */
+export interface Callback {
+  headers: Record<string, string | undefined>
+  query: URLSearchParams
+  /** The bytes as they were signed. */
+  body: Buffer
+  /** The address it was sent to, in full. */
+  url: string
+}
+
+/**
+ * What a call back is worth. `genuine`: signed by the upstream, and not old; `id` tells a replay from a new one, where the upstream numbers
+ * its messages. `forged`: a signature that is wrong, missing where one is due, or too old. `unsigned`: this upstream, or this setting, signs
+ * nothing. A genuine or unsigned one only makes the engine look; what it says is never believed.
+ */
+export type Verdict = { kind: 'genuine'; id?: string } | { kind: 'forged'; why: string } | { kind: 'unsigned' }
 
 export type JobOutcome = Outcome<Making>
 
@@ -77,15 +99,19 @@ export interface Connection {
   find?(job: Job, signal: AbortSignal): Promise<JobOutcome | null>
   /** Tells the upstream to stop; true if it did. Best effort, once. */
   cancel?(receipt: Json, job: Job, signal: AbortSignal): Promise<boolean>
+  /** Judges a call back to the address that was handed out as `job.callbackUrl`. Absent: this upstream signs nothing. */
+  verify?(callback: Callback, signal: AbortSignal): Promise<Verdict>
   close?(): Promise<void>
 }
 
-/** What an upstream bears. An operator sets the first two otherwise with `<ID>_CONCURRENCY` and `<ID>_PER_MINUTE`. */
+/** What an upstream bears. An operator sets these otherwise with `<ID>_CONCURRENCY`, `<ID>_PER_MINUTE` and `<ID>_IMAGES_PER_MINUTE`. */
 export interface ProviderLimits {
   /** Jobs the upstream has in the making for us at once, over all our processes; null for no limit. */
   concurrency: number | null
   /** Submissions a minute over all our processes; null for no limit. */
   perMinute: number | null
+  /** Pictures asked for a minute over all our processes; absent or null for no limit. */
+  imagesPerMinute?: number | null
   /** Jobs one process may have in its hands at once (in-process models: how many fit). */
   perProcess: number | null
 }

@@ -7,7 +7,7 @@
  * `thinks`, `jpeg`, `not_a_picture`, `error_200`, `one_busy`, `one_lost`; for films `filtered`, `one_filtered`, `operation_13`,
  * `blind`, `lost`, `refused`, `refused_once`, `inline`, `elsewhere`, `no_files`.
  */
-import { answerFault, counter, Cut, film, lineFault, listen, page, paint, readFault, type Heard, type Loopback, type Reply } from './loopback.ts'
+import { answerFault, counter, Cut, film, lineFault, listen, page, paint, readFault, type Heard, type Loopback, type Rehearsal, type Reply } from './loopback.ts'
 
 export interface GeminiStats { asked: number; bought: number; looks: number; files: number }
 export interface GeminiUpstream extends Loopback {
@@ -148,3 +148,8 @@ export async function startGemini(): Promise<GeminiUpstream> {
 }
 
 const badKey = (): Reply => no('INVALID_ARGUMENT', 'API key not valid. Please pass a valid API key.', [{ '@type': 'type.googleapis.com/google.rpc.ErrorInfo', reason: 'API_KEY_INVALID', domain: 'googleapis.com', metadata: { service: 'generativelanguage.googleapis.com' } }])
+
+export async function rehearse(): Promise<Rehearsal> {
+  const upstream = await startGemini()
+  return { settings: { apiKey: geminiKey, baseUrl: upstream.url }, model: 'gemini-nano-banana-2.1', close: () => upstream.close() }
+}

@@ -5,7 +5,7 @@
  * `maintenance`, `field`, `paused`, `server`, `fail`, `fail_policy`, `fail_word`, `fail_full`, `moment`, `lost`, `blind`, `expired`,
  * `not_a_picture`, `empty`, `one_busy`, `one_lost`, `one_fails`, `states`, `called`. The upload host is told by `uploadFaults`.
  */
-import { answerFault, counter, Cut, film, lineFault, listen, page, paint, readFault, type Heard, type Loopback, type Reply } from './loopback.ts'
+import { answerFault, counter, Cut, film, lineFault, listen, page, paint, readFault, type Heard, type Loopback, type Rehearsal, type Reply } from './loopback.ts'
 
 export interface KieStats { asked: number; bought: number; looks: number; uploads: number; files: number }
 export interface KieUpstream extends Loopback {
@@ -165,4 +165,9 @@ export async function startKie(): Promise<KieUpstream> {
     return { json: { success: true, code: 200, msg: 'File uploaded successfully', data: {
       success: true, fileName: name, filePath: `kieai/123456/${folder}/${name}`, downloadUrl: `https://tempfile.redpandaai.co/kieai/123456/${folder}/${name}`, fileSize: body.length, mimeType: 'image/png', uploadedAt: '2026-04-30T08:53:07.838Z' } } }
   }
+}
+
+export async function rehearse(): Promise<Rehearsal> {
+  const upstream = await startKie()
+  return { settings: { apiKey: kieKey, baseUrl: upstream.url, uploadUrl: upstream.url }, model: 'nano-banana-2-1', close: () => upstream.close() }
 }

@@ -9,6 +9,15 @@ import sharp from 'sharp'
 export interface Heard { method: string; path: string; query: URLSearchParams; headers: IncomingMessage['headers']; body: Buffer; json: any }
 export interface Reply { status?: number; json?: unknown; text?: string; bytes?: Buffer; headers?: Record<string, string> }
 
+/** A rehearsed upstream as the contract suite wants it: `upstreams/<provider>.ts` exports `rehearse`, and nothing has to be named anywhere else. */
+export interface Rehearsal {
+  /** Settings with which the provider reaches it. */
+  settings: object
+  /** The upstream's name of a model that draws pictures of the size it is asked for. */
+  model: string
+  close(): Promise<unknown>
+}
+
 export interface Loopback {
   url: string
   heard: Heard[]

@@ -9,7 +9,7 @@
 import { Readable } from 'node:stream'
 import sharp from 'sharp'
 import { readMultipart, type FilePart } from '../../src/kit/multipart.ts'
-import { answerFault, counter, Cut, lineFault, listen, page, paint, readFault, type Heard, type Loopback, type Reply } from './loopback.ts'
+import { answerFault, counter, Cut, lineFault, listen, page, paint, readFault, type Heard, type Loopback, type Rehearsal, type Reply } from './loopback.ts'
 
 export interface OpenaiStats { asked: number; bought: number; files: number }
 export interface OpenaiUpstream extends Loopback {
@@ -122,4 +122,9 @@ export async function startOpenai(): Promise<OpenaiUpstream> {
     if (fault === 'stream_cut') throw new Cut(reply)
     return reply
   }
+}
+
+export async function rehearse(): Promise<Rehearsal> {
+  const upstream = await startOpenai()
+  return { settings: { apiKey: openaiKey, baseUrl: `${upstream.url}/v1` }, model: 'gpt-image-2', close: () => upstream.close() }
 }
