@@ -18,6 +18,7 @@ export const settings = Type.Object({
   DATABASE_POOL: integer(4, 200, 16, 'Database connections of one process.'),
   LOG_LEVEL: Type.Union(['silent', 'error', 'warn', 'info', 'debug'].map(level => Type.Literal(level)), { default: 'info', description: 'How much is logged to standard error: silent, error, warn, info or debug.' }),
   PLANTAIN_CARDS: Type.Optional(Type.String({ description: 'A folder of your own model cards (JSON); one with a known id takes its place.' })),
+  PLANTAIN_PROVIDERS: Type.Optional(Type.String({ description: 'A folder of providers of your own, a subfolder each (docs/providers.md). This server runs the code in it.' })),
   WORKER_SLOTS: integer(1, 20_000, 512, 'Steps one process has in hand at once.'),
   SANDBOX_THREADS: integer(0, 64, 0, 'Threads that render sandbox pictures; 0 takes one fewer than there are cores, at least one.'),
   ALLOW_PRIVATE_ADDRESSES: Type.Boolean({ default: false, description: 'Lets pictures be fetched from, and webhooks be sent to, private addresses. Only for a closed network whose callers you trust.' }),

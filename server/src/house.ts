@@ -28,13 +28,13 @@ import { serveHttp, type HttpServer } from './http/server.ts'
 import { jwks } from './jwks.ts'
 import { createFetch, intakeCodes, providerCodes, type Fetch } from './kit/fetch.ts'
 import { isId, newId } from './kit/id.ts'
-import { loadFolders } from './kit/loader.ts'
+import { loadFolders, welcomeFolder } from './kit/loader.ts'
 import { createLog, type Log } from './kit/log.ts'
 import { grant } from './ledger/ledger.ts'
 import { createMetrics } from './metrics.ts'
 import { protocol, type Desk, type Protocol } from './protocols/contract.ts'
 import { writeTaskEvent } from './protocols/native/view.ts'
-import type { Provider } from './providers/contract.ts'
+import { flawOf, type Provider } from './providers/contract.ts'
 import { createRouting } from './routing.ts'
 import type { Caller } from './domain/caller.ts'
 import type { Asset } from './domain/asset.ts'
@@ -46,6 +46,8 @@ export interface HouseOptions {
   roles?: Role[]
   /** Folders of cards beside our own, later ones first. */
   cards?: string[]
+  /** Folders of providers beside our own. */
+  providers?: string[]
   log?: Log
 }
 
@@ -83,7 +85,7 @@ const lostAfterMs = 10_000
 const collectEveryMs = 3_600_000
 const tidyEveryMs = 60_000
 
-export async function startHouse(config: Config, { roles = ['serve', 'work'], cards = [], log = createLog(config.LOG_LEVEL) }: HouseOptions = {}): Promise<House> {
+export async function startHouse(config: Config, { roles = ['serve', 'work'], cards = [], providers = [], log = createLog(config.LOG_LEVEL) }: HouseOptions = {}): Promise<House> {
   const closers: (() => Promise<unknown>)[] = []
   const close = async () => {
     for (const closer of closers.splice(0).reverse()) await closer().catch(error => { log.warn({ error }, 'something did not close well') })
@@ -234,7 +236,10 @@ export async function startHouse(config: Config, { roles = ['serve', 'work'], ca
     async function openProviders() {
       const benches = new Map<string, Workbench>()
       const missing = new Map<string, string[]>()
-      for (const provider of await loadFolders<Provider>(new URL('./providers/', import.meta.url))) {
+      const guests = [...config.PLANTAIN_PROVIDERS ? [config.PLANTAIN_PROVIDERS] : [], ...providers]
+      for (const provider of await loadFolders<Provider>(new URL('./providers/', import.meta.url), ...await Promise.all(guests.map(welcomeFolder)))) {
+        const flaw = flawOf(provider)
+        if (flaw) throw new Error(`The provider ${provider.id} does not keep its contract: ${flaw}`)
         const settings = readProviderSettings(provider.id, provider.settings, {
           SANDBOX_THREADS: String(config.SANDBOX_THREADS || Math.max(1, availableParallelism() - 1)), ...withoutEmpty(config.environment),
         })

@@ -138,6 +138,20 @@ export interface Provider<Settings extends TObject = TObject> {
   connect(settings: Static<Settings>, workshop: Workshop): Connection
 }
 
+/** What keeps this from being a provider, in a sentence; null where nothing does. Asked at boot: the compiler does not see an operator's own folder. */
+export function flawOf({ id, title, settings, limits, repeat, connect }: { [Part in keyof Provider]?: unknown }): string | null {
+  if (typeof id !== 'string' || !/^[a-z][a-z0-9-]*$/.test(id)) return 'its id must be lower-case letters, digits and dashes, because its settings are named after it.'
+  if (typeof title !== 'string' || title.trim() === '') return 'it needs a title for people.'
+  if ((settings as { type?: unknown } | undefined)?.type !== 'object' || typeof (settings as { properties?: unknown }).properties !== 'object') return 'settings must be a schema of an object; use noSettings where there are none.'
+  const known: Record<string, unknown> = typeof limits === 'object' && limits !== null ? { ...limits } : {}
+  const unlimited = ['concurrency', 'perMinute', 'perProcess'].find(name => known[name] === undefined)
+  if (unlimited) return `limits.${unlimited} is missing; null means no limit.`
+  const wrong = Object.entries(known).find(([, limit]) => limit !== null && limit !== undefined && !(Number.isInteger(limit) && (limit as number) > 0))
+  if (wrong) return `limits.${wrong[0]} must be a whole number above zero, or null.`
+  if (repeat !== 'safe' && repeat !== 'find' && repeat !== 'never') return 'repeat must say what a lost answer means: safe, find or never.'
+  return typeof connect === 'function' ? null : 'it has no connect.'
+}
+
 /** Declares a provider; its settings' types flow into `connect`. */
 export const provider = <Settings extends TObject>(declared: Provider<Settings>): Provider<Settings> => declared
 
