@@ -21,7 +21,7 @@ const refuses = (what: string, files: Record<string, string>, message: RegExp) =
 
 test('folders and files beside a contract are found and sorted', async () => {
   const files = {
-    'contract.ts': 'export default 1', 'toolkit.ts': 'throw new Error()', 'zebra.test.ts': 'throw new Error()', 'notes.md': '',
+    'contract.ts': 'export default 1', 'toolkit.ts': 'throw new Error()', 'toolkit/words.ts': 'throw new Error()', 'zebra.test.ts': 'throw new Error()', 'notes.md': '',
     'fixtures/a.json': '{}', 'zebra.ts': as('zebra'), 'apple/index.ts': as('apple'), 'apple/wire.ts': 'throw new Error()',
   }
   assert.deepEqual(await loaded(files), ['apple', 'zebra'])

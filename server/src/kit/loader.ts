@@ -3,7 +3,7 @@ import { isBuiltin, registerHooks } from 'node:module'
 import { sep } from 'node:path'
 import { pathToFileURL } from 'node:url'
 
-/** Files that belong to the kind and not to one of it. */
+/** Files that belong to the kind and not to one of it; so does a folder `toolkit`. */
 const shared = /^(contract|toolkit)\.ts$|\.test\.ts$|\.d\.ts$/
 
 interface Found<T> { thing: T; file: URL }
@@ -30,6 +30,7 @@ async function loadFolder<T extends { id: string }>(folderUrl: URL): Promise<Fou
   const folder = new URL(folderUrl.href.endsWith('/') ? folderUrl.href : `${folderUrl.href}/`)
   const found: Found<T>[] = []
   for (const entry of await readdir(folder, { withFileTypes: true })) {
+    if (entry.name === 'toolkit') continue
     if (entry.isDirectory()) {
       const inside = await readdir(new URL(`${entry.name}/`, folder))
       if (inside.includes('index.ts')) found.push(await load<T>(new URL(`${entry.name}/index.ts`, folder), entry.name))

@@ -10,8 +10,9 @@ import { Problem, type ProblemCode } from '../../domain/problem.ts'
 import type { JobOutcome } from '../contract.ts'
 import { shorten, speaksOfPolicy, unknown, unreached, writeParameters } from '../toolkit.ts'
 import type { Asked, BytesOf, Reply } from '../toolkit.ts'
+import { inlineMax, type SentPicture } from '../toolkit/gemini.ts'
 import { filmHandlings, isFilm } from './models.ts'
-import { inlineMax, readError, title, type SentPicture } from './wire.ts'
+import { readError, title } from './wire.ts'
 
 /** Refuses what cannot be honoured, before a picture is read. @throws {Problem} `unsupported_parameter`, `too_large` */
 export function checkFilm(job: Asked): { fields: Record<string, Json>; warnings: string[] } {

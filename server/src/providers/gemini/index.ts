@@ -4,8 +4,10 @@ import { Problem } from '../../domain/problem.ts'
 import { provider } from '../contract.ts'
 import type { Job, JobOutcome, Made } from '../contract.ts'
 import { asking, before, gather, tellOperator, withoutTail } from '../toolkit.ts'
+import { checkGeneration, mergeMakings, writeGeneration, type SentPicture } from '../toolkit/gemini.ts'
 import { checkFilm, readBegun, readFile, readLook, readReceipt, writeFilm } from './film.ts'
-import { checkGeneration, mergeMakings, readGeneration, writeGeneration, type SentPicture } from './wire.ts'
+import { handlingsOf } from './models.ts'
+import { readGeneration } from './wire.ts'
 
 const versions = /\/v1(beta|alpha)?$/
 
@@ -36,8 +38,9 @@ export default provider({
 
     async function submitPictures(job: Job, signal: AbortSignal): Promise<JobOutcome> {
       const prepared = await before(signal, async () => {
-        checkGeneration(job)
-        return writeGeneration(job, await read(job))
+        const handlings = handlingsOf(job.model)
+        checkGeneration(job, handlings)
+        return writeGeneration(job, await read(job), handlings)
       })
       if ('stopped' in prepared) return prepared.stopped
       const { path, bodies, warnings, mime } = prepared.value

@@ -5,7 +5,9 @@ import { readRetryAfter } from '../../kit/fetch.ts'
 import type { JobOutcome } from '../contract.ts'
 import type { Asked, Reply } from '../toolkit.ts'
 import { readBegun, readLook, readOperationError, writeFilm } from './film.ts'
-import { addUp, blockReasons, finishReasons, readBlock, readError, readFinish, readGeneration, statuses, writeGeneration } from './wire.ts'
+import { addUp, blockReasons, finishReasons, readBlock, readFinish, writeGeneration } from '../toolkit/gemini.ts'
+import { handlingsOf } from './models.ts'
+import { readError, readGeneration, statuses } from './wire.ts'
 
 function reply(name: string): Extract<Reply, { kind: 'answered' }> {
   const { status, headers = {}, body } = JSON.parse(readFileSync(new URL(`fixtures/${name}.json`, import.meta.url), 'utf8')) as { status: number; headers?: Record<string, string>; body: unknown }
@@ -90,16 +92,17 @@ test('every code of an operation has a problem', () => {
 })
 
 const job = (more: Partial<Asked> = {}): Asked => ({ model: 'gemini-nano-banana-2.1', operation: 'generate', prompt: 'a boat', parameters: {}, count: 1, key: 'k', inputs: [], ...more })
+const write = (asked: Asked) => writeGeneration(asked, [], handlingsOf(asked.model))
 const input = (role: Asked['inputs'][number]['role']): Asked['inputs'][number] => ({ role, mime: 'image/png', sizeBytes: 3, width: 1, height: 1 })
 
 test('one call for each picture, each with its own seed', () => {
-  const { bodies } = writeGeneration(job({ count: 2, parameters: { seed: 2_147_483_647 } }), [])
+  const { bodies } = write(job({ count: 2, parameters: { seed: 2_147_483_647 } }))
   assert.deepEqual(bodies.map(body => (body as any).generationConfig.seed), [2_147_483_647, 0])
 })
 
-test('auto names no ratio', () => assert.equal((writeGeneration(job({ parameters: { aspect_ratio: 'auto' } }), []).bodies[0] as any).generationConfig.imageConfig, undefined))
+test('auto names no ratio', () => assert.equal((write(job({ parameters: { aspect_ratio: 'auto' } })).bodies[0] as any).generationConfig.imageConfig, undefined))
 
-const refused = (name: string, asked: Asked, code = 'unsupported_parameter') => test(`refuses ${name}`, () => assert.throws(() => writeGeneration(asked, []), { code }))
+const refused = (name: string, asked: Asked, code = 'unsupported_parameter') => test(`refuses ${name}`, () => assert.throws(() => write(asked), { code }))
 refused('a size the model does not know', job({ parameters: { resolution: '512' } }))
 refused('a search by a model that cannot', job({ model: 'gemini-2.5-flash-image', parameters: { google_search: true } }))
 refused('a mask', job({ inputs: [input('reference'), input('mask')] }))

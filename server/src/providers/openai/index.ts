@@ -4,9 +4,10 @@ import type { Json } from '../../domain/outcome.ts'
 import { provider } from '../contract.ts'
 import type { Job, JobOutcome } from '../contract.ts'
 import { before, extensionOf, readAnswer, readReply, silence, tellOperator, unknown } from '../toolkit.ts'
+import { writeFields, type WrittenCall } from '../toolkit/openai.ts'
 import { readEvents } from './events.ts'
 import { writeMask } from './mask.ts'
-import { readEvent, readImages, title, writeFields, type WrittenCall } from './wire.ts'
+import { readEvent, readImages, title } from './wire.ts'
 
 interface Prepared extends WrittenCall { files: { field: string; name: string; mime: string; bytes: Buffer }[] }
 

@@ -4,8 +4,9 @@ import { test } from 'node:test'
 import { readRetryAfter } from '../../kit/fetch.ts'
 import type { JobOutcome } from '../contract.ts'
 import type { Asked, Reply } from '../toolkit.ts'
+import { writeFields } from '../toolkit/openai.ts'
 import { readEvents } from './events.ts'
-import { readDuration, readEvent, readImages, readReason, writeFields } from './wire.ts'
+import { readDuration, readEvent, readImages, readReason } from './wire.ts'
 
 function reply(name: string): Reply {
   const { status, headers = {}, body } = JSON.parse(readFileSync(new URL(`fixtures/${name}.json`, import.meta.url), 'utf8')) as { status: number; headers?: Record<string, string>; body: unknown }
