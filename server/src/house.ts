@@ -4,7 +4,7 @@
  * Rooms that may not look at each other are handed what they need here. The order matters: what others need is opened first and
  * closed last. Absent on purpose: decisions about tasks, money or dialects.
  */
-import { createHmac, randomBytes, timingSafeEqual } from 'node:crypto'
+import { randomBytes } from 'node:crypto'
 import { chmod, mkdir, writeFile } from 'node:fs/promises'
 import { availableParallelism } from 'node:os'
 import { join } from 'node:path'
@@ -24,15 +24,16 @@ import { Problem } from './domain/problem.ts'
 import { createEngine, type Engine } from './engine/engine.ts'
 import type { TaskRow } from './engine/rows.ts'
 import type { StepTools, Workbench } from './engine/step.ts'
+import { hooks, hookUrl } from './hooks.ts'
 import { serveHttp, type HttpServer } from './http/server.ts'
 import { jwks } from './jwks.ts'
 import { createFetch, intakeCodes, providerCodes, type Fetch } from './kit/fetch.ts'
-import { isId, newId } from './kit/id.ts'
+import { newId } from './kit/id.ts'
 import { loadFolders, welcomeFolder } from './kit/loader.ts'
 import { createLog, type Log } from './kit/log.ts'
 import { grant } from './ledger/ledger.ts'
 import { createMetrics } from './metrics.ts'
-import { protocol, type Desk, type Protocol } from './protocols/contract.ts'
+import type { Desk, Protocol } from './protocols/contract.ts'
 import { writeTaskEvent } from './protocols/native/view.ts'
 import { flawOf, type Provider } from './providers/contract.ts'
 import { createRouting } from './routing.ts'
@@ -159,7 +160,7 @@ export async function startHouse(config: Config, { roles = ['serve', 'work'], ca
       readBytes: sha256 => assets.read(sha256),
       linkFor: asset => config.PUBLIC_URL ? assets.link(asset, { seconds: 3_600 }) : null,
       storeMade: (made, expect) => assets.storeMade(made, expect),
-      callbackUrl: row => config.PUBLIC_URL ? `${publicUrl}/hooks/${row.provider}/${hookToken(row.id)}` : null,
+      callbackUrl: row => config.PUBLIC_URL ? hookUrl(publicUrl, secret, row.provider, row.id) : null,
       outputExpiry: (_row: TaskRow, at) => config.OUTPUT_DAYS === 0 ? null : new Date(at.getTime() + config.OUTPUT_DAYS * 86_400_000),
       now, chance: Math.random, log,
     }
@@ -210,7 +211,7 @@ export async function startHouse(config: Config, { roles = ['serve', 'work'], ca
     if (serves) {
       const metrics = createMetrics({ database, busy: () => engine.busy() })
       http = await serveHttp({
-        host: config.HOST, port: config.PORT, protocols: [...protocols, hooks(engine), jwks(signingKey)], trustProxy: config.TRUST_PROXY, log,
+        host: config.HOST, port: config.PORT, protocols: [...protocols, hooks({ secret, publicUrl: () => publicUrl, connectionOf: id => benches.get(id)?.connection ?? null, nudge: taskId => engine.nudge(taskId), log }), jwks(signingKey)], trustProxy: config.TRUST_PROXY, log,
         authenticate: access.authenticate,
         async countRequest(caller) {
           const rate = await access.countRequest(caller)
@@ -260,30 +261,6 @@ export async function startHouse(config: Config, { roles = ['serve', 'work'], ca
         .map(url => `${url.hostname.replace(/^\[(.*)\]$/, '$1')}:${url.port || (url.protocol === 'https:' ? 443 : 80)}`))
       for (const one of own) upstreams.add(one)
       return createFetch({ ...providerCodes, allowPrivate: (host, port) => config.ALLOW_PRIVATE_ADDRESSES || own.has(`${host}:${port}`), deadlineMs: providerDeadlineMs, sizeMax: answerBytesMax, redirectsMax: 3 })
-    }
-
-    /** A task's id with a signature: only an upstream we told can make us look. */
-    function hookToken(taskId: string): string {
-      return `${taskId}-${createHmac('sha256', secret).update(`hook:${taskId}`).digest('hex').slice(0, 32)}`
-    }
-
-    /** Where upstreams call back. What they say is a hint: the engine looks at the job by itself. */
-    function hooks(engine: Engine): Protocol {
-      return protocol({
-        id: 'hooks', title: 'Callbacks of upstreams', prefixes: ['/hooks/'], readSecret: () => null,
-        refuse: problem => Response.json({ error: { code: problem.code, message: problem.message } }, { status: problem.status }),
-        routes: [{
-          method: 'POST', path: '/hooks/:provider/:token', scope: null, counts: false, bodyMax: 1_000_000, body: 'json',
-          async handle({ params }) {
-            const token = params.token ?? ''
-            const taskId = token.slice(0, 32)
-            const expected = isId(taskId) ? hookToken(taskId) : ''
-            if (token.length !== expected.length || !timingSafeEqual(Buffer.from(token), Buffer.from(expected))) throw new Problem('not_found', 'There is no such address.')
-            await engine.nudge(taskId)
-            return Response.json({ received: true })
-          },
-        }],
-      })
     }
   }
 }

@@ -1,8 +1,10 @@
 import assert from 'node:assert/strict'
-import { test } from 'node:test'
+import { createHmac } from 'node:crypto'
+import { describe, test } from 'node:test'
 import { Problem } from '../domain/problem.ts'
 import { done, failed } from '../domain/outcome.ts'
-import { gather, readAnswer, silence, stoppedBefore } from './toolkit.ts'
+import { Webhook } from 'standardwebhooks'
+import { gather, readAnswer, silence, stoppedBefore, verifyWebhook } from './toolkit.ts'
 
 test('long pictures are cut out of an answer before it is parsed, and decoded from their bytes', () => {
   const bytes = Buffer.alloc(60_000, 7)
@@ -53,4 +55,34 @@ test('what is stopped before anything is asked is no lost answer', () => {
   const stopped = (reason: string) => { const outcome = stoppedBefore(reason, AbortSignal.abort(reason)); return outcome.kind === 'failed' && outcome.problem.code }
   assert.equal(stopped('deadline'), 'deadline')
   assert.equal(stopped('shutdown'), 'provider_down')
+})
+
+describe('call backs by Standard Webhooks', () => {
+  const now = new Date('2026-11-21T12:00:00Z')
+  const [secret, other] = ['whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw', 'whsec_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA']
+  const body = Buffer.from('{"id":"job-1"}')
+  const headers = (by = secret, at = now) => ({ 'webhook-id': 'msg_1', 'webhook-timestamp': String(at.getTime() / 1000), 'webhook-signature': new Webhook(by).sign('msg_1', at, body.toString()) })
+  const check = (kind: string, given: Record<string, string | undefined>, bytes = body, secrets = [secret]) => assert.equal(verifyWebhook({ headers: given, body: bytes }, secrets, now).kind, kind)
+
+  test('signed by the library the world uses: genuine, and numbered', () => assert.deepEqual(verifyWebhook({ headers: headers(), body }, [secret], now), { kind: 'genuine', id: 'msg_1' }))
+  test('any of several secrets and of several signatures is enough', () => {
+    check('genuine', headers(), body, [other, secret])
+    check('genuine', { ...headers(), 'webhook-signature': `v1a,abc ${headers(other)['webhook-signature']} ${headers()['webhook-signature']}` })
+  })
+  test('another secret, another body, another id, no signature: forged', () => {
+    check('forged', headers(other))
+    check('forged', headers(), Buffer.from('{"id":"job-2"}'))
+    check('forged', { ...headers(), 'webhook-id': 'msg_2' })
+    check('forged', { ...headers(), 'webhook-signature': undefined })
+    check('forged', { ...headers(), 'webhook-signature': 'v1,' })
+    check('forged', headers(), body, [])
+    check('forged', { ...headers(), 'webhook-signature': `v1,${createHmac('sha256', '').update(`msg_1.${now.getTime() / 1000}.${body.toString()}`).digest('base64')}` }, body, ['whsec_'])
+  })
+  test('five minutes old or early is the limit', () => {
+    check('genuine', headers(secret, new Date(now.getTime() - 300_000)))
+    check('genuine', headers(secret, new Date(now.getTime() + 300_000)))
+    check('forged', headers(secret, new Date(now.getTime() - 301_000)))
+    check('forged', headers(secret, new Date(now.getTime() + 301_000)))
+    check('forged', { ...headers(), 'webhook-timestamp': 'soon' })
+  })
 })

@@ -5,12 +5,12 @@
  * The question that matters for money is asked of every answer: may the upstream be working for us after this, or not? Absent on
  * purpose: retries, pauses, anything that knows a single upstream.
  */
-import { randomBytes } from 'node:crypto'
+import { createHmac, randomBytes, timingSafeEqual } from 'node:crypto'
 import { failed } from '../domain/outcome.ts'
 import type { Json } from '../domain/outcome.ts'
 import { Problem, problems, type ProblemCode } from '../domain/problem.ts'
 import { readRetryAfter } from '../kit/fetch.ts'
-import type { Job, JobOutcome, Making } from './contract.ts'
+import type { Callback, Job, JobOutcome, Making, Verdict } from './contract.ts'
 
 /** What came back from one call: an answer, or one of two kinds of silence. Only `unreached` proves that nobody was asked. */
 export type Reply =
@@ -199,3 +199,32 @@ export const speaksOfPolicy = (message: string): boolean =>
   /content[ _-]?policy|polic(y|ies)|safety|moderation|prohibited|nsfw|sensitive|inappropriate|violat|flagged|blocked by/i.test(message)
 
 export const shorten = (text: string, max = 300): string => text.length > max ? `${text.slice(0, max)}…` : text
+
+/** How far the time a call back was signed at may lie from ours: what Standard Webhooks advises, and most upstreams with it. */
+export const signedWithinMs = 300_000
+
+/** Whether a signed time, in Unix seconds as it stands in a header, is near enough to ours. */
+export const isFresh = (timestampS: string, now: Date): boolean => /^\d{1,12}$/.test(timestampS) && Math.abs(now.getTime() - Number(timestampS) * 1000) <= signedWithinMs
+
+/** Equality in a time that does not tell where two texts differ. */
+export function isSame(given: string, right: string): boolean {
+  const [one, other] = [Buffer.from(given), Buffer.from(right)]
+  return one.length === other.length && timingSafeEqual(one, other)
+}
+
+export const forged = (why: string): Verdict => ({ kind: 'forged', why })
+
+/**
+ * Judges a call back by the rules of Standard Webhooks: HMAC-SHA256 (`v1`) over id, time and bytes, with any of the secrets
+ * (`whsec_` and base64), so that one may be replaced by another.
+ */
+export function verifyWebhook({ headers, body }: Pick<Callback, 'headers' | 'body'>, secrets: string[], now: Date): Verdict {
+  const { 'webhook-id': id, 'webhook-timestamp': timestamp, 'webhook-signature': signatures } = headers
+  if (!id || !timestamp || !signatures) return forged('It is not signed: webhook-id, webhook-timestamp or webhook-signature is missing.')
+  if (!isFresh(timestamp, now)) return forged('Its time is not near ours.')
+  const given = signatures.split(' ').flatMap(one => one.startsWith('v1,') ? [one.slice(3)] : [])
+  // An empty key is one that everybody has.
+  const keys = secrets.map(secret => Buffer.from(secret.replace(/^whsec_/, ''), 'base64')).filter(key => key.length > 0)
+  const right = keys.map(key => createHmac('sha256', key).update(`${id}.${timestamp}.`).update(body).digest('base64'))
+  return right.some(one => given.some(other => isSame(other, one))) ? { kind: 'genuine', id } : forged('Its signature is not made with our secret.')
+}

@@ -5,7 +5,7 @@ import { provider } from '../contract.ts'
 import type { Job, JobInput, JobOutcome } from '../contract.ts'
 import { asking, before, extensionOf, gravest, missingOnes, problemOf, tellOperator, withoutTail } from '../toolkit.ts'
 import { writeInput, type Written } from './models.ts'
-import { asProblemAgain, fold, readCreated, readLook, readReceipt, readUpload, writeTask, type Failure, type Looked, type Receipt } from './wire.ts'
+import { asProblemAgain, fold, readCreated, readLook, readReceipt, readUpload, verifyCallback, writeTask, type Failure, type Looked, type Receipt } from './wire.ts'
 
 /** Up to here a file goes as base64 in JSON, as Kie advises; larger ones as a form. */
 const base64Max = 10_000_000
@@ -23,11 +23,12 @@ export default provider({
     apiKey: Type.String({ description: 'From the page kie.ai/api-key.', minLength: 1 }),
     baseUrl: Type.String({ default: 'https://api.kie.ai', description: 'Where tasks are handed in, with or without /api/v1 behind it.', pattern: '^https?://' }),
     uploadUrl: Type.String({ default: 'https://kieai.redpandaai.co', description: 'Where inputs are uploaded when PUBLIC_URL is not set; Kie keeps them for three days.', pattern: '^https?://' }),
+    webhookKey: Type.Optional(Type.String({ description: 'The webhook HMAC key of your account (kie.ai/settings), if you made one; call backs without its signature are then refused.', minLength: 1 })),
   }),
   // 20 new tasks in 10 seconds and about 100 at once, says Kie.
   limits: { concurrency: 100, perMinute: 100, perProcess: null },
   repeat: 'never',
-  connect({ apiKey, baseUrl, uploadUrl }, { fetch, now, log }) {
+  connect({ apiKey, baseUrl, uploadUrl, webhookKey }, { fetch, now, log }) {
     const base = withoutTail(baseUrl, /\/api(\/v1)?$/)
     const uploads = withoutTail(uploadUrl, /\/api(\/v1)?$/)
     const ask = asking(fetch, now)
@@ -81,6 +82,8 @@ export default provider({
         const told = looks.flatMap(one => one?.kind === 'pending' && one.progress !== null ? [one.progress] : [])
         return wait({ ...receipt, tasks }, pauses.length > 0 ? Math.max(...pauses) : null, told.length > 0 ? Math.min(...told) : undefined)
       },
+
+      verify: async callback => webhookKey === undefined ? { kind: 'unsigned' } : verifyCallback(callback, webhookKey, now()),
     }
   },
 })

@@ -5,7 +5,7 @@ import { Problem } from '../../domain/problem.ts'
 import { readRetryAfter } from '../../kit/fetch.ts'
 import type { Asked, Reply } from '../toolkit.ts'
 import { modelNames, writeInput } from './models.ts'
-import { codes, fold, readCreated, readFailed, readLook, readRefusal, readUpload } from './wire.ts'
+import { codes, fold, readCreated, readFailed, readLook, readRefusal, readUpload, verifyCallback } from './wire.ts'
 
 function reply(name: string): Reply {
   const { status, headers = {}, body } = JSON.parse(readFileSync(new URL(`fixtures/${name}.json`, import.meta.url), 'utf8')) as { status: number; headers?: Record<string, string>; body: unknown }
@@ -107,4 +107,19 @@ refused('more pictures than Kie takes', job('nano-banana-pro', { inputs: Array.f
 
 test('no model lets an unknown parameter through in silence', () => {
   for (const model of modelNames) assert.throws(() => writeInput(job(model, { parameters: { never_heard_of: 1 }, inputs: [picture()] }), ['https://f.example/a']), { code: 'unsupported_parameter' }, model)
+})
+
+const vector = { key: 'whk_test', taskId: '0f3c9d2e7a5b41688c1d2e3f4a5b6c7d', timestamp: '1794560441', signature: 'VkHsi/4lDoDzRtvtGSGu4kxOD+n7/Gs3zBjSX3PL7f4=' }
+const verify = ({ body = { data: { taskId: vector.taskId } } as unknown, timestamp = vector.timestamp as string | null, signature = vector.signature as string | null, key = vector.key, lateS = 0 } = {}) =>
+  verifyCallback({ headers: { 'x-webhook-timestamp': timestamp ?? undefined, 'x-webhook-signature': signature ?? undefined }, body: Buffer.from(typeof body === 'string' ? body : JSON.stringify(body)) }, key, new Date((Number(vector.timestamp) + lateS) * 1000))
+
+test('a call back with the signature of the wire page is genuine, wherever it names its task', () => {
+  for (const body of [{ data: { taskId: vector.taskId } }, { data: { task_id: vector.taskId, callbackType: 'task_completed' }, taskId: 'other' }, { taskId: vector.taskId, data: null }, { task_id: vector.taskId }]) {
+    assert.deepEqual(verify({ body }), { kind: 'genuine', id: `${vector.taskId}.${vector.timestamp}` })
+  }
+})
+test('one that is unsigned, signed otherwise, for another task, too old or no JSON is forged', () => {
+  for (const wrong of [{ signature: null }, { timestamp: null }, { signature: vector.signature.replace('V', 'W') }, { key: 'whk_other' }, { body: { data: { taskId: 'another' } } }, { body: {} }, { body: 'no' }, { lateS: 301 }, { timestamp: '1794560442' }]) {
+    assert.equal(verify(wrong).kind, 'forged', JSON.stringify(wrong))
+  }
 })

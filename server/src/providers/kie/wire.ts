@@ -4,12 +4,14 @@
  * Nearly everything comes with HTTP 200; the outcome is the body's `code`. Kie gives no way to look a job up by a name of ours, so
  * whatever leaves it open whether a task was begun is `outcome_unknown`, and is never handed in again.
  */
+import { createHmac } from 'node:crypto'
 import { Type } from 'typebox'
 import type { Static } from 'typebox'
 import { Value } from 'typebox/value'
 import type { Json } from '../../domain/outcome.ts'
 import { Problem, type ProblemCode } from '../../domain/problem.ts'
-import { shorten, speaksOfPolicy, unclaimed, unknown, unreached } from '../toolkit.ts'
+import type { Callback, Verdict } from '../contract.ts'
+import { forged, isFresh, isSame, shorten, speaksOfPolicy, unclaimed, unknown, unreached } from '../toolkit.ts'
 import type { Reply } from '../toolkit.ts'
 import type { Written } from './models.ts'
 
@@ -247,3 +249,16 @@ export function fold(task: Receipt['tasks'][number], looked: Looked, ageMs: numb
 export const asProblemAgain = ({ code, message, upstreamCode }: { code: string; message: string; upstreamCode?: string }): Problem =>
   new Problem(code as ProblemCode, message, upstreamCode === undefined ? {} : { upstreamCode })
 
+const Told = Type.Object({ task_id: Nullable(Type.String()), taskId: Nullable(Type.String()), data: Nullable(Type.Object({ task_id: Nullable(Type.String()), taskId: Nullable(Type.String()) })) })
+
+/** Judges a call back by Kie's signature, which covers the task's id and the time, and nothing else of the body. */
+export function verifyCallback({ headers, body }: Pick<Callback, 'headers' | 'body'>, key: string, now: Date): Verdict {
+  const { 'x-webhook-timestamp': timestamp, 'x-webhook-signature': signature } = headers
+  if (!timestamp || !signature) return forged('It is not signed: X-Webhook-Timestamp or X-Webhook-Signature is missing.')
+  const told = parse(body.toString())
+  // The docs' verifier reads `data.task_id`; bodies that were seen carry one of the others.
+  const taskId = Value.Check(Told, told) ? told.data?.task_id ?? told.data?.taskId ?? told.taskId ?? told.task_id : undefined
+  if (!taskId) return forged('It names no task.')
+  if (!isSame(signature, createHmac('sha256', key).update(`${taskId}.${timestamp}`).digest('base64'))) return forged('Its signature is not made with our key.')
+  return isFresh(timestamp, now) ? { kind: 'genuine', id: `${taskId}.${timestamp}` } : forged('Its time is not near ours.')
+}
