@@ -79,7 +79,7 @@ export interface House {
 export const databaseFolder = ({ dataDir }: Config): string => join(dataDir, 'database')
 
 const intakeDeadlineMs = 30_000
-const providerDeadlineMs = 300_000
+const providerDeadlineS = 300
 const answerBytesMax = 250_000_000
 const lostAfterMs = 10_000
 /** Collecting walks the whole store. */
@@ -129,7 +129,7 @@ export async function startHouse(config: Config, { roles = ['serve', 'work'], ca
     const store = await openDiskStore({ folder: join(config.dataDir, 'blobs') })
     await store.sweep()
     const upstreams = new Set<string>()
-    const madeFetch = createFetch({ ...providerCodes, allowPrivate: (host, port) => config.ALLOW_PRIVATE_ADDRESSES || upstreams.has(`${host}:${port}`), deadlineMs: providerDeadlineMs, sizeMax: answerBytesMax, redirectsMax: 5 })
+    const madeFetch = createFetch({ ...providerCodes, allowPrivate: (host, port) => config.ALLOW_PRIVATE_ADDRESSES || upstreams.has(`${host}:${port}`), deadlineMs: providerDeadlineS * 1_000, sizeMax: answerBytesMax, redirectsMax: 5 })
     closers.push(() => madeFetch.close())
     const assets = createAssets({
       database, store, fetchMade: madeFetch, linkSecret: secret, publicUrl: () => publicUrl, fetch: intakeFetch, now, log,
@@ -154,7 +154,7 @@ export async function startHouse(config: Config, { roles = ['serve', 'work'], ca
       },
     })
 
-    const tools: Omit<StepTools, 'showPartial'> = {
+    const tools: Omit<StepTools, 'showPartial' | 'showProgress'> = {
       findCard: id => catalog.find(id)?.card ?? null,
       inputsOf: row => row.inputs.length === 0 ? Promise.resolve([]) : assets.findMany({ projectId: row.project_id, livemode: row.livemode }, row.inputs.map(input => input.assetId), { expiredToo: true }),
       readBytes: sha256 => assets.read(sha256),
@@ -235,6 +235,7 @@ export async function startHouse(config: Config, { roles = ['serve', 'work'], ca
 
     /** Connects every provider whose settings are there; says what is missing of the others. */
     async function openProviders() {
+      const nudge = (taskId: string) => { engine.nudge(taskId).catch(error => log.info({ taskId, error }, 'a task could not be looked at sooner')) }
       const benches = new Map<string, Workbench>()
       const missing = new Map<string, string[]>()
       const guests = [...config.PLANTAIN_PROVIDERS ? [config.PLANTAIN_PROVIDERS] : [], ...providers]
@@ -245,9 +246,9 @@ export async function startHouse(config: Config, { roles = ['serve', 'work'], ca
           SANDBOX_THREADS: String(config.SANDBOX_THREADS || Math.max(1, availableParallelism() - 1)), ...withoutEmpty(config.environment),
         })
         if ('missing' in settings) { missing.set(provider.id, settings.missing); continue }
-        const fetch = providerFetch(settings.values)
+        const fetch = providerFetch(settings.values, (provider.answerWithinS ?? providerDeadlineS) * 1_000)
         closers.push(() => fetch.close())
-        const connection = provider.connect(settings.values as never, { fetch, log, now })
+        const connection = provider.connect(settings.values as never, { fetch, log, now, nudge })
         closers.push(async () => connection.close?.())
         const limits = { ...provider.limits, ...connection.limits, ...readPacing(provider.id, config.environment) }
         benches.set(provider.id, { provider: { ...provider, limits }, connection })
@@ -256,11 +257,11 @@ export async function startHouse(config: Config, { roles = ['serve', 'work'], ca
     }
 
     /** An upstream's own address comes from the operator and may be private; an address out of its answers may not. */
-    function providerFetch(values: Record<string, unknown>): Fetch {
+    function providerFetch(values: Record<string, unknown>, deadlineMs: number): Fetch {
       const own = new Set(Object.values(values).flatMap(value => typeof value === 'string' && URL.canParse(value) ? [new URL(value)] : [])
         .map(url => `${url.hostname.replace(/^\[(.*)\]$/, '$1')}:${url.port || (url.protocol === 'https:' ? 443 : 80)}`))
       for (const one of own) upstreams.add(one)
-      return createFetch({ ...providerCodes, allowPrivate: (host, port) => config.ALLOW_PRIVATE_ADDRESSES || own.has(`${host}:${port}`), deadlineMs: providerDeadlineMs, sizeMax: answerBytesMax, redirectsMax: 3 })
+      return createFetch({ ...providerCodes, allowPrivate: (host, port) => config.ALLOW_PRIVATE_ADDRESSES || own.has(`${host}:${port}`), deadlineMs, sizeMax: answerBytesMax, redirectsMax: 3 })
     }
   }
 }

@@ -422,3 +422,57 @@ test('in-between pictures are events of the task, while its claim is held', () =
     assert.deepEqual(indexes.sort(), [0, 1])
   })
 })
+
+test('in-between pictures that a look brought are events of the task too', () => {
+  const looked = latch()
+  let looks = 0
+  return withEngine({
+    submit: async () => wait({ id: 'a' }, 0),
+    poll: async (_receipt, job, _signal, partial) => {
+      if (++looks > job.partials!) { await looked.opened; return done({ made: [{ bytes: picture }] }) }
+      partial!(looks - 1, Buffer.from(`look ${looks}`))
+      return wait({ id: 'a' }, 0, looks * 30)
+    },
+  }, async ({ engine }) => {
+    const caller = await newPerson(database)
+    const { taskId } = await submit(engine, caller, { partials: 2 })
+    const seen: unknown[] = []
+    const stop = new AbortController()
+    for await (const event of engine.events(ownerOf(caller), { taskId, types: null, after: 0, live: true, signal: stop.signal })) {
+      if (event.type === 'task.progressed') seen.push((event.data.partial as { index: number } | undefined)?.index ?? event.data.progress)
+      if (seen.length === 4) looked.open()
+      if (event.type === 'task.completed') stop.abort()
+    }
+    assert.deepEqual(seen, [0, 30, 1, 60])
+  })
+})
+
+test('how far a call is that makes it in one go is told while it lasts, and a glance that fails is nothing', () => {
+  const glanced = latch()
+  const answers = [async () => { throw new Error('no glance today') }, async () => 20, async () => 150]
+  let glances = 0
+  return withEngine({
+    submit: async () => { await glanced.opened; return done({ made: [{ bytes: picture }] }) },
+    glance: async () => { const answer = answers[glances++] ?? (async () => { glanced.open(); return null }); return answer() },
+  }, async ({ engine }) => {
+    const caller = await newPerson(database)
+    const { taskId } = await submit(engine, caller)
+    const task = await ended(engine, caller, taskId)
+    const percents: unknown[] = []
+    for await (const event of engine.events(ownerOf(caller), { taskId, types: ['task.progressed'], after: 0, live: false, signal: new AbortController().signal })) percents.push(event.data.progress)
+    assert.deepEqual([task.state, task.progress, percents], ['done', 100, [20, 99]])
+    const before = glances
+    await ended(engine, caller, (await submit(engine, caller)).taskId)
+    assert.ok(glances <= before + 1, 'nobody glances at what has ended')
+  })
+})
+
+test('a nudge makes a waiting task be looked at before it is due', () => withEngine({
+  submit: async () => wait({ id: 'a' }, 60_000), poll: async () => done({ made: [{ bytes: picture }] }),
+}, async ({ engine }) => {
+  const caller = await newPerson(database)
+  const { taskId } = await submit(engine, caller)
+  await until(async () => (await engine.find(ownerOf(caller), taskId))?.state === 'waiting')
+  await engine.nudge(taskId)
+  assert.equal((await ended(engine, caller, taskId)).state, 'done')
+}))

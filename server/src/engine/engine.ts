@@ -18,7 +18,7 @@ import { grouped } from '../db/group.ts'
 import type { Database } from '../db/pool.ts'
 import { newId } from '../kit/id.ts'
 import type { Log } from '../kit/log.ts'
-import { insertPartial, lastEventId, readEvents } from './events.ts'
+import { insertPartial, insertProgress, lastEventId, readEvents } from './events.ts'
 import { createFinder, listTasks, type Listing, type Owner } from './find.ts'
 import { createPump, type Pump } from './pump.ts'
 import { markUnanswered } from './repeat.ts'
@@ -33,7 +33,7 @@ export interface EngineOptions {
   database: Database
   workerId: string
   benches: Map<string, Workbench>
-  tools: Omit<StepTools, 'showPartial'>
+  tools: Omit<StepTools, 'showPartial' | 'showProgress'>
   /** Whether this process takes work, and how many steps at once. */
   work: { slots: number } | null
   /** Whether deliveries are sent from this process: it then holds the outbox rows it writes. */
@@ -91,7 +91,7 @@ const lookMs = 1_000
 
 export function createEngine(options: EngineOptions): Engine {
   const { database, workerId, benches, log, now } = options
-  const tools: StepTools = { ...options.tools, showPartial }
+  const tools: StepTools = { ...options.tools, showPartial, showProgress }
   const watch = createWatch()
   const find = createFinder(database)
   const deliverer = options.delivers ? workerId : null
@@ -279,6 +279,17 @@ export function createEngine(options: EngineOptions): Engine {
       options.notify?.('plantain_work', [row.id])
     } catch (error) {
       log.info({ taskId: row.id, error }, 'an in-between picture could not be shown')
+    }
+  }
+
+  /** How far a task in hand is: on its row and as an event. */
+  async function showProgress(row: TaskRow, percent: number): Promise<void> {
+    try {
+      if (!await insertProgress(database, row, percent)) return
+      watch.tell([row.id])
+      options.notify?.('plantain_work', [row.id])
+    } catch (error) {
+      log.info({ taskId: row.id, error }, 'how far a task is could not be shown')
     }
   }
 

@@ -42,3 +42,13 @@ export async function insertPartial(client: Client, { id, turn }: { id: string; 
   [id, turn, JSON.stringify(partial)])
   return rowCount === 1
 }
+
+/** Says how far a task in hand is, if its claim is still held and it is news. */
+export async function insertProgress(client: Client, { id, turn }: { id: string; turn: number }, percent: number): Promise<boolean> {
+  const { rowCount } = await client.query({ name: 'events progress', text: `
+    with moved as (
+      update task set progress = $3 where id = $1 and turn = $2 and state = 'running' and progress is distinct from $3 returning id, project_id, livemode)
+    insert into event (project_id, livemode, task_id, type, data)
+    select project_id, livemode, id, 'task.progressed', jsonb_build_object('progress', $3::int) from moved` }, [id, turn, percent])
+  return rowCount === 1
+}

@@ -26,6 +26,8 @@ export interface StepTools {
   callbackUrl(row: TaskRow): string | null
   /** Shows an in-between picture to whoever follows the task. A hint: it never fails, and nothing waits for it. */
   showPartial(row: TaskRow, index: number, bytes: Uint8Array): Promise<void>
+  /** Says how far a task in hand is. A hint likewise. */
+  showProgress(row: TaskRow, percent: number): Promise<void>
   outputExpiry(row: TaskRow, now: Date): Date | null
   now(): Date
   chance(): number
@@ -37,6 +39,8 @@ export interface Workbench { provider: Provider; connection: Connection }
 
 /** How often links of finished work are tried again before the task fails. */
 const fetchesMax = 5
+/** How often an upstream that makes it in the call is asked how far it is. */
+const glanceMs = 1_000
 
 export async function step(claim: Claim, bench: Workbench, tools: StepTools, signal: AbortSignal): Promise<Settlement & { pauseMs?: number }> {
   const { row } = claim
@@ -44,7 +48,10 @@ export async function step(claim: Claim, bench: Workbench, tools: StepTools, sig
   try {
     if (!claim.first && remembered?.kind === 'fetch') return await settleMaking(row, remembered.making as unknown as Making, tools)
     const job = writeJob(row, await tools.inputsOf(row), tools)
-    const outcome = await ask(claim, job, bench, signal, (index, bytes) => { void tools.showPartial(row, index, bytes) })
+    const shown: Promise<void>[] = []
+    const outcome = await ask(claim, job, bench, signal, tools, (index, bytes) => { shown.push(tools.showPartial(row, index, bytes)) })
+    // What a look brought is seen only while the claim is held.
+    if (typeof outcome === 'object' && outcome.kind === 'wait') await Promise.all(shown)
     if (outcome === 'again') return askAgain(row, tools)
     if (outcome === 'lost') return loseAnswer(row, bench, tools)
     if (outcome.kind === 'done') return await settleMaking(row, outcome.value, tools)
@@ -60,12 +67,18 @@ export async function step(claim: Claim, bench: Workbench, tools: StepTools, sig
 }
 
 /** Asks the provider. `lost`: no answer came, so nobody here knows whether it is making it. `again`: it certainly never heard of it. */
-async function ask(claim: Claim, job: Job, { provider, connection }: Workbench, signal: AbortSignal, partial: (index: number, bytes: Uint8Array) => void): Promise<JobOutcome | 'lost' | 'again'> {
+async function ask(claim: Claim, job: Job, { provider, connection }: Workbench, signal: AbortSignal, tools: StepTools, partial: (index: number, bytes: Uint8Array) => void): Promise<JobOutcome | 'lost' | 'again'> {
   const { row, first } = claim
   try {
-    if (first) return await connection.submit(job, signal, partial)
+    if (first) {
+      const making = connection.submit(job, signal, partial)
+      return await (connection.glance ? glancing(making, async () => {
+        const percent = await connection.glance!(job, signal, partial)
+        if (percent !== null) await tools.showProgress(row, Math.round(Math.min(99, Math.max(0, percent))))
+      }) : making)
+    }
     if (row.receipt?.kind === 'find') return await connection.find!(job, signal) ?? 'again'
-    return await connection.poll!(row.receipt!.kind === 'upstream' ? row.receipt!.receipt : null, job, signal)
+    return await connection.poll!(row.receipt!.kind === 'upstream' ? row.receipt!.receipt : null, job, signal, partial)
   } catch (thrown) {
     const problem = asProblem(thrown)
     const passing = signal.aborted || problem.code === 'provider_down' || problem.code === 'provider_timeout' || problem.code === 'provider_busy'
@@ -79,6 +92,17 @@ async function ask(claim: Claim, job: Job, { provider, connection }: Workbench, 
     // A connection that was refused carried nothing; any other silence may hide a purchase.
     return problem.code === 'provider_busy' || !signal.aborted && problem.details.reached === false ? failed(problem) : 'lost'
   }
+}
+
+/** Looks now and then at what is being made in a call that has not answered yet, one look at a time. A look that fails is nothing. */
+function glancing<T>(making: Promise<T>, look: () => Promise<void>): Promise<T> {
+  let looking = false
+  const timer = setInterval(() => {
+    if (looking) return
+    looking = true
+    look().catch(() => {}).finally(() => { looking = false })
+  }, glanceMs)
+  return making.finally(() => clearInterval(timer))
 }
 
 export function writeJob(row: TaskRow, inputs: Asset[], tools: Pick<StepTools, 'readBytes' | 'linkFor' | 'callbackUrl'>): Job {

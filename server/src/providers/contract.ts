@@ -90,8 +90,13 @@ export interface Connection {
   limits?: Partial<ProviderLimits>
   /** Asks the upstream to make it. Called once per attempt, after the attempt is written down. */
   submit(job: Job, signal: AbortSignal, partial?: (index: number, bytes: Uint8Array) => void): Promise<JobOutcome>
-  /** Comes back with a receipt. */
-  poll?(receipt: Json, job: Job, signal: AbortSignal): Promise<JobOutcome>
+  /** Comes back with a receipt. In-between pictures that have come since may be shown; only a `wait` after them lets them be seen. */
+  poll?(receipt: Json, job: Job, signal: AbortSignal, partial?: (index: number, bytes: Uint8Array) => void): Promise<JobOutcome>
+  /**
+   * For upstreams that make it in the call: how far it is in percent, while `submit` is under way; null where they cannot say. The engine
+   * asks every second or so. A hint: it may fail, and nothing is decided by it.
+   */
+  glance?(job: Job, signal: AbortSignal, partial?: (index: number, bytes: Uint8Array) => void): Promise<number | null>
   /**
    * Asks the upstream what became of an attempt whose answer we lost, by our own key. `null`: the upstream knows of none, so
    * asking again buys nothing twice. Absent: nobody can tell, and the task ends as `outcome_unknown`.
@@ -122,6 +127,8 @@ export interface Workshop {
   fetch: typeof globalThis.fetch
   log: { info(fields: object, message: string): void; warn(fields: object, message: string): void }
   now(): Date
+  /** There is news of a task that waits (an upstream's own stream said so): the engine looks at it now, not when it is due. A hint. */
+  nudge?(taskId: string): void
 }
 
 export interface Provider<Settings extends TObject = TObject> {
@@ -130,6 +137,8 @@ export interface Provider<Settings extends TObject = TObject> {
   /** Read from the environment as `<ID>_<SETTING>`; a provider with a required setting missing is not configured. */
   settings: Settings
   limits: ProviderLimits
+  /** Seconds one answer may take to its last byte; 300 by default. More where the picture is made in the call, on slow machines. */
+  answerWithinS?: number
   /**
    * What a lost answer means. `safe`: asking again with the same key costs nothing (in-process, or the upstream honours the key).
    * `find`: ask it what became of the key. `never`: the outcome is unknown, and only the caller may ask again.

@@ -26,6 +26,7 @@ export interface TestEngineOptions {
   poll?: Connection['poll']
   find?: Connection['find']
   cancel?: Connection['cancel']
+  glance?: Connection['glance']
   limits?: Partial<ProviderLimits>
   repeat?: Provider['repeat']
   workerId?: string
@@ -37,8 +38,8 @@ export interface TestEngineOptions {
 export const picture = Buffer.from('a picture')
 
 /** One engine; several on one database are several processes to it. */
-export function testEngine(database: Database, { submit = async () => done({ made: [{ bytes: picture }] }), poll, find, cancel, limits = {}, repeat = 'never', workerId = newId(), work = { slots: 50 }, lostAfterMs = 60_000 }: TestEngineOptions = {}) {
-  const connection: Connection = { submit, ...(poll ? { poll } : {}), ...(find ? { find } : {}), ...(cancel ? { cancel } : {}) }
+export function testEngine(database: Database, { submit = async () => done({ made: [{ bytes: picture }] }), poll, find, cancel, glance, limits = {}, repeat = 'never', workerId = newId(), work = { slots: 50 }, lostAfterMs = 60_000 }: TestEngineOptions = {}) {
+  const connection: Connection = { submit, ...(poll ? { poll } : {}), ...(find ? { find } : {}), ...(cancel ? { cancel } : {}), ...(glance ? { glance } : {}) }
   const provider: Provider = { id: 'made-up', title: 'Made up', settings: noSettings, repeat, limits: { concurrency: null, perMinute: null, perProcess: null, ...limits }, connect: () => connection }
   const outgoing: Outgoing[] = []
   const now = () => new Date()
