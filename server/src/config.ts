@@ -19,6 +19,7 @@ export const settings = Type.Object({
   LOG_LEVEL: Type.Union(['silent', 'error', 'warn', 'info', 'debug'].map(level => Type.Literal(level)), { default: 'info', description: 'How much is logged to standard error: silent, error, warn, info or debug.' }),
   PLANTAIN_CARDS: Type.Optional(Type.String({ description: 'A folder of your own model cards (JSON); one with a known id takes its place.' })),
   PLANTAIN_PROVIDERS: Type.Optional(Type.String({ description: 'A folder of providers of your own, a subfolder each (docs/providers.md). This server runs the code in it.' })),
+  PROVIDER_ACCOUNTS: Type.Optional(Type.String({ pattern: '^\\s*[a-z][a-z0-9-]*\\s*=\\s*[a-z][a-z0-9-]*\\s*(,\\s*[a-z][a-z0-9-]*\\s*=\\s*[a-z][a-z0-9-]*\\s*)*$', description: 'More accounts of providers, each under an id of its own: azure=openai,kie-two=kie. Their settings are AZURE_API_KEY, KIE_TWO_API_KEY and so on; routes name them by their ids.' })),
   WORKER_SLOTS: integer(1, 20_000, 512, 'Steps one process has in hand at once.'),
   SANDBOX_THREADS: integer(0, 64, 0, 'Threads that render sandbox pictures; 0 takes one fewer than there are cores, at least one.'),
   ALLOW_PRIVATE_ADDRESSES: Type.Boolean({ default: false, description: 'Lets pictures be fetched from, and webhooks be sent to, private addresses. Only for a closed network whose callers you trust.' }),
@@ -77,12 +78,17 @@ export function readProviderSettings(provider: string, schema: TObject, environm
   return { values }
 }
 
+/** What `PROVIDER_ACCOUNTS` says: the id of a further account, and whose it is. */
+export const readAccounts = (text: string | undefined): { id: string; of: string }[] =>
+  (text ?? '').split(',').filter(part => part.trim() !== '').map(part => { const [id, of] = part.split('=').map(word => word.trim()); return { id: id!, of: of! } })
+
 const pacing = Type.Object({
   concurrency: Type.Optional(Type.Integer({ minimum: 1, maximum: 100_000, description: 'Jobs this upstream makes for us at once, over all processes.' })),
   perMinute: Type.Optional(Type.Integer({ minimum: 1, maximum: 1_000_000, description: 'Submissions to this upstream a minute, over all processes.' })),
+  imagesPerMinute: Type.Optional(Type.Integer({ minimum: 1, maximum: 1_000_000, description: 'Pictures asked of this upstream a minute, over all processes.' })),
 })
 
-/** What the operator says of a provider's limits, whatever the provider: `ACME_CONCURRENCY`, `ACME_PER_MINUTE`. */
+/** What the operator says of a provider's limits, whatever the provider: `ACME_CONCURRENCY`, `ACME_PER_MINUTE`, `ACME_IMAGES_PER_MINUTE`. */
 export function readPacing(provider: string, environment: Record<string, string | undefined>): Static<typeof pacing> {
   const read = readProviderSettings(provider, pacing, environment)
   return 'values' in read ? read.values : {}

@@ -19,11 +19,11 @@ import type { Delivery } from './delivery/delivery.ts'
 import { checkTarget } from './delivery/target.ts'
 import type { Engine } from './engine/engine.ts'
 import { creditsRequired } from './engine/submit.ts'
-import { isId } from './kit/id.ts'
+import { isId, newId } from './kit/id.ts'
 import { readBalance, readLedger, readUsage } from './ledger/books.ts'
 import type { Desk, Page } from './protocols/contract.ts'
 import { checkTriggers, creditsTrigger } from './providers/sandbox/triggers.ts'
-import type { Routing } from './routing.ts'
+import { stickyKeyOf, type Routing } from './routing.ts'
 
 export interface DeskTools {
   access: Access
@@ -75,10 +75,11 @@ export const createDesks = (tools: DeskTools) => (caller: Caller): Desk => {
 
     async submit(order) {
       const { checked, inputs } = await check(order)
-      const route = routing.route(checked.card, caller.livemode)
+      const id = newId(now().getTime())
+      const route = routing.route(checked.card, caller.livemode, stickyKeyOf({ id, project_id: caller.projectId, sticky_key: null }))
       if (!caller.livemode && creditsTrigger(order.prompt)) throw creditsRequired(checked.priceMicros, 0)
       const bodyHash = order.idempotencyKey === undefined && order.retryCount === undefined ? null : hashOrder(order, inputs)
-      const { taskId, replayed } = await engine.submit({ caller, order, checked, provider: route.provider, upstreamModel: route.model, bodyHash })
+      const { taskId, replayed } = await engine.submit({ id, caller, order, checked, provider: route.provider, upstreamModel: route.model, stickyKey: null, bodyHash })
       return { task: found(await engine.find(owner, taskId), 'task'), replayed }
     },
 

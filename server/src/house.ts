@@ -12,7 +12,7 @@ import { createAccess, type Access } from './access/access.ts'
 import { createAssets, type Assets } from './assets/assets.ts'
 import { openDiskStore } from './assets/disk.ts'
 import { loadCatalog, ownCards, type Catalog } from './catalog/catalog.ts'
-import { readPacing, readProviderSettings, type Config } from './config.ts'
+import { ConfigError, readAccounts, readPacing, readProviderSettings, type Config } from './config.ts'
 import { startEmbedded } from './db/embedded/start.ts'
 import { openListener, openNotifier, type Listener, type Notifier } from './db/listen.ts'
 import { migrate } from './db/migrate.ts'
@@ -21,9 +21,9 @@ import { createDelivery, type Delivery } from './delivery/delivery.ts'
 import { readSigningKey } from './delivery/signature.ts'
 import { createDesks } from './desk.ts'
 import { Problem } from './domain/problem.ts'
-import { createEngine, type Engine } from './engine/engine.ts'
+import { createEngine, type Engine, type EngineOptions } from './engine/engine.ts'
 import type { TaskRow } from './engine/rows.ts'
-import type { StepTools, Workbench } from './engine/step.ts'
+import type { Workbench } from './engine/step.ts'
 import { hooks, hookUrl } from './hooks.ts'
 import { serveHttp, type HttpServer } from './http/server.ts'
 import { jwks } from './jwks.ts'
@@ -36,7 +36,7 @@ import { createMetrics } from './metrics.ts'
 import type { Desk, Protocol } from './protocols/contract.ts'
 import { writeTaskEvent } from './protocols/native/view.ts'
 import { flawOf, type Provider } from './providers/contract.ts'
-import { createRouting } from './routing.ts'
+import { createRouting, type Routing } from './routing.ts'
 import type { Caller } from './domain/caller.ts'
 import type { Asset } from './domain/asset.ts'
 
@@ -68,6 +68,7 @@ export interface House {
   catalog: Catalog
   delivery: Delivery
   engine: Engine
+  routing: Routing
   deskFor(caller: Caller): Desk
   /** Removes what nobody refers to any more. Runs by itself every hour. */
   collect(options?: { graceMs?: number }): Promise<void>
@@ -139,6 +140,10 @@ export async function startHouse(config: Config, { roles = ['serve', 'work'], ca
     const protocols = await loadFolders<Protocol>(new URL('./protocols/', import.meta.url))
     const { benches, missing } = await openProviders()
 
+    const routing = createRouting({ database, findCard: id => catalog.find(id)?.card ?? null, configured: new Set(benches.keys()), missing, now, log })
+    await routing.start()
+    closers.push(async () => routing.stop())
+
     const workerId = newId()
     const notifier: Notifier | null = embedded ? null : openNotifier({ ...address, log })
     if (notifier) closers.push(() => notifier.close())
@@ -154,7 +159,7 @@ export async function startHouse(config: Config, { roles = ['serve', 'work'], ca
       },
     })
 
-    const tools: Omit<StepTools, 'showPartial' | 'showProgress'> = {
+    const tools: EngineOptions['tools'] = {
       findCard: id => catalog.find(id)?.card ?? null,
       inputsOf: row => row.inputs.length === 0 ? Promise.resolve([]) : assets.findMany({ projectId: row.project_id, livemode: row.livemode }, row.inputs.map(input => input.assetId), { expiredToo: true }),
       readBytes: sha256 => assets.read(sha256),
@@ -165,7 +170,7 @@ export async function startHouse(config: Config, { roles = ['serve', 'work'], ca
       now, chance: Math.random, log,
     }
     const engine: Engine = createEngine({
-      database, workerId, benches, tools, work: works ? { slots: config.WORKER_SLOTS } : null, delivers: works, log, now,
+      database, workerId, benches, tools, roads: routing, work: works ? { slots: config.WORKER_SLOTS } : null, delivers: works, log, now,
       deliver: outgoing => delivery.wake(outgoing),
       freeDeliveries: workers => delivery.free(workers),
       ...(notifier ? { notify: (channel, ids) => notifier.notify(channel, ids) } : {}),
@@ -185,7 +190,7 @@ export async function startHouse(config: Config, { roles = ['serve', 'work'], ca
     }
 
     const deskFor = createDesks({
-      access, assets, catalog, database, delivery, engine, routing: createRouting({ configured: new Set(benches.keys()), missing }),
+      access, assets, catalog, database, delivery, engine, routing,
       publicUrl: () => publicUrl, now, inputDays: config.INPUT_DAYS === 0 ? null : config.INPUT_DAYS, allowPrivate: config.ALLOW_PRIVATE_ADDRESSES,
     })
 
@@ -230,7 +235,7 @@ export async function startHouse(config: Config, { roles = ['serve', 'work'], ca
 
     return {
       config, roles, url: http?.url ?? null, firstKey: first.created ? first.secret : null, keyFile, embedded: embedded !== null,
-      database, access, assets, catalog, delivery, engine, deskFor, collect, close,
+      database, access, assets, catalog, delivery, engine, routing, deskFor, collect, close,
     }
 
     /** Connects every provider whose settings are there; says what is missing of the others. */
@@ -238,10 +243,7 @@ export async function startHouse(config: Config, { roles = ['serve', 'work'], ca
       const nudge = (taskId: string) => { engine.nudge(taskId).catch(error => log.info({ taskId, error }, 'a task could not be looked at sooner')) }
       const benches = new Map<string, Workbench>()
       const missing = new Map<string, string[]>()
-      const guests = [...config.PLANTAIN_PROVIDERS ? [config.PLANTAIN_PROVIDERS] : [], ...providers]
-      for (const provider of await loadFolders<Provider>(new URL('./providers/', import.meta.url), ...await Promise.all(guests.map(welcomeFolder)))) {
-        const flaw = flawOf(provider)
-        if (flaw) throw new Error(`The provider ${provider.id} does not keep its contract: ${flaw}`)
+      for (const provider of await findProviders()) {
         const settings = readProviderSettings(provider.id, provider.settings, {
           SANDBOX_THREADS: String(config.SANDBOX_THREADS || Math.max(1, availableParallelism() - 1)), ...withoutEmpty(config.environment),
         })
@@ -254,6 +256,24 @@ export async function startHouse(config: Config, { roles = ['serve', 'work'], ca
         benches.set(provider.id, { provider: { ...provider, limits }, connection })
       }
       return { benches, missing }
+    }
+
+    /** Every provider there is, and the further accounts of them that the operator names. */
+    async function findProviders(): Promise<Provider[]> {
+      const guests = [...config.PLANTAIN_PROVIDERS ? [config.PLANTAIN_PROVIDERS] : [], ...providers]
+      const own = await loadFolders<Provider>(new URL('./providers/', import.meta.url), ...await Promise.all(guests.map(welcomeFolder)))
+      for (const provider of own) {
+        const flaw = flawOf(provider)
+        if (flaw) throw new Error(`The provider ${provider.id} does not keep its contract: ${flaw}`)
+      }
+      const all = new Map(own.map(provider => [provider.id, provider]))
+      for (const { id, of } of readAccounts(config.PROVIDER_ACCOUNTS)) {
+        const provider = own.find(one => one.id === of)
+        if (!provider) throw new ConfigError([`PROVIDER_ACCOUNTS=${id}=${of}: there is no provider ${of}. Known are ${own.map(one => one.id).join(', ')}.`])
+        if (all.has(id)) throw new ConfigError([`PROVIDER_ACCOUNTS=${id}=${of}: the id ${id} is taken. Choose another one.`])
+        all.set(id, { ...provider, id, title: `${provider.title} (${id})` })
+      }
+      return [...all.values()]
     }
 
     /** An upstream's own address comes from the operator and may be private; an address out of its answers may not. */

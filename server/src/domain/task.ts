@@ -7,6 +7,7 @@ import type { Asset } from './asset.ts'
 import type { InputReference, Operation, Priority } from './order.ts'
 import type { Json, Outcome } from './outcome.ts'
 import { problems, type Problem, type StoredProblem } from './problem.ts'
+import { isUnable, type Route, type Ways } from './routing.ts'
 
 export const states = ['queued', 'running', 'waiting', 'done', 'failed', 'cancelled'] as const
 export type State = (typeof states)[number]
@@ -47,7 +48,7 @@ export interface Task {
   outputs: Asset[]
   /** Text that came with the pictures. */
   text: string | null
-  /** What the provider tells about the making (seed, what the sandbox understood, who was tried). */
+  /** What the provider tells about the making (seed, what the sandbox understood). */
   details: Record<string, Json>
   warnings: string[]
   problem: StoredProblem | null
@@ -87,6 +88,8 @@ export interface Decision {
   credits: Credits
   event: EventType | null
   problem: Problem | null
+  /** Where it goes; null where it stays with whom it is. */
+  route: Route | null
 }
 
 const later = (now: Date, ms: number) => new Date(now.getTime() + ms)
@@ -98,27 +101,53 @@ export const backoffMs = (attempt: number, chance: number): number =>
 /** Pause before looking at a waiting job again: 1 s × 1.5 up to 10 s, spread by ±20 % (DESIGN 5). `polls` counts the looks so far. */
 export const pollMs = (polls: number, chance: number): number => Math.round(Math.min(10_000, 1_000 * 1.5 ** polls) * (0.8 + 0.4 * chance))
 
-/** What `decide` needs to know of a task. */
-export type Deciding = Pick<Task, 'attempts' | 'attemptsMax' | 'endBy'> & { polls: number }
+/** What `decide` needs to know of a task. `spared`: how many of its earlier attempts do not count (`isPatient`); `round`: how often its present route was asked. */
+export type Deciding = Pick<Task, 'attempts' | 'attemptsMax' | 'endBy'> & { polls: number; spared?: number; round?: number }
 
-/** Turns an outcome into a decision. Pure: same arguments, same answer. */
-export function decide(task: Deciding, outcome: Outcome<unknown>, now: Date, chance: number): Decision {
+/** Where a busy upstream says when to come back, our own pauses do not grow beyond this: it knows better. */
+const toldBackoffMs = 5_000
+
+/** Below this a task is not put off again: there would be no time left to make anything. */
+const pauseMinMs = 250
+
+/**
+ * Turns an outcome into a decision. Pure: same arguments, same answer.
+ *
+ * `ways` says where a failed attempt may go on (`findWays`); null where nothing else may be asked, because there is nobody or because it
+ * may have been bought.
+ */
+export function decide(task: Deciding, outcome: Outcome<unknown>, now: Date, chance: number, ways: Ways | null = null): Decision {
   switch (outcome.kind) {
     case 'done':
-      return { state: 'done', dueAt: null, receipt: null, credits: 'capture', event: 'task.completed', problem: null }
+      return { state: 'done', dueAt: null, receipt: null, credits: 'capture', event: 'task.completed', problem: null, route: null }
     case 'wait': {
       const dueAt = later(now, outcome.afterMs ?? pollMs(task.polls, chance))
-      return { state: 'waiting', dueAt: dueAt < task.endBy ? dueAt : task.endBy, receipt: outcome.receipt, credits: 'keep', event: null, problem: null }
+      return { state: 'waiting', dueAt: dueAt < task.endBy ? dueAt : task.endBy, receipt: outcome.receipt, credits: 'keep', event: null, problem: null, route: null }
     }
     case 'failed': {
-      const { again, charge } = problems[outcome.problem.code]
-      if (again === 'later' && task.attempts < task.attemptsMax) {
-        // The upstream's own word is a floor: asking sooner only spends an attempt.
-        const pause = Math.max(outcome.retryAfterMs ?? 0, backoffMs(task.attempts, chance))
-        const dueAt = later(now, pause)
-        if (dueAt < task.endBy) return { state: 'queued', dueAt, receipt: null, credits: 'keep', event: 'task.retried', problem: outcome.problem }
+      const { code } = outcome.problem
+      const { again, charge } = problems[code]
+      const queued = (dueAt: Date, route: Route | null): Decision => ({ state: 'queued', dueAt, receipt: null, credits: 'keep', event: 'task.retried', problem: outcome.problem, route })
+      // Patience for an upstream that is only full ends with the task's time; for one that is broken, with a number of attempts.
+      const isBusy = code === 'provider_busy'
+      const patient = isBusy || task.attempts - (task.spared ?? 0) < task.attemptsMax
+      if (ways && patient && code !== 'unavailable' && (again !== 'no' || isUnable(code))) {
+        if (ways.now && now < task.endBy) return queued(now, ways.now)
+        if (again !== 'later' && ways.later) {
+          const dueAt = later(now, ways.later.floorMs)
+          if (dueAt < task.endBy) return queued(dueAt, ways.later.route)
+        }
       }
-      return { state: 'failed', dueAt: null, receipt: null, credits: charge ? 'capture' : 'release', event: 'task.failed', problem: outcome.problem }
+      if (again === 'later' && patient) {
+        // The upstream's own word is a floor: asking sooner only spends an attempt.
+        const floor = ways?.later ? ways.later.floorMs : outcome.retryAfterMs ?? 0
+        const remaining = task.endBy.getTime() - now.getTime()
+        const backoff = Math.min(backoffMs(task.round ?? task.attempts, chance), isBusy && outcome.retryAfterMs !== null ? toldBackoffMs : Infinity)
+        const pause = Math.max(floor, isBusy ? Math.max(pauseMinMs, Math.min(backoff, remaining / 2)) : backoff)
+        const dueAt = later(now, pause)
+        if (dueAt < task.endBy) return queued(dueAt, code === 'unavailable' ? null : ways?.later?.route ?? null)
+      }
+      return { state: 'failed', dueAt: null, receipt: null, credits: charge ? 'capture' : 'release', event: 'task.failed', problem: outcome.problem, route: null }
     }
   }
 }

@@ -1,12 +1,14 @@
 /**
  * Taking work: who may start now, decided for the whole house at once.
  *
- * One claim at a time over all processes (an advisory lock to the commit) makes provider concurrency, provider rate and account
- * concurrency exact whatever the number of workers; claims are groups, so a slow disk costs a pause and not the rate. A first
+ * One claim at a time over all processes (an advisory lock to the commit) makes provider concurrency, provider rates, account
+ * concurrency and the one probe of an upstream that was down exact whatever the number of workers; claims are groups, so a slow disk costs a pause and not the rate. A first
  * claim writes its attempt in the same transaction, before the upstream is asked. Every claim raises `turn`.
  */
 import type { Client, Database } from '../db/pool.ts'
+import { mayAsk, type Health } from '../domain/breaker.ts'
 import type { ProviderLimits } from '../providers/contract.ts'
+import { beginProbe } from './health.ts'
 import { taskColumns, type TaskRow } from './rows.ts'
 
 /** A task in hand: `turn` is ours until somebody else claims it. */
@@ -26,10 +28,11 @@ export const claim = (database: Database, worker: string, rooms: Room[], waiting
   if (open.length > 0) {
     const due = await readBacklog(client, open.map(room => room.provider))
     for (const room of open.filter(room => due.has(room.provider))) {
-      const free = await freePlaces(client, room)
+      const { free, pictures, probe } = await freePlaces(client, room)
       if (free <= 0) continue
-      const rows = await claimQueued(client, worker, room.provider, free)
-      if (room.limits.perMinute !== null && rows.length > 0) await countPace(client, room.provider, rows.length)
+      const rows = await claimQueued(client, worker, room.provider, free, pictures)
+      if (rows.length > 0 && (room.limits.perMinute !== null || hasPictureRate(room))) await countPace(client, room.provider, rows.length, rows.reduce((sum, row) => sum + row.count, 0))
+      if (rows.length > 0 && probe) await beginProbe(client, room.provider, rows[0]!.id)
       for (const row of rows) claims.push({ row, first: true })
     }
   }
@@ -43,16 +46,30 @@ async function readBacklog(client: Client, providers: string[]): Promise<Set<str
   return new Set(rows.map(row => row.provider))
 }
 
-/** How many more submissions the provider's limits allow now. */
-async function freePlaces(client: Client, { provider, slots, limits }: Room): Promise<number> {
+const hasPictureRate = ({ limits }: Room): boolean => (limits.imagesPerMinute ?? null) !== null
+
+/** Pictures that may still be asked for in this minute; `fresh`: none was yet, so that one task of more than fit in a minute gets a minute of its own. */
+interface Pictures { left: number; fresh: boolean }
+
+/** How many more submissions the provider's limits and its breaker allow now. `probe`: one, to find out whether it is back. */
+async function freePlaces(client: Client, room: Room): Promise<{ free: number; pictures: Pictures | null; probe: boolean }> {
+  const { provider, slots, limits } = room
   // A model in our own process has no upstream to spare.
-  if (limits.concurrency === null && limits.perMinute === null && limits.perProcess !== null) return slots
-  const { rows: [row] } = await client.query<{ making: number; sent: number; paused: boolean }>({ name: 'claim places', text: `
+  if (limits.concurrency === null && limits.perMinute === null && !hasPictureRate(room) && limits.perProcess !== null) return { free: slots, pictures: null, probe: false }
+  const { rows: [row] } = await client.query<{ making: number; sent: number; images: number; paused: boolean; state: Health['state'] | null; open_until: Date | null; probing: boolean; now: Date }>({ name: 'claim places', text: `
     select case when $2 then (select count(*)::int from task where provider = $1 and state in ('running', 'waiting')) else 0 end as making,
-      coalesce((select count from provider_pace where provider = $1 and minute = date_trunc('minute', now())), 0) as sent,
-      coalesce((select pause_until > now() from provider_pace where provider = $1), false) as paused` }, [provider, limits.concurrency !== null])
-  if (row!.paused) return 0
-  return Math.min(slots, limits.concurrency === null ? Infinity : limits.concurrency - row!.making, limits.perMinute === null ? Infinity : limits.perMinute - row!.sent)
+      coalesce(p.count, 0) as sent, coalesce(p.images, 0) as images, coalesce(w.pause_until > now(), false) as paused,
+      h.state, h.open_until, coalesce((select t.state = 'running' from task t where t.id = h.probe_task), false) as probing, now() as now
+    from (select $1::text as provider) one left join provider_pace w using (provider) left join provider_health h using (provider)
+      left join provider_pace p on p.provider = one.provider and p.minute = date_trunc('minute', now())` }, [provider, limits.concurrency !== null])
+  const { making, sent, images, paused, state, open_until, probing, now } = row!
+  const asking = state === null ? 'freely' : mayAsk({ state, openUntil: open_until }, { now, probing })
+  const none = { free: 0, pictures: null, probe: false }
+  if (paused || asking === 'no') return none
+  const free = Math.min(slots, limits.concurrency === null ? Infinity : limits.concurrency - making, limits.perMinute === null ? Infinity : limits.perMinute - sent, asking === 'once' ? 1 : Infinity)
+  if (!hasPictureRate(room)) return { free, pictures: null, probe: asking === 'once' }
+  const pictures = { left: limits.imagesPerMinute! - images, fresh: images === 0 }
+  return pictures.left <= 0 ? none : { free, pictures, probe: asking === 'once' }
 }
 
 /** An upstream asked to be left alone: nobody in the house asks it before then. */
@@ -60,18 +77,20 @@ export const pauseProvider = (client: Client, provider: string, ms: number) => c
   insert into provider_pace (provider, minute, count, pause_until) values ($1, date_trunc('minute', now()), 0, now() + make_interval(secs => $2 / 1000.0))
   on conflict (provider) do update set pause_until = greatest(provider_pace.pause_until, excluded.pause_until)` }, [provider, ms])
 
-const countPace = (client: Client, provider: string, count: number) => client.query({ name: 'claim pace', text: `
-  insert into provider_pace (provider, minute, count) values ($1, date_trunc('minute', now()), $2)
+const countPace = (client: Client, provider: string, count: number, images: number) => client.query({ name: 'claim pace', text: `
+  insert into provider_pace (provider, minute, count, images) values ($1, date_trunc('minute', now()), $2, $3)
   on conflict (provider) do update set minute = excluded.minute,
-    count = excluded.count + case when provider_pace.minute = excluded.minute then provider_pace.count else 0 end` }, [provider, count])
+    count = excluded.count + case when provider_pace.minute = excluded.minute then provider_pace.count else 0 end,
+    images = excluded.images + case when provider_pace.minute = excluded.minute then provider_pace.images else 0 end` }, [provider, count, images])
 
 /**
  * Takes queued tasks in rank order, leaving out those whose account or key has as many in the making as it may.
  *
  * The counts are read only for accounts and keys that have a limit; the window functions keep one claim from taking more than
- * is left for each of them.
+ * is left for each of them. Where pictures a minute are counted, the first task that does not fit is waited for: many small ones
+ * would otherwise starve a large one.
  */
-async function claimQueued(client: Client, worker: string, provider: string, free: number): Promise<TaskRow[]> {
+async function claimQueued(client: Client, worker: string, provider: string, free: number, pictures: Pictures | null): Promise<TaskRow[]> {
   const { rows: [limited] } = await client.query<{ any: boolean }>({ name: 'claim limited', text: `
     select exists (select from account where concurrent is not null) or exists (select from api_key where concurrent is not null) as any` })
   const candidates = limited!.any ? `
@@ -93,17 +112,22 @@ async function claimQueued(client: Client, worker: string, provider: string, fre
       order by t.rank limit $3 for update of t skip locked)` : `
     , chosen as materialized (
       select id from task where provider = $2 and state = 'queued' and due_at <= now() order by rank limit $3 for update skip locked)`
-  const { rows } = await client.query<TaskRow>({ name: limited!.any ? 'claim queued limited' : 'claim queued', text: `
-    with nothing as (select 1) ${candidates},
+  const fitting = pictures === null ? '' : `
+    , fitting as materialized (
+      select id from (
+        select t.id, row_number() over (order by t.rank, t.id) as place, sum(t.count) over (order by t.rank, t.id) as pictures from task t join chosen using (id)) c
+      where pictures <= $4 or $5 and place = 1)`
+  const { rows } = await client.query<TaskRow>({ name: `claim queued${limited!.any ? ' limited' : ''}${pictures ? ' pictures' : ''}`, text: `
+    with nothing as (select 1) ${candidates}${fitting},
     taken as (
       update task t set state = 'running', turn = turn + 1, worker = $1, attempts = attempts + 1, polls = 0, receipt = null, started_at = coalesce(started_at, now())
-      from chosen where t.id = chosen.id returning ${taskColumns}),
+      from ${pictures ? 'fitting' : 'chosen'} chosen where t.id = chosen.id returning ${taskColumns}),
     written as (
       insert into attempt (task_id, number, provider, upstream_model) select id, attempts, provider, upstream_model from taken
-      on conflict (task_id, number) do update set sent_at = now(), ended_at = null, outcome = null),
+      on conflict (task_id, number) do update set sent_at = now(), ended_at = null, outcome = null, asked = attempt.asked + 1),
     told as (
       insert into event (project_id, livemode, task_id, type) select project_id, livemode, id, 'task.started' from taken where attempts = 1)
-    select * from taken` }, [worker, provider, free])
+    select * from taken` }, [worker, provider, free, ...pictures ? [pictures.left, pictures.fresh] : []])
   return rows
 }
 

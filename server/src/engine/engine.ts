@@ -8,11 +8,13 @@
  * Absent on purpose: dialects, HTTP, any waiting inside a provider, any money outside the transaction of its fact.
  */
 import { hostname } from 'node:os'
+import type { Sign } from '../domain/breaker.ts'
 import type { Caller } from '../domain/caller.ts'
 import { mayUse } from '../domain/caller.ts'
 import type { CheckedOrder } from '../domain/card.ts'
 import type { Order } from '../domain/order.ts'
-import { Problem, storeProblem } from '../domain/problem.ts'
+import { Problem, storeProblem, type ProblemCode } from '../domain/problem.ts'
+import type { Candidate } from '../domain/routing.ts'
 import { hasEnded, type EventType, type Task, type TaskEvent } from '../domain/task.ts'
 import { grouped } from '../db/group.ts'
 import type { Database } from '../db/pool.ts'
@@ -20,20 +22,23 @@ import { newId } from '../kit/id.ts'
 import type { Log } from '../kit/log.ts'
 import { insertPartial, insertProgress, lastEventId, readEvents } from './events.ts'
 import { createFinder, listTasks, type Listing, type Owner } from './find.ts'
+import { noteSign } from './health.ts'
 import { createPump, type Pump } from './pump.ts'
 import { markUnanswered } from './repeat.ts'
 import { settleGroup, settleIn, type Outgoing, type Settled, type Settlement } from './settle.ts'
 import type { TaskRow } from './rows.ts'
 import type { StepTools, Workbench } from './step.ts'
 import { submitGroup, type Submission } from './submit.ts'
-import { beat, endOverdue, forgetOld, forgetWorkers, freeClaims, readDead, type RepeatOf } from './sweep.ts'
+import { beat, endOverdue, forgetOld, forgetWorkers, freeClaims, readDead, reroute, type Queued, type RepeatOf } from './sweep.ts'
 import { createWatch } from './watch.ts'
 
 export interface EngineOptions {
   database: Database
   workerId: string
   benches: Map<string, Workbench>
-  tools: Omit<StepTools, 'showPartial' | 'showProgress'>
+  tools: Omit<StepTools, 'showPartial' | 'showProgress' | 'routesOf' | 'readTries'>
+  /** Absent: every task has one way, and nothing is known of health. */
+  roads?: Roads
   /** Whether this process takes work, and how many steps at once. */
   work: { slots: number } | null
   /** Whether deliveries are sent from this process: it then holds the outbox rows it writes. */
@@ -50,12 +55,28 @@ export interface EngineOptions {
   now(): Date
 }
 
+/** What the engine is told of routes. Answers from memory: it is asked on every step. */
+export interface Roads {
+  /** The routes of a task's card in the order it tries them, and how they stand; empty where there is one way only. */
+  routesOf(task: Queued): Candidate[]
+  /** Whether the provider is known to be well, so that a sign of life is no news. */
+  isWell(provider: string): boolean
+  /** What queued tasks had better be taken away from: providers that take none now, cards whose routes were changed just now. Null for nothing. */
+  stranded(): { providers: string[]; models: string[] } | null
+  /** Something was written down about a provider. */
+  changed(): Promise<void>
+}
+
 export interface Submit {
+  /** Made beforehand where the choice of the route hangs on it. */
+  id?: string
   caller: Caller
   order: Order
   checked: CheckedOrder
   provider: string
   upstreamModel: string
+  /** What the choice among equal routes sticks to; absent: the task itself. */
+  stickyKey?: string | null
   bodyHash: Buffer | null
 }
 
@@ -81,7 +102,9 @@ export interface Engine {
   stop(graceMs: number): Promise<void>
 }
 
-/** How often an upstream may be asked for one task, retries after "busy" and "down" included. */
+const oneWay: Roads = { routesOf: () => [], isWell: () => true, stranded: () => null, changed: async () => {} }
+
+/** How often upstreams may be asked for one task before it fails. Those that were only busy do not count: a task queues for them until its deadline. */
 const attemptsMax = 8
 const beatMs = 2_000
 const overdueMs = 1_000
@@ -90,8 +113,8 @@ const tidyMs = 60_000
 const lookMs = 1_000
 
 export function createEngine(options: EngineOptions): Engine {
-  const { database, workerId, benches, log, now } = options
-  const tools: StepTools = { ...options.tools, showPartial, showProgress }
+  const { database, workerId, benches, log, now, roads = oneWay } = options
+  const tools: StepTools = { ...options.tools, showPartial, showProgress, readTries, routesOf: row => roads.routesOf(row) }
   const watch = createWatch()
   const find = createFinder(database)
   const deliverer = options.delivers ? workerId : null
@@ -124,7 +147,7 @@ export function createEngine(options: EngineOptions): Engine {
     options.notify?.('plantain_work', ids)
   }
 
-  if (options.work) pump = createPump({ database, workerId, benches, tools, slots: options.work.slots, settle, log })
+  if (options.work) pump = createPump({ database, workerId, benches, tools, slots: options.work.slots, settle, noteHealth, log })
 
   /** A provider that cannot be asked here (not set up, or without a look-up) leaves the outcome unknown. */
   const repeatOf: RepeatOf = id => {
@@ -159,11 +182,11 @@ export function createEngine(options: EngineOptions): Engine {
   const owned = (task: Task | null, owner: Owner): Task | null => task !== null && task.projectId === owner.projectId && task.livemode === owner.livemode ? task : null
 
   const engine: Engine = {
-    async submit({ caller, order, checked, provider, upstreamModel, bodyHash }) {
+    async submit({ id, caller, order, checked, provider, upstreamModel, stickyKey = null, bodyHash }) {
       if (!mayUse(caller, 'tasks:write')) throw new Problem('forbidden', 'This key may not make tasks: it lacks the scope tasks:write.')
       const start = now().getTime()
       const submission: Submission = {
-        id: newId(start), caller, order, checked, provider, upstreamModel, attemptsMax, bodyHash,
+        id: id ?? newId(start), caller, order, checked, provider, upstreamModel, stickyKey, attemptsMax, bodyHash,
         startBy: order.startWithinS === undefined ? null : new Date(start + order.startWithinS * 1_000),
         endBy: new Date(start + (order.endWithinS ?? checked.card.endWithinS) * 1_000),
       }
@@ -258,6 +281,7 @@ export function createEngine(options: EngineOptions): Engine {
       every(beatMs, 'beat', () => beat(database, { id: workerId, host: hostname(), pid: process.pid }))
       every(beatMs, 'lost workers', () => options.lostAfterMs === null ? Promise.resolve() : freeDead())
       every(overdueMs, 'overdue', async () => { const settled = await endOverdue(database, deliverer); settledMany(settled, settled.held); if (settled.held.size > 0) pump!.wake() })
+      every(overdueMs, 'stranded work', rerouteStranded)
       every(tidyMs, 'old rows', () => forgetOld(database))
       pump.start()
     },
@@ -291,6 +315,46 @@ export function createEngine(options: EngineOptions): Engine {
     } catch (error) {
       log.info({ taskId: row.id, error }, 'how far a task is could not be shown')
     }
+  }
+
+  /**
+   * Every time an upstream was asked for a task. Asked after failures only. A step must come to an end, so a database that is away is
+   * waited for as long as for the settlement itself.
+   */
+  async function readTries(row: TaskRow): ReturnType<StepTools['readTries']> {
+    for (let tries = 1; ; tries++) {
+      try {
+        const { rows } = await database.query<{ number: number; provider: string; model: string; code: ProblemCode | null; asked: number }>({ name: 'engine tries', text: `
+          select number, provider, upstream_model as model, problem->>'code' as code, asked from attempt where task_id = $1 order by number` }, [row.id])
+        return { tries: rows.map(({ number, provider, model, code }) => ({ attempt: number, provider, model, code })), again: rows.some(one => one.number === row.attempts && one.asked > 1) }
+      } catch (error) {
+        log.warn({ taskId: row.id, tries, error }, 'the attempts of a task could not be read yet')
+        // Without them this counts as the first attempt; nothing is bought twice for it.
+        if (tries === 8) return { tries: [], again: true }
+        await new Promise(resolve => { setTimeout(resolve, Math.min(5_000, 100 * 2 ** tries)) })
+      }
+    }
+  }
+
+  async function noteHealth(provider: string, sign: Sign, taskId: string): Promise<void> {
+    if (sign === 'alive' && roads.isWell(provider)) return
+    try {
+      const health = await noteSign(database, provider, sign, taskId, now())
+      if (health.state === 'open') log.warn({ provider, until: health.openUntil }, 'a provider is left alone for a while: it failed again and again')
+      await roads.changed()
+    } catch (error) {
+      log.warn({ provider, error }, 'the health of a provider could not be written down')
+    }
+  }
+
+  async function rerouteStranded(): Promise<void> {
+    const stranded = roads.stranded()
+    if (stranded === null) return
+    const settled = await reroute(database, stranded, task => roads.routesOf(task), now(), deliverer)
+    if (settled.held.size === 0) return
+    settledMany(settled, settled.held)
+    log.info({ moved: settled.held.size, ...stranded }, 'queued work was given to other routes')
+    wakeWorkers([...settled.held].slice(0, 1))
   }
 
   /** Tells the upstream that nobody wants it any more. Best effort, once: the task has ended either way. */

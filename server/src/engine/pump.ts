@@ -5,6 +5,7 @@
  * second in any case. A settlement is repeated until the database has heard it: the turn makes repeating harmless. Absent on
  * purpose: decisions (`step`, `decide`), and any list of work that is not in the database.
  */
+import type { Sign } from '../domain/breaker.ts'
 import { Problem, storeProblem } from '../domain/problem.ts'
 import type { Database } from '../db/pool.ts'
 import type { Log } from '../kit/log.ts'
@@ -21,6 +22,8 @@ export interface PumpOptions {
   /** Steps in hand at once in this process. */
   slots: number
   settle(settlement: Settlement): Promise<boolean>
+  /** Writes down what an attempt told about its upstream. Never fails. */
+  noteHealth(provider: string, sign: Sign, taskId: string): Promise<void>
   log: Log
 }
 
@@ -42,7 +45,7 @@ const lookEveryMs = 1_000
 /** Waiting jobs looked after in one claim. */
 const waitingMax = 500
 
-export function createPump({ database, workerId, benches, tools, slots, settle, log }: PumpOptions): Pump {
+export function createPump({ database, workerId, benches, tools, slots, settle, noteHealth, log }: PumpOptions): Pump {
   const inHand = new Map<string, { provider: string; abort: AbortController; finished: Promise<void> }>()
   let running = false
   let looking: Promise<void> | null = null
@@ -102,8 +105,10 @@ export function createPump({ database, workerId, benches, tools, slots, settle, 
     const { row } = one
     const bench = benches.get(row.provider)!
     const clock = setTimeout(() => abort.abort('deadline'), Math.max(0, row.end_by.getTime() - tools.now().getTime()))
-    const { pauseMs, ...settlement } = await step(one, bench, tools, abort.signal).finally(() => clearTimeout(clock))
+    const { settlement, pauseMs, sign } = await step(one, bench, tools, abort.signal).finally(() => clearTimeout(clock))
+    // Before the settlement: whoever claims this task or the next one knows of it, and a probe is not over before its word is written.
     if (pauseMs !== undefined) await pauseProvider(database, row.provider, Math.min(pauseMs, 60_000)).catch(() => {})
+    if (sign !== undefined && row.livemode) await noteHealth(row.provider, sign, row.id)
     await settleSurely(settlement)
     if (settlement.dueAt) lookAt(settlement.dueAt)
   }

@@ -14,7 +14,7 @@ export interface TaskRow {
   price_micros: number; charged_micros: number | null
   text: string | null; details: Record<string, Json>; warnings: string[]; problem: StoredProblem | null
   metadata: Record<string, string>; callback_url: string | null; wire: { protocol: string; body: Json } | null
-  created_at: Date; started_at: Date | null; ended_at: Date | null; due_at: Date; start_by: Date | null; end_by: Date
+  sticky_key: string | null; created_at: Date; started_at: Date | null; ended_at: Date | null; due_at: Date; start_by: Date | null; end_by: Date
   outputs?: OutputRow[] | null
 }
 
@@ -32,7 +32,7 @@ interface OutputRow { id: string; sha256: string; mime: string; size_bytes: numb
 /** The columns of a task as it is shown, with its outputs in order. */
 export const taskColumns = `t.id, t.account_id, t.project_id, t.key_id, t.livemode, t.state, t.turn, t.attempts, t.attempts_max, t.polls,
   t.model, t.model_asked, t.operation, t.prompt, t.parameters, t.inputs, t.count, t.partials, t.width, t.height, t.priority, t.provider, t.upstream_model, t.upstream_id,
-  t.progress, t.receipt, t.price_micros, t.charged_micros, t.text, t.details, t.warnings, t.problem, t.metadata, t.callback_url, t.wire,
+  t.progress, t.receipt, t.price_micros, t.charged_micros, t.text, t.details, t.warnings, t.problem, t.metadata, t.callback_url, t.wire, t.sticky_key,
   t.created_at, t.started_at, t.ended_at, t.due_at, t.start_by, t.end_by`
 
 export const withOutputs = `case when t.state = 'done' then (

@@ -35,6 +35,8 @@ export interface Settlement {
   upstreamId?: string | null
   progress?: number | null
   event?: EventType | null
+  /** The route it goes on by; absent where it stays with whom it is. What the last one had begun is not the next one's. */
+  route?: { provider: string; model: string } | null
 }
 
 /** A delivery row that was written with the fact, already in this process's hands if it delivers. */
@@ -55,13 +57,14 @@ export async function settleIn(client: Client, group: Settlement[], deliverer: s
   const { rows } = await client.query<SettledRow>({ name: 'settle tasks', text: `
     with s as materialized (
       select * from jsonb_to_recordset($1) as s(id uuid, turn int, state text, due_at timestamptz, receipt jsonb, attempt text, uncount boolean, forced boolean, charged bigint, problem jsonb,
-        text text, details jsonb, warnings jsonb, upstream_id text, progress int, ended boolean)),
+        text text, details jsonb, warnings jsonb, upstream_id text, progress int, ended boolean, provider text, upstream_model text)),
     locked as materialized (select t.id from task t join s on s.id = t.id and s.turn = t.turn where t.state = 'running' or s.forced and t.state in ('queued', 'waiting') order by t.id for update of t),
     settled as (
       update task t set state = s.state, worker = null, due_at = coalesce(s.due_at, t.due_at), receipt = s.receipt, turn = t.turn + s.forced::int,
         attempts = t.attempts - s.uncount::int, charged_micros = s.charged, problem = s.problem, text = coalesce(s.text, t.text),
         details = case when s.details is null then t.details else t.details || s.details end, warnings = case when s.warnings is null then t.warnings else t.warnings || s.warnings end,
-        upstream_id = coalesce(s.upstream_id, t.upstream_id), progress = coalesce(s.progress, t.progress), ended_at = case when s.ended then now() end
+        provider = coalesce(s.provider, t.provider), upstream_model = coalesce(s.upstream_model, t.upstream_model),
+        upstream_id = case when s.provider is null then coalesce(s.upstream_id, t.upstream_id) end, progress = case when s.provider is null then coalesce(s.progress, t.progress) end, ended_at = case when s.ended then now() end
       from s join locked using (id) where t.id = s.id
       returning t.id, t.account_id, t.project_id, t.key_id, t.livemode, t.state, t.attempts + s.uncount::int as attempts, t.price_micros, t.callback_url, t.wire->>'protocol' as style,
         s.attempt as s_attempt, s.receipt as s_receipt, s.problem as s_problem, s.uncount as s_uncount),
@@ -74,6 +77,7 @@ export async function settleIn(client: Client, group: Settlement[], deliverer: s
     id: one.id, turn: one.turn, state: one.state, due_at: one.dueAt ?? null, receipt: one.receipt ?? null, attempt: one.attemptOutcome, uncount: one.uncount ?? false, forced: one.forced ?? false,
     charged: hasEnded(one.state as EndState) ? one.chargedMicros ?? 0 : null, problem: one.problem ?? null, text: one.text ?? null,
     details: one.details ?? null, warnings: one.warnings ?? null, upstream_id: one.upstreamId ?? null, progress: one.progress ?? null, ended: hasEnded(one.state as EndState),
+    provider: one.route?.provider ?? null, upstream_model: one.route?.model ?? null,
   })))])
 
   const held = new Set(rows.map(row => row.id))
@@ -114,6 +118,7 @@ async function insertEvents(client: Client, rows: SettledRow[], settlements: Map
     const data: Record<string, Json> = {}
     if (settlement.problem) data.problem = { code: settlement.problem.code, message: settlement.problem.message }
     if (settlement.progress !== undefined && settlement.progress !== null) data.progress = settlement.progress
+    if (settlement.route) data.next = { provider: settlement.route.provider, model: settlement.route.model }
     return [{ row, type, data }]
   })
   if (events.length === 0) return

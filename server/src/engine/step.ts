@@ -5,9 +5,11 @@
  * settlement. It never retries and never waits; a call that brought no answer is a lost answer, not a failure.
  */
 import type { Asset, StoredBlob } from '../domain/asset.ts'
+import type { Sign } from '../domain/breaker.ts'
 import type { Card } from '../domain/card.ts'
 import type { Json } from '../domain/outcome.ts'
-import { asProblem, Problem, problems, storeProblem } from '../domain/problem.ts'
+import { asProblem, Problem, problems, storeProblem, type ProblemCode } from '../domain/problem.ts'
+import { findWays, isPatient, isSame, isUnable, type Candidate, type Try, type Ways } from '../domain/routing.ts'
 import { chargeFor, decide, pollMs } from '../domain/task.ts'
 import { failed, wait, type Outcome } from '../domain/outcome.ts'
 import type { Connection, Job, JobInput, JobOutcome, Made, Making, Provider } from '../providers/contract.ts'
@@ -29,6 +31,10 @@ export interface StepTools {
   /** Says how far a task in hand is. A hint likewise. */
   showProgress(row: TaskRow, percent: number): Promise<void>
   outputExpiry(row: TaskRow, now: Date): Date | null
+  /** The card's routes in this task's order, and how they stand; empty where there is one way only. */
+  routesOf(row: TaskRow): Candidate[]
+  /** Every time an upstream was asked for this task so far. `again`: the present attempt was put to it before, under the same key. */
+  readTries(row: TaskRow): Promise<{ tries: (Try & { attempt: number })[]; again: boolean }>
   now(): Date
   chance(): number
   log: Log
@@ -42,32 +48,56 @@ const fetchesMax = 5
 /** How often an upstream that makes it in the call is asked how far it is. */
 const glanceMs = 1_000
 
-export async function step(claim: Claim, bench: Workbench, tools: StepTools, signal: AbortSignal): Promise<Settlement & { pauseMs?: number }> {
+/** What came of a step: what becomes of the task, how long its provider wants to be left alone, and what it told about its health. */
+export interface Stepped { settlement: Settlement; pauseMs?: number; sign?: Sign }
+
+export async function step(claim: Claim, bench: Workbench, tools: StepTools, signal: AbortSignal): Promise<Stepped> {
   const { row } = claim
   const remembered = row.receipt
   try {
-    if (!claim.first && remembered?.kind === 'fetch') return await settleMaking(row, remembered.making as unknown as Making, tools)
+    if (!claim.first && remembered?.kind === 'fetch') return { settlement: await settleMaking(row, remembered.making as unknown as Making, tools) }
     const job = writeJob(row, await tools.inputsOf(row), tools)
     const shown: Promise<void>[] = []
     const outcome = await ask(claim, job, bench, signal, tools, (index, bytes) => { shown.push(tools.showPartial(row, index, bytes)) })
     // What a look brought is seen only while the claim is held.
     if (typeof outcome === 'object' && outcome.kind === 'wait') await Promise.all(shown)
-    if (outcome === 'again') return askAgain(row, tools)
-    if (outcome === 'lost') return loseAnswer(row, bench, tools)
-    if (outcome.kind === 'done') return await settleMaking(row, outcome.value, tools)
-    if (outcome.kind === 'failed' && outcome.problem.code === 'outcome_unknown' && claim.first) return loseAnswer(row, bench, tools, outcome.problem)
-    return settleOutcome(row, outcome, tools)
+    const sign = claim.first && !signal.aborted ? signOf(outcome) : null
+    return { ...await settleAnswer(claim, outcome, bench, tools), ...(sign ? { sign } : {}) }
   } catch (thrown) {
     if (!(thrown instanceof Problem)) tools.log.error({ taskId: row.id, provider: row.provider, error: thrown }, 'a step failed unexpectedly')
     const problem = asProblem(thrown)
     // Our own trouble while the upstream goes on: what is being made is not touched by it, so look again.
     const ours = problem.code === 'internal' || problem.code === 'unavailable'
-    return settleOutcome(row, ours && !claim.first ? wait(null, pollMs(row.polls, 0.5)) : failed(problem), tools)
+    return settleOutcome(claim, ours && !claim.first ? wait(null, pollMs(row.polls, 0.5)) : failed(problem), bench, tools)
   }
 }
 
+async function settleAnswer(claim: Claim, outcome: Answer, bench: Workbench, tools: StepTools): Promise<Stepped> {
+  const { row } = claim
+  if (outcome === 'again') return { settlement: askAgain(row, tools) }
+  if (outcome === 'lost') return { settlement: loseAnswer(row, bench, tools) }
+  if (outcome.kind === 'done') return { settlement: await settleMaking(row, outcome.value, tools) }
+  if (outcome.kind === 'failed' && outcome.problem.code === 'outcome_unknown' && claim.first) return { settlement: loseAnswer(row, bench, tools, outcome.problem) }
+  return settleOutcome(claim, outcome, bench, tools)
+}
+
+const downCodes: ReadonlySet<ProblemCode> = new Set(['provider_down', 'provider_timeout', 'outcome_unknown'])
+/** Said by us, or before anybody was asked: no word of the upstream's. */
+const ownCodes: ReadonlySet<ProblemCode> = new Set(['bad_input_image', 'internal', 'unavailable', 'deadline', 'cancelled', 'shutting_down'])
+
+/** What the answer to a submission says of the upstream's health; null where it says nothing. */
+function signOf(outcome: Answer): Sign | null {
+  if (outcome === 'again') return null
+  if (outcome === 'lost') return 'failing'
+  if (outcome.kind !== 'failed') return 'alive'
+  const { code } = outcome.problem
+  return downCodes.has(code) ? 'failing' : isUnable(code) || ownCodes.has(code) ? null : 'alive'
+}
+
+type Answer = JobOutcome | 'lost' | 'again'
+
 /** Asks the provider. `lost`: no answer came, so nobody here knows whether it is making it. `again`: it certainly never heard of it. */
-async function ask(claim: Claim, job: Job, { provider, connection }: Workbench, signal: AbortSignal, tools: StepTools, partial: (index: number, bytes: Uint8Array) => void): Promise<JobOutcome | 'lost' | 'again'> {
+async function ask(claim: Claim, job: Job, { provider, connection }: Workbench, signal: AbortSignal, tools: StepTools, partial: (index: number, bytes: Uint8Array) => void): Promise<Answer> {
   const { row, first } = claim
   try {
     if (first) {
@@ -81,6 +111,7 @@ async function ask(claim: Claim, job: Job, { provider, connection }: Workbench, 
     return await connection.poll!(row.receipt!.kind === 'upstream' ? row.receipt!.receipt : null, job, signal, partial)
   } catch (thrown) {
     const problem = asProblem(thrown)
+    if (first && isUnable(problem.code)) return failed(problem)
     const passing = signal.aborted || problem.code === 'provider_down' || problem.code === 'provider_timeout' || problem.code === 'provider_busy'
     if (!passing) throw thrown
     // Looking may fail as often as it likes: what is being made is not touched by it.
@@ -133,25 +164,59 @@ function loseAnswer(row: TaskRow, { provider, connection }: Workbench, tools: St
   }
 }
 
-function settleOutcome(row: TaskRow, outcome: Outcome<unknown>, tools: StepTools): Settlement & { pauseMs?: number } {
-  const decision = decide({ attempts: row.attempts, attemptsMax: row.attempts_max, endBy: row.end_by, polls: row.polls }, outcome, tools.now(), tools.chance())
-  const common = { id: row.id, turn: row.turn, problem: decision.problem && storeProblem(decision.problem), event: decision.event }
+/**
+ * Where else a failed attempt may be made.
+ *
+ * Only what failed when it was submitted, or what an upstream took back by its own word (`later`), was surely not bought. Neither is sure
+ * where an earlier asking under the same key was lost: then nobody but the same upstream, which knows the key, may be asked.
+ */
+async function waysFor({ row, first }: Claim, problem: Problem, retryAfterMs: number | null, bench: Workbench, tools: StepTools): Promise<{ ways: Ways | null; spared?: number; round?: number }> {
+  const { code } = problem
+  const { again } = problems[code]
+  if (again === 'no' && !isUnable(code) || again !== 'later' && !first) return { ways: null }
+  const { tries, again: askedBefore } = await tools.readTries(row)
+  const earlier = tries.filter(one => one.attempt < row.attempts)
+  const unsure = bench.provider.repeat === 'safe' && (askedBefore || code === 'provider_down' && problem.details.reached !== false)
+  const ranked = unsure ? [] : tools.routesOf(row)
+  const present = { provider: row.provider, model: row.upstream_model }
+  return {
+    spared: earlier.filter(one => isPatient(one.code)).length,
+    round: earlier.filter(one => isSame(one, present)).length + 1,
+    ways: findWays({ ranked, present, tries: [...earlier, { ...present, code }], retryAfterMs, now: tools.now() }),
+  }
+}
+
+async function settleOutcome(claim: Claim, outcome: Outcome<unknown>, bench: Workbench, tools: StepTools): Promise<Stepped> {
+  const { row } = claim
+  const { ways, ...past } = outcome.kind === 'failed' ? await waysFor(claim, outcome.problem, outcome.retryAfterMs, bench, tools) : { ways: null }
+  const decision = decide({ attempts: row.attempts, attemptsMax: row.attempts_max, endBy: row.end_by, polls: row.polls, ...past }, outcome, tools.now(), tools.chance(), ways)
+  const problem = decision.problem && storeProblem(outcome.kind === 'failed' && outcome.retryAfterMs !== null && decision.problem.details.retryAfterS === undefined
+    ? new Problem(decision.problem.code, decision.problem.message, { ...decision.problem.details, retryAfterS: Math.ceil(outcome.retryAfterMs / 1_000) }) : decision.problem)
+  const common = { id: row.id, turn: row.turn, problem, event: decision.event }
+  const pause = outcome.kind === 'failed' && outcome.problem.code === 'provider_busy' && outcome.retryAfterMs !== null ? { pauseMs: outcome.retryAfterMs } : {}
   switch (decision.state) {
     case 'waiting': {
       // A look that failed brings no receipt: the one we have stays.
       const receipt: Receipt | null = decision.receipt === null ? row.receipt : { kind: 'upstream', receipt: decision.receipt }
       const progress = outcome.kind === 'wait' ? outcome.progress ?? null : null
-      return { ...common, state: 'waiting', dueAt: decision.dueAt, receipt, attemptOutcome: null, upstreamId: upstreamIdOf(receipt), progress,
-        event: progress !== null && progress !== row.progress ? 'task.progressed' : null }
+      return { settlement: { ...common, state: 'waiting', dueAt: decision.dueAt, receipt, attemptOutcome: null, upstreamId: upstreamIdOf(receipt), progress,
+        event: progress !== null && progress !== row.progress ? 'task.progressed' : null } }
     }
-    case 'queued':
-      return { ...common, state: 'queued', dueAt: decision.dueAt, receipt: null, attemptOutcome: 'failed',
-        ...(outcome.kind === 'failed' && outcome.problem.code === 'provider_busy' && outcome.retryAfterMs !== null ? { pauseMs: outcome.retryAfterMs } : {}) }
+    case 'queued': {
+      const route = decision.route && decision.route.provider === row.provider && decision.route.model === row.upstream_model ? null : decision.route
+      const warning = route ? movedWarning(row, decision.problem!.code) : null
+      return { settlement: { ...common, state: 'queued', dueAt: decision.dueAt, receipt: null, attemptOutcome: 'failed', ...(route ? { route } : {}),
+        ...(warning && !row.warnings.includes(warning) ? { warnings: [warning] } : {}) }, ...pause }
+    }
     default:
-      return { ...common, state: 'failed', attemptOutcome: outcome.kind === 'failed' && outcome.problem.code === 'outcome_unknown' ? 'unknown' : 'failed',
-        chargedMicros: decision.credits === 'capture' ? row.price_micros : 0 }
+      return { settlement: { ...common, state: 'failed', attemptOutcome: outcome.kind === 'failed' && outcome.problem.code === 'outcome_unknown' ? 'unknown' : 'failed',
+        chargedMicros: decision.credits === 'capture' ? row.price_micros : 0 }, ...pause }
   }
 }
+
+/** Said once for each provider and reason, however often a task comes back to it. */
+export const movedWarning = ({ provider }: Pick<TaskRow, 'provider'>, why: ProblemCode | 'down' | 'busy' | 'closed'): string =>
+  `${provider} was to make this and did not (${why}); another route of the model was taken.`
 
 /** The upstream's own id of the job, where the receipt has one under its usual name. */
 const upstreamIdOf = (receipt: Receipt | null): string | null => {

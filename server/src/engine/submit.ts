@@ -20,6 +20,7 @@ export interface Submission {
   checked: CheckedOrder
   provider: string
   upstreamModel: string
+  stickyKey: string | null
   attemptsMax: number
   startBy: Date | null
   endBy: Date
@@ -185,15 +186,15 @@ async function insertTasks(client: Client, group: Submission[], ranks: number[])
     parameters: one.checked.parameters, inputs: one.order.inputs, count: one.checked.count, partials: one.order.partials ?? 0, width: one.checked.width, height: one.checked.height,
     priority: one.order.priority ?? 'interactive', rank: ranks[index], provider: one.provider, upstream_model: one.upstreamModel,
     price_micros: one.checked.priceMicros, warnings: [...one.order.warnings ?? [], ...one.checked.warnings], metadata: one.order.metadata ?? {},
-    callback_url: one.order.callbackUrl ?? null, wire: one.order.wire ?? null, start_by: one.startBy, end_by: one.endBy,
+    callback_url: one.order.callbackUrl ?? null, wire: one.order.wire ?? null, sticky_key: one.stickyKey, start_by: one.startBy, end_by: one.endBy,
   }))
   await client.query({ name: 'submit tasks', text: `
     with task_row as (
       insert into task (id, account_id, project_id, key_id, livemode, attempts_max, model, model_asked, operation, prompt, parameters, inputs, count, partials, width, height,
-        priority, rank, provider, upstream_model, price_micros, warnings, metadata, callback_url, wire, start_by, end_by)
+        priority, rank, provider, upstream_model, price_micros, warnings, metadata, callback_url, wire, sticky_key, start_by, end_by)
       select * from jsonb_to_recordset($1) as r(id uuid, account_id uuid, project_id uuid, key_id uuid, livemode boolean, attempts_max int, model text, model_asked text,
         operation text, prompt text, parameters jsonb, inputs jsonb, count int, partials int, width int, height int, priority text, rank double precision, provider text,
-        upstream_model text, price_micros bigint, warnings jsonb, metadata jsonb, callback_url text, wire jsonb, start_by timestamptz, end_by timestamptz)
+        upstream_model text, price_micros bigint, warnings jsonb, metadata jsonb, callback_url text, wire jsonb, sticky_key text, start_by timestamptz, end_by timestamptz)
       returning id, project_id, livemode)
     insert into event (project_id, livemode, task_id, type) select project_id, livemode, id, 'task.created' from task_row` }, [JSON.stringify(rows)])
 }

@@ -3,10 +3,12 @@
  *
  * Every sweep takes a bounded number of rows with `skip locked`, so any number of processes may sweep at once.
  */
-import { Problem, storeProblem } from '../domain/problem.ts'
+import { Problem, storeProblem, type ProblemCode, type StoredProblem } from '../domain/problem.ts'
+import { findWays, firstOf, isSame, type Candidate } from '../domain/routing.ts'
 import type { Client, Database } from '../db/pool.ts'
 import type { Receipt } from './rows.ts'
 import { settleIn, type Settled, type Settlement } from './settle.ts'
+import { movedWarning } from './step.ts'
 
 const batch = 500
 
@@ -55,6 +57,38 @@ export const freeClaims = (database: Database, workers: string[], repeatOf: Repe
       select id, turn, attempts, receipt, provider from task where worker = any($1::uuid[]) and state = 'running' order by id limit $2 for update skip locked` }, [workers, batch])
     const settled = await settleIn(client, rows.map(row => takeOver(row, repeatOf, now)), deliverer)
     return { ...settled, taken: rows.length }
+  })
+
+/** A queued task as the choice of its route sees it. */
+export interface Queued { id: string; project_id: string; model: string; sticky_key: string | null; livemode: boolean }
+interface Stranded extends Queued { turn: number; provider: string; upstream_model: string; problem: StoredProblem | null; warnings: string[]; tried: { provider: string; model: string; code: ProblemCode | null }[] | null }
+
+/**
+ * Gives queued tasks whose provider is down, wants to be left alone, or is no route of theirs any more to one that can take them now.
+ *
+ * Never one with an attempt whose end is not known: it may have been bought where it is.
+ */
+export const reroute = (database: Database, { providers, models }: { providers: string[]; models: string[] }, routesOf: (task: Queued) => Candidate[], now: Date, deliverer: string | null): Promise<Settled> =>
+  database.transaction(async client => {
+    const { rows } = await client.query<Stranded>({ name: 'sweep stranded', text: `
+      select t.id, t.turn, t.project_id, t.model, t.sticky_key, t.livemode, t.provider, t.upstream_model, t.problem, t.warnings,
+        (select jsonb_agg(jsonb_build_object('provider', a.provider, 'model', a.upstream_model, 'code', a.problem->>'code')) from attempt a where a.task_id = t.id) as tried
+      from task t
+      where t.state = 'queued' and t.livemode and t.due_at <= now() and (t.provider = any($1) or t.model = any($2))
+        and not exists (select from attempt a where a.task_id = t.id and a.ended_at is null)
+      order by t.rank limit $3 for update skip locked` }, [providers, models, batch])
+    return settleIn(client, rows.flatMap((row): Settlement[] => {
+      const ranked = routesOf(row)
+      const present = { provider: row.provider, model: row.upstream_model }
+      const own = ranked.find(one => isSame(one, present))
+      if (own?.standing === 'ready' || ranked.length === 0) return []
+      const { later } = findWays({ ranked, present, tries: row.tried ?? [], retryAfterMs: null, now })
+      // Whoever is ready; only where the present one is no route any more, also one that is not.
+      const route = later && (later.floorMs === 0 || !own) ? later.route : own ? null : firstOf(ranked)
+      if (!route || isSame(route, present)) return []
+      const warning = movedWarning(row, own ? own.standing as 'down' | 'busy' : 'closed')
+      return [{ id: row.id, turn: row.turn, forced: true, state: 'queued', attemptOutcome: null, problem: row.problem, route, event: 'task.retried', ...(row.warnings.includes(warning) ? {} : { warnings: [warning] }) }]
+    }), deliverer)
   })
 
 export const beat = (client: Client, worker: { id: string; host: string; pid: number }) => client.query({ name: 'worker beat', text: `
