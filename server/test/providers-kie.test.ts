@@ -88,6 +88,20 @@ describe('a live order', () => {
     })
   }
 
+  for (const [model, upstreamModel, parameters, roles] of [
+    ['flux-2-pro', 'flux-2/pro-image-to-image', { resolution: '2K' }, ['reference', 'style']], ['seedream-4.5', 'seedream/4.5-text-to-image', { aspect_ratio: '21:9' }, []],
+    ['qwen-image', 'qwen/image-to-image', { strength: 0.4 }, ['reference']], ['ideogram-v3', 'ideogram/v3-edit', {}, ['reference', 'mask']], ['ideogram-character', 'ideogram/character-remix', { seed: 4 }, ['character', 'reference', 'style']],
+    ['seedance-2', 'bytedance/seedance-2', { duration_s: 4 }, ['first_frame', 'last_frame']],
+  ] as const) {
+    test(`for ${model} is made by ${upstreamModel}`, async () => {
+      const inputs = await Promise.all(roles.map(async role => ({ base64: (await paint(400, 400)).toString('base64'), role })))
+      const { body } = await send(house, { model, prompt: 'a kite', parameters, inputs })
+      assert.equal(body.state, 'done', JSON.stringify(body.problem ?? body.error))
+      assert.deepEqual([upstream.orders()[0].model, upstream.stats().bought, upstream.stats().uploads], [upstreamModel, 1, roles.length])
+      assert.deepEqual(await house.audit(), [])
+    })
+  }
+
   test('for an upscale or a cut-out sends one link and no words', async () => {
     const inputs = [{ base64: (await paint(60, 60)).toString('base64') }]
     for (const [model, field] of [['topaz-image-upscale', 'image_url'], ['recraft-crisp-upscale', 'image'], ['recraft-remove-background', 'image']] as const) {

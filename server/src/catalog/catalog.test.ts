@@ -94,6 +94,10 @@ test('prices are those of the list', () => {
   price(50_000, { model: 'topaz/image-upscale' }, [{ width: 1_000, height: 700 }])
   price(100_000, { model: 'topaz/image-upscale', parameters: { factor: 4 } }, [{ width: 1_000, height: 700 }])
   price(200_000, { model: 'topaz/image-upscale', parameters: { factor: 4 } }, [{ width: 2_000, height: 700 }])
+  price(35_000, { model: 'flux-2-pro', parameters: { resolution: '2K' } })
+  price(48_000, { model: 'flux-2-dev', parameters: { resolution: '2K' } })
+  price(50_000, { model: 'ideogram-v3', parameters: { rendering_speed: 'quality' } })
+  price(75_000, { model: 'seedream-4', parameters: { count: 3 } })
   price(1_000, { model: 'demo' })
   price(4_000, { model: 'sandbox-1', operation: 'video' })
 })
@@ -111,6 +115,12 @@ test('pixels come from the tables', () => {
   size([512, 512], { parameters: { resolution: '512' } })
   size([1280, 720], { model: 'kling-2.6', parameters: { aspect_ratio: '16:9' } })
   size([1080, 1920], { model: 'kling-3.0', parameters: { aspect_ratio: '9:16', resolution: '1080p' } })
+})
+test('named shapes have 1024 on the longer edge, areas a megapixel', () => {
+  size([1024, 576], { model: 'qwen-image', parameters: { aspect_ratio: '16:9' } })
+  size([512, 512], { model: 'qwen-image', parameters: { resolution: '512' } })
+  size([4096, 3072], { model: 'seedream-4', parameters: { aspect_ratio: '4:3', resolution: '4K' } })
+  size([2720, 1536], { model: 'flux-2-pro', parameters: { aspect_ratio: '16:9', resolution: '2K' } })
 })
 test('auto follows the first picture to the nearest ratio', () => {
   size([1264, 848], {}, [{ width: 3_000, height: 2_010 }, { width: 10, height: 90 }])
@@ -240,6 +250,7 @@ test('mistakes in cards are all reported at once, with file and place', () => wi
   edit(folder, 'nano-banana-2.json', card => { card.prices[0].rows.pop() })
   edit(folder, 'nano-banana-pro.json', card => { card.parameters.properties.resolution.default = '9K' })
   edit(folder, 'kling-2.6.json', card => { card.dialects.kie[0].fields.sound = 'noise' })
+  edit(folder, 'qwen-image.json', card => { card.dialects.kie[0].input.properties.image_size['x-house'].square = '1:1' })
   edit(folder, 'kling-3.0.json', card => { card.parameters.properties.sound.tpye = 'boolean' })
   edit(folder, 'sora-2.json', card => { card.aliases = ['sandbox-1']; card.life.replacement = 'nothing' })
   writeFileSync(path.join(folder, 'broken.json'), '{')
@@ -247,7 +258,7 @@ test('mistakes in cards are all reported at once, with file and place', () => wi
   assert.throws(() => loadCatalog([folder]), thrown => {
     assert.ok(thrown instanceof CatalogError)
     for (const expected of [/nano-banana\.json\/kind/, /nano-banana\.json.*surprise/, /nano-banana-2\.json\/prices\/0: no row for .*4K/, /nano-banana-pro\.json.*resolution\/default/,
-      /kling-2\.6\.json.*noise/, /kling-3\.0\.json.*tpye/, /broken\.json/, /sora-2\.json.*there is no card nothing/, /the name sandbox-1 \(native\) is taken/]) {
+      /kling-2\.6\.json.*noise/, /qwen-image\.json\/dialects\/kie\/0\/input\/properties\/image_size\/x-house: square must be a list of 2/, /kling-3\.0\.json.*tpye/, /broken\.json/, /sora-2\.json.*there is no card nothing/, /the name sandbox-1 \(native\) is taken/]) {
       assert.match(thrown.message, expected)
     }
     return true

@@ -84,7 +84,10 @@ function* checkCard(card: Card): Generator<string> {
         if (input && !Object.hasOwn(propertiesOf(input), field)) yield `${place}/fields/${field}: there is no such field in input`
         const roles = /^inputs(?::(.+))?$/.exec(house)
         for (const role of roles?.[1]?.split(',') ?? []) if (!Object.hasOwn(card.inputs.roles, role)) yield `${place}/fields/${field}: ${role} is no role of this card`
-        if (!roles && house !== 'prompt' && !Object.hasOwn(names, house)) yield `${place}/fields/${field}: there is no parameter ${house}`
+        if (roles || house === 'prompt') continue
+        const parameters = house.split(',')
+        for (const one of parameters) if (!Object.hasOwn(names, one)) yield `${place}/fields/${field}: there is no parameter ${one}`
+        if (input) yield* checkWords(`${place}/input/properties/${field}`, propertiesOf(input)[field] ?? {}, parameters.length)
       }
     }
   }
@@ -97,6 +100,16 @@ function* checkCard(card: Card): Generator<string> {
       }
     }
   }
+}
+
+/** A field that stands for several parameters needs a value for each of them under every word it takes. */
+function* checkWords(place: string, field: JsonSchema, parameters: number): Generator<string> {
+  const words = (field['x-house'] ?? {}) as Record<string, Json>
+  if (parameters > 1) for (const word of (field.enum ?? []) as Json[]) {
+    const values = words[String(word)]
+    if (!Array.isArray(values) || values.length !== parameters) yield `${place}/x-house: ${String(word)} must be a list of ${parameters} values`
+  }
+  if (parameters > 1 && !field.enum) yield `${place}: a field for ${parameters} parameters needs an enum`
 }
 
 function* checkSchema(place: string, schema: JsonSchema): Generator<string> {

@@ -16,7 +16,7 @@ const gemini25: Record<string, Size> = {
   '1:1': size(1024, 1024), '2:3': size(832, 1248), '3:2': size(1248, 832), '3:4': size(864, 1184), '4:3': size(1184, 864), '4:5': size(896, 1152), '5:4': size(1152, 896),
   '9:16': size(768, 1344), '16:9': size(1344, 768), '21:9': size(1536, 672),
 }
-const factors: Record<string, number> = { '512': 0.5, '1K': 1, '2K': 2, '4K': 4 }
+const factors: Record<string, number> = { '512': 0.5, '1K': 1, '1.5K': 1.5, '2K': 2, '3K': 3, '4K': 4 }
 /** The shorter side of a film. */
 const shortSides: Record<string, number> = { '480p': 480, '720p': 720, '1080p': 1080, '4K': 2160 }
 
@@ -24,6 +24,10 @@ const shortSides: Record<string, number> = { '480p': 480, '720p': 720, '1080p': 
 export const tables: Record<string, (ratio: string, resolution: string | null) => Size> = {
   'gemini-2.5': (ratio, resolution) => scale(gemini25[ratio] ?? byArea(ratio), factors[resolution ?? '1K'] ?? 1),
   'gemini-3': (ratio, resolution) => scale(gemini3[ratio] ?? byArea(ratio), factors[resolution ?? '1K'] ?? 1),
+  // One megapixel for 1K whatever the ratio, for models that think in areas or whose pages give no pixels.
+  area: (ratio, resolution) => scale(byArea(ratio), factors[resolution ?? '1K'] ?? 1),
+  // 1024 on the longer edge for 1K: ByteDance's, Alibaba's and Ideogram's named sizes (landscape_16_9 is 1024x576).
+  'long-edge': (ratio, resolution) => byLongEdge(ratio, 1024 * (factors[resolution ?? '1K'] ?? 1)),
   'video-720p': (ratio, resolution) => film(ratio, shortSides[resolution ?? '720p'] ?? 720),
   // Three shapes when nothing else is asked for; a size in pixels is the parameter `size`.
   openai: ratio => { const wide = quotient(ratio); return wide > 1.25 ? size(1536, 1024) : wide < 0.8 ? size(1024, 1536) : size(1024, 1024) },
@@ -80,6 +84,12 @@ const quotient = (ratio: string): number => {
 function byArea(ratio: string): Size {
   const edge = (exact: number) => Math.max(16, Math.round(exact / 16) * 16)
   return size(edge(1024 * Math.sqrt(quotient(ratio))), edge(1024 / Math.sqrt(quotient(ratio))))
+}
+
+function byLongEdge(ratio: string, long: number): Size {
+  const wide = quotient(ratio)
+  const short = Math.max(16, Math.round(long * Math.min(wide, 1 / wide)))
+  return wide >= 1 ? size(long, short) : size(short, long)
 }
 
 /** Encoders want even edges. */

@@ -33,7 +33,10 @@ export interface DialectName {
   operation?: Operation
   /** JSON Schema of the dialect's own input fields, where the dialect validates them itself. */
   input?: JsonSchema
-  /** Dialect field → the house's: a parameter name, `prompt`, or `inputs` / `inputs:<role>` for links to pictures (`inputs:first_frame,last_frame`: roles by position). */
+  /**
+   * Dialect field → the house's: a parameter name, `prompt`, or `inputs` / `inputs:<role>` for links to pictures (`inputs:first_frame,last_frame`:
+   * roles by position). One field that says two things at once names both (`aspect_ratio,resolution`), and its `x-house` gives a list for each word.
+   */
   fields?: Record<string, string>
 }
 

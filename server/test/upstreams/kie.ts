@@ -5,6 +5,7 @@
  * `maintenance`, `field`, `paused`, `server`, `fail`, `fail_policy`, `fail_word`, `fail_full`, `moment`, `lost`, `blind`, `expired`,
  * `not_a_picture`, `empty`, `one_busy`, `one_lost`, `one_fails`, `states`, `called`. The upload host is told by `uploadFaults`.
  */
+import { openCatalog } from '../kit/catalog.ts'
 import { answerFault, counter, Cut, film, lineFault, listen, page, paint, readFault, type Heard, type Loopback, type Rehearsal, type Reply } from './loopback.ts'
 
 export interface KieStats { asked: number; bought: number; looks: number; uploads: number; files: number }
@@ -35,8 +36,18 @@ const rules: Record<string, { required: string[]; words?: Record<string, unknown
   'kling-2.6/image-to-video': { required: ['prompt', 'image_urls', 'duration', 'sound'], words: { duration: ['5', '10'] }, lists: { image_urls: 1 } },
   'kling-3.0/video': { required: ['prompt', 'duration', 'mode', 'multi_shots', 'multi_prompt', 'sound'], words: { mode: ['std', 'pro', '4K'], aspect_ratio: ['16:9', '9:16', '1:1'] }, lists: { image_urls: 2 } },
 }
+/** The rest is read off the cards, which were written after the same pages. */
+for (const card of openCatalog()) {
+  for (const { id, input } of card.dialects.kie ?? []) {
+    const fields = Object.entries((input?.properties ?? {}) as Record<string, { enum?: unknown[]; maxItems?: number }>)
+    rules[id] ??= {
+      required: input?.required as string[], words: Object.fromEntries(fields.flatMap(([name, field]) => field.enum ? [[name, field.enum]] : [])),
+      lists: Object.fromEntries(fields.flatMap(([name, field]) => field.maxItems === undefined ? [] : [[name, field.maxItems]])),
+    }
+  }
+}
 const ratios = ['1:1', '2:3', '3:2', '1:4', '4:1', '3:4', '4:3', '4:5', '5:4', '1:8', '8:1', '9:16', '16:9', '21:9', 'auto']
-const links = ['image_urls', 'image_input', 'image_url', 'image']
+const links = ['image_urls', 'image_input', 'image_url', 'image', 'input_urls', 'mask_url', 'reference_image_urls', 'tail_image_url', 'first_frame_url', 'last_frame_url']
 
 export const kieKey = 'kie-rehearsed-key'
 
@@ -92,7 +103,7 @@ export async function startKie(): Promise<KieUpstream> {
     const rule = rules[model]
     if (!rule) return no(422, 'The model name you specified is not supported. Please check it.')
     for (const field of rule.required) if (input?.[field] === undefined) return no(500, 'This field is required')
-    for (const [field, allowed] of Object.entries({ aspect_ratio: ratios, ...rule.words })) {
+    for (const [field, allowed] of Object.entries<unknown[]>({ aspect_ratio: ratios, ...rule.words })) {
       if (input[field] !== undefined && !allowed.includes(input[field])) return no(500, `${field} is not within the range of allowed options`)
     }
     for (const field of links) {
@@ -101,7 +112,7 @@ export async function startKie(): Promise<KieUpstream> {
     }
     stats.bought++
     const id = (++made).toString(16).padStart(32, '0')
-    tasks.set(id, { id, model, input, callBackUrl, fault, looks: 0, nth, link: `${loopback.url}/f/${id}_1.${/kling|sora/.test(model) ? 'mp4' : 'png'}` })
+    tasks.set(id, { id, model, input, callBackUrl, fault, looks: 0, nth, link: `${loopback.url}/f/${id}_1.${/kling|sora|seedance/.test(model) ? 'mp4' : 'png'}` })
     if (callBackUrl) setTimeout(() => { void callBack(tasks.get(id)!) }, 20).unref()
     if (fault === 'one_lost' && nth === 2) throw new Cut()
     return answerFault(fault, yes({ taskId: id, recordId: id }))

@@ -57,6 +57,10 @@ test('image_size is the old aspect_ratio', () => {
   assert.equal(both.parameters.aspect_ratio, '16:9')
   assert.match(both.warnings[0]!, /image_size was ignored/)
 })
+test('a name for a shape and a size is both', () => {
+  const sized = (image_size: string) => { const { aspect_ratio, resolution } = read('ideogram/v3-text-to-image', { prompt: 'x', image_size }).parameters; return [aspect_ratio, resolution] }
+  assert.deepEqual([sized('square'), sized('square_hd'), sized('portrait_16_9')], [['1:1', '512'], ['1:1', '1K'], ['9:16', '1K']])
+})
 test('numbers that the page writes as strings are strings', () => {
   assert.equal(read('kling-2.6/text-to-video', { prompt: 'x', aspect_ratio: '1:1', duration: '10', sound: true }).parameters.duration_s, 10)
   assert.equal(read('topaz/image-upscale', { image_url: url, upscale_factor: '4' }).parameters.factor, 4)

@@ -131,10 +131,14 @@ function put(read: ReadInput, name: string, house: string, value: Json, field: F
     for (const [index, url] of links.entries()) read.pictures.push({ field: name, url, role: wanted[Math.min(index, wanted.length - 1)]! })
     return
   }
-  // Two of its fields may mean one of ours (`image_size` is the old `aspect_ratio`): the newer one, which stands first, counts.
-  if (Object.hasOwn(read.parameters, house)) { read.warnings.push(`${name} was ignored: ${house} is given too.`); return }
   const mapping = field['x-house']
-  read.parameters[house] = mapping && Object.hasOwn(mapping, String(value)) ? mapping[String(value)]! : value
+  const meant = mapping && Object.hasOwn(mapping, String(value)) ? mapping[String(value)]! : value
+  const parameters = house.split(',')
+  for (const [index, parameter] of parameters.entries()) {
+    // Two of its fields may mean one of ours (`image_size` is the old `aspect_ratio`): the newer one, which stands first, counts.
+    if (Object.hasOwn(read.parameters, parameter)) read.warnings.push(`${name} was ignored: ${parameter} is given too.`)
+    else read.parameters[parameter] = parameters.length === 1 ? meant : (meant as Json[])[index]!
+  }
 }
 
 /** Fields nobody knows: told in a warning, and kept for reading back only where they are small. */

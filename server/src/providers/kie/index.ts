@@ -4,7 +4,7 @@ import type { Problem } from '../../domain/problem.ts'
 import { provider } from '../contract.ts'
 import type { Job, JobInput, JobOutcome } from '../contract.ts'
 import { asking, before, extensionOf, gravest, missingOnes, problemOf, tellOperator, withoutTail } from '../toolkit.ts'
-import { writeInput, type Written } from './models.ts'
+import { writeInput, type Written } from './input.ts'
 import { asProblemAgain, fold, readCreated, readLook, readReceipt, readUpload, verifyCallback, writeTask, type Failure, type Looked, type Receipt } from './wire.ts'
 
 /** Up to here a file goes as base64 in JSON, as Kie advises; larger ones as a form. */

@@ -4,7 +4,8 @@ import { test } from 'node:test'
 import { Problem } from '../../domain/problem.ts'
 import { readRetryAfter } from '../../kit/fetch.ts'
 import type { Asked, Reply } from '../toolkit.ts'
-import { modelNames, writeInput } from './models.ts'
+import { writeInput } from './input.ts'
+import { modelNames } from './models.ts'
 import { codes, fold, readCreated, readFailed, readLook, readRefusal, readUpload, verifyCallback } from './wire.ts'
 
 function reply(name: string): Reply {
@@ -94,7 +95,7 @@ written('auto with a picture', job('google/nano-banana', { parameters: { aspect_
 written('the last picture after the first', job('kling-3.0/video', { parameters: { duration_s: 3, resolution: '720p', aspect_ratio: 'auto' }, inputs: [picture('last_frame'), picture('first_frame')] }),
   { model: 'kling-3.0/video', input: { prompt: 'a kite', multi_shots: false, multi_prompt: [], sound: false, duration: '3', mode: 'std', image_urls: ['https://f.example/1', 'https://f.example/0'] } })
 written('one link where one is wanted', job('topaz/image-upscale', { prompt: '', parameters: { factor: 4 }, inputs: [picture()] }), { model: 'topaz/image-upscale', input: { upscale_factor: '4', image_url: 'https://f.example/0' } })
-written('what an operator’s own card says', job('seedream/5-pro-text-to-image', { parameters: { quality: 'high', count: 2 } }), { model: 'seedream/5-pro-text-to-image', input: { prompt: 'a kite', quality: 'high' } })
+written('what an operator’s own card says', job('qwen2-1/text-to-image', { parameters: { resolution: '2K', count: 2 } }), { model: 'qwen2-1/text-to-image', input: { prompt: 'a kite', resolution: '2K' } })
 
 const refused = (name: string, asked: Asked) => test(`refuses ${name}`, () =>
   assert.throws(() => writeInput(asked, asked.inputs.map(() => 'https://f.example/a')), (thrown: Problem) => thrown.code === 'unsupported_parameter'))

@@ -13,7 +13,7 @@ import { Problem, type ProblemCode } from '../../domain/problem.ts'
 import type { Callback, Verdict } from '../contract.ts'
 import { forged, isFresh, isSame, shorten, speaksOfPolicy, unclaimed, unknown, unreached } from '../toolkit.ts'
 import type { Reply } from '../toolkit.ts'
-import type { Written } from './models.ts'
+import type { Written } from './input.ts'
 
 const title = 'Kie.ai'
 

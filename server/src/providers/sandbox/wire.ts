@@ -60,12 +60,15 @@ function writeSize({ operation, width, height }: Job): { width?: number; height?
   return { width: even(width), height: even(height) }
 }
 
+/** Parameters of other models that change a picture, and not this renderer's. Those that cards fill in unasked are left out. */
+const unread = ['negative_prompt', 'steps', 'acceleration', 'expand_prompt', 'web_search', 'google_search', 'thinking', 'fixed_camera']
+
 /** What the caller gets otherwise than asked, said openly. */
 export function warnOf({ operation, width, height, parameters }: Job): string[] {
   const small = width !== null && height !== null && Math.max(width, height) > videoMaxSide ? ` of at most ${videoMaxSide} pixels a side` : ''
   return [
     ...(operation === 'video' ? [`The sandbox makes an animated WebP without sound${small} instead of a film.`] : []),
-    ...(parameters.negative_prompt ? ['The sandbox does not read negative_prompt.'] : []),
+    ...unread.filter(name => parameters[name] !== undefined && parameters[name] !== false && parameters[name] !== '').map(name => `The sandbox does not read ${name}.`),
   ]
 }
 
