@@ -16,8 +16,14 @@ const refuses = (title: string, files: Record<string, string>, message: RegExp) 
   await assert.rejects(readMigrations(directoryWith(t, files)), (error: Error) => error instanceof MigrationProblem && message.test(error.message))
 })
 
-refuses('a number may not be missing', { '0001_a.sql': '', '0003_c.sql': '' }, /0003_c\.sql should have the number 0002/)
-refuses('a number may not be there twice', { '0001_a.sql': '', '0001_b.sql': '' }, /0001_b\.sql should have the number 0002/)
+refuses('a number may not be there twice', { '0001_a.sql': '', '0001_b.sql': '' }, /0001_b\.sql has the number of 0001_a\.sql/)
+test('a number may be missing: it may come later', async t => {
+  const migrations = await readMigrations(directoryWith(t, { '0001_a.sql': 'select 1;', '0003_c.sql': 'select 3;' }))
+  assert.deepEqual(migrations.map(({ number }) => number), [1, 3])
+  const [a, c] = migrations
+  const b = { ...a!, number: 2, name: 'b' }
+  assert.deepEqual(plan([a!, b, c!], [a!, c!]), [b])
+})
 refuses('a file is called NNNN_name.sql', { '1-a.sql': '' }, /NNNN_name\.sql/)
 
 test('line ends do not make another migration', async t => {

@@ -29,16 +29,18 @@ export class MigrationProblem extends Error {
 }
 
 /**
- * Reads the numbered files, in order.
+ * Reads the numbered files, in order. Numbers may have gaps: work that began later may be done earlier.
  *
- * @throws {MigrationProblem} when a name is not `NNNN_name.sql`, or a number is missing or there twice
+ * @throws {MigrationProblem} when a name is not `NNNN_name.sql`, or a number is there twice
  */
 export async function readMigrations(directory = migrationsDirectory): Promise<Migration[]> {
   const names = (await readdir(directory)).filter(name => name.endsWith('.sql')).sort()
-  return Promise.all(names.map(async (file, index) => {
+  const seen = new Map<string, string>()
+  return Promise.all(names.map(async file => {
     const [, number, name] = /^(\d{4})_([a-z0-9_]+)\.sql$/.exec(file) ?? []
     if (number === undefined || name === undefined) throw new MigrationProblem(`${file} is no migration: call it NNNN_name.sql.`)
-    if (Number(number) !== index + 1) throw new MigrationProblem(`${file} should have the number ${writeNumber(index + 1)}: numbers have no gaps and no twins.`)
+    if (seen.has(number)) throw new MigrationProblem(`${file} has the number of ${seen.get(number)}. Give it the next free one.`)
+    seen.set(number, file)
     // A checkout with other line ends is still the same migration.
     const sql = (await readFile(path.join(directory, file), 'utf8')).replaceAll('\r\n', '\n')
     return { number: Number(number), name, sha256: createHash('sha256').update(sql).digest('hex'), sql }
@@ -56,7 +58,7 @@ export function plan(migrations: Migration[], applied: AppliedMigration[]): Migr
     const migration = known.get(old.number)
     const title = `${writeNumber(old.number)}_${old.name}`
     if (!migration) {
-      throw new MigrationProblem(`The database is newer than this code: it has migration ${title}, and the last one here is ${writeNumber(migrations.length)}. Start the version that made it, or a later one.`)
+      throw new MigrationProblem(`The database is newer than this code: it has migration ${title}, and the last one here is ${writeNumber(migrations.at(-1)?.number ?? 0)}. Start the version that made it, or a later one.`)
     }
     if (migration.sha256 !== old.sha256) {
       throw new MigrationProblem(`Migration ${title} was edited after it was applied to this database. Put the file back as it was and write the change as a new migration.`)
@@ -85,7 +87,7 @@ export async function migrate({ directory, log = silent, ...address }: MigrateOp
     const applied: number[] = []
     for (;;) {
       const migration = await applyNext(client, migrations)
-      if (!migration) return { applied, version: migrations.length }
+      if (!migration) return { applied, version: migrations.at(-1)?.number ?? 0 }
       applied.push(migration.number)
       log.info({ migration: `${writeNumber(migration.number)}_${migration.name}` }, 'migration applied')
     }
