@@ -25,6 +25,7 @@ export const settings = Type.Object({
   ALLOW_PRIVATE_ADDRESSES: Type.Boolean({ default: false, description: 'Lets pictures be fetched from, and webhooks be sent to, private addresses. Only for a closed network whose callers you trust.' }),
   INPUT_BYTES_MAX: integer(1_000, 2_000_000_000, 30_000_000, 'Largest picture taken in, in bytes.'),
   INPUT_PIXELS_MAX: integer(1_000, 1_000_000_000, 100_000_000, 'Largest picture taken in, in pixels.'),
+  FILE_BYTES_MAX: integer(1_000, 4_000_000_000, 512_000_000, 'Largest file taken in by the Files APIs, in bytes.'),
   OUTPUT_DAYS: integer(0, 36_500, 0, 'Days an output is kept; 0 keeps it until it is deleted.'),
   INPUT_DAYS: integer(0, 36_500, 30, 'Days an uploaded input is kept; 0 keeps it until it is deleted.'),
   SHUTDOWN_GRACE_S: integer(0, 3_600, 20, 'Seconds that work in hand may go on after SIGTERM before it is handed back.'),

@@ -19,6 +19,7 @@ import type { Delivery } from './delivery/delivery.ts'
 import { checkTarget } from './delivery/target.ts'
 import type { Engine } from './engine/engine.ts'
 import { creditsRequired } from './engine/submit.ts'
+import type { Files } from './files/files.ts'
 import { isId, newId } from './kit/id.ts'
 import { readBalance, readLedger, readUsage } from './ledger/books.ts'
 import type { Desk, Page } from './protocols/contract.ts'
@@ -32,6 +33,7 @@ export interface DeskTools {
   database: Database
   delivery: Delivery
   engine: Engine
+  files: Files
   routing: Routing
   publicUrl(): string
   now(): Date
@@ -42,7 +44,7 @@ export interface DeskTools {
 }
 
 export const createDesks = (tools: DeskTools) => (caller: Caller): Desk => {
-  const { access, assets, catalog, database, delivery, engine, routing, now } = tools
+  const { access, assets, catalog, database, delivery, engine, files, routing, now } = tools
   const owner = { projectId: caller.projectId, livemode: caller.livemode }
 
   /** Tries an order against everything that can be tried without writing. */
@@ -133,6 +135,19 @@ export const createDesks = (tools: DeskTools) => (caller: Caller): Desk => {
       link: (asset, options) => assets.link(asset, options),
       resolveLink: url => assets.resolveLink(owner, url),
       openLink: (path, query) => assets.openLink(path, query),
+    },
+
+    files: {
+      take: stream => { guarded('assets:write'); return files.take(stream) },
+      keep: (taken, file) => { guarded('assets:write'); return files.keep(owner, taken, file) },
+      find: fileId => files.find(owner, fileId),
+      list: filter => files.list(owner, filter),
+      remove: fileId => { guarded('assets:write'); return files.remove(owner, fileId) },
+      open: file => files.open(file),
+      begin: upload => { guarded('assets:write'); return files.begin(owner, upload) },
+      progress: uploadId => files.progress(uploadId),
+      append: (uploadId, part) => files.append(uploadId, part),
+      drop: uploadId => files.drop(uploadId),
     },
 
     money: {

@@ -11,6 +11,7 @@ import { join } from 'node:path'
 import { createAccess, type Access } from './access/access.ts'
 import { createAssets, type Assets } from './assets/assets.ts'
 import { openDiskStore } from './assets/disk.ts'
+import { sniff } from './assets/sniff.ts'
 import { loadCatalog, ownCards, type Catalog } from './catalog/catalog.ts'
 import { ConfigError, readAccounts, readPacing, readProviderSettings, type Config } from './config.ts'
 import { startEmbedded } from './db/embedded/start.ts'
@@ -24,6 +25,7 @@ import { Problem } from './domain/problem.ts'
 import { createEngine, type Engine, type EngineOptions } from './engine/engine.ts'
 import type { TaskRow } from './engine/rows.ts'
 import type { Workbench } from './engine/step.ts'
+import { createFiles, type Files } from './files/files.ts'
 import { hooks, hookUrl } from './hooks.ts'
 import { serveHttp, type HttpServer } from './http/server.ts'
 import { jwks } from './jwks.ts'
@@ -68,6 +70,7 @@ export interface House {
   catalog: Catalog
   delivery: Delivery
   engine: Engine
+  files: Files
   routing: Routing
   deskFor(caller: Caller): Desk
   /** Removes what nobody refers to any more. Runs by itself every hour. */
@@ -137,6 +140,15 @@ export async function startHouse(config: Config, { roles = ['serve', 'work'], ca
       limits: { imageBytesMax: config.INPUT_BYTES_MAX, pixelsMax: config.INPUT_PIXELS_MAX },
     })
 
+    const files = createFiles({
+      database, store, now, bytesMax: config.FILE_BYTES_MAX, days: config.INPUT_DAYS === 0 ? null : config.INPUT_DAYS,
+      pictures: {
+        begins: head => sniff(head).kind !== 'refused',
+        keep: (owner, upload, options) => assets.keep({ ...owner, inputDays: null }, upload, options),
+        find: assets.find, remove: assets.remove,
+      },
+    })
+
     const protocols = await loadFolders<Protocol>(new URL('./protocols/', import.meta.url))
     const { benches, missing } = await openProviders()
 
@@ -190,11 +202,12 @@ export async function startHouse(config: Config, { roles = ['serve', 'work'], ca
     }
 
     const deskFor = createDesks({
-      access, assets, catalog, database, delivery, engine, routing,
+      access, assets, catalog, database, delivery, engine, files, routing,
       publicUrl: () => publicUrl, now, inputDays: config.INPUT_DAYS === 0 ? null : config.INPUT_DAYS, allowPrivate: config.ALLOW_PRIVATE_ADDRESSES,
     })
 
     const collect = async ({ graceMs }: { graceMs?: number } = {}) => {
+      await files.sweep()
       const counts = await assets.collect(graceMs === undefined ? {} : { graceMs })
       await store.sweep()
       await delivery.sweep()
@@ -225,7 +238,7 @@ export async function startHouse(config: Config, { roles = ['serve', 'work'], ca
           if (!rate.allowed) throw new Problem('rate_limited', `This key may make ${rate.limit} requests a minute. Try again in ${rate.resetS} s.`, { retryAfterS: rate.resetS, limit })
           return limit
         },
-        deskFor, publicDesk: { openLink: (path, query) => assets.openLink(path, query) },
+        deskFor, publicDesk: { get publicUrl() { return publicUrl }, assets, files },
         health: { ready: async () => { await database.query('select 1'); return true } },
         metrics: () => metrics.write(), observe: answer => metrics.observe(answer),
       })
@@ -235,7 +248,7 @@ export async function startHouse(config: Config, { roles = ['serve', 'work'], ca
 
     return {
       config, roles, url: http?.url ?? null, firstKey: first.created ? first.secret : null, keyFile, embedded: embedded !== null,
-      database, access, assets, catalog, delivery, engine, routing, deskFor, collect, close,
+      database, access, assets, catalog, delivery, engine, files, routing, deskFor, collect, close,
     }
 
     /** Connects every provider whose settings are there; says what is missing of the others. */

@@ -19,6 +19,8 @@ const floors: Record<string, string[]> = {
   ledger: ['domain', 'kit', 'db'],
   assets: ['domain', 'kit', 'db'],
   delivery: ['domain', 'kit', 'db'],
+  files: ['domain', 'kit', 'db'],
+  batches: ['domain', 'kit', 'db'],
   engine: ['domain', 'kit', 'db', 'catalog', 'access', 'ledger', 'assets', 'delivery'],
   providers: ['domain', 'kit'],
   protocols: ['domain', 'kit'],

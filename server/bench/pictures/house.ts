@@ -60,7 +60,7 @@ const door = protocol({
 })
 const http = await serveHttp({
   host: '127.0.0.1', port: 0, protocols: [door], authenticate: house.access.authenticate, countRequest: async () => null, deskFor: house.deskFor,
-  publicDesk: { openLink: (path, query) => house.assets.openLink(path, query) }, log, health: { ready: async () => true }, metrics: async () => '',
+  publicDesk: { publicUrl: '', assets: house.assets, files: house.files }, log, health: { ready: async () => true }, metrics: async () => '',
 })
 
 const delay = monitorEventLoopDelay({ resolution: 1 })

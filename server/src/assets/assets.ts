@@ -11,6 +11,7 @@ import type { Database } from '../db/pool.ts'
 import type { Asset, StoredBlob } from '../domain/asset.ts'
 import { asProblem, Problem } from '../domain/problem.ts'
 import { isId } from '../kit/id.ts'
+import { tidyName } from '../kit/name.ts'
 import type { OpenAsset, Page, Upload } from '../protocols/contract.ts'
 import { collect, type Collected } from './collect.ts'
 import type { BlobStore } from './contract.ts'
@@ -41,8 +42,8 @@ export interface AssetsOptions {
 export type InputOwner = Owner & { /** Days an input is kept; null for ever. */ inputDays: number | null }
 
 export interface Assets {
-  /** Takes a picture or film in. @throws {Problem} `unsupported_media`, `bad_input_image`, `too_large`, `input_unreachable`, `private_address` */
-  keep(owner: InputOwner, upload: Upload): Promise<Asset>
+  /** Takes a picture or film in; `expiresAt` instead of the owner's days. @throws {Problem} `unsupported_media`, `bad_input_image`, `too_large`, `input_unreachable`, `private_address` */
+  keep(owner: InputOwner, upload: Upload, options?: { expiresAt?: Date | null }): Promise<Asset>
   /**
    * Stores what a provider made, durably, and writes no rows: the engine does, in the transaction that settles the task.
    *
@@ -113,11 +114,11 @@ export function createAssets({ database, store, linkSecret, publicUrl, limits: g
   }
 
   const assets: Assets = {
-    async keep(owner, upload) {
+    async keep(owner, upload, { expiresAt } = {}) {
       const blob = await takeIn(upload, store, receiving())
       const createdAt = now()
-      const expiresAt = owner.inputDays === null ? null : new Date(createdAt.getTime() + owner.inputDays * dayS * 1000)
-      return insertInput(database, owner, blob, { name: readName(upload), createdAt, expiresAt })
+      const ownDays = owner.inputDays === null ? null : new Date(createdAt.getTime() + owner.inputDays * dayS * 1000)
+      return insertInput(database, owner, blob, { name: readName(upload), createdAt, expiresAt: expiresAt === undefined ? ownDays : expiresAt })
     },
 
     async storeMade(made, { kind }, signal) {
@@ -248,12 +249,10 @@ const missingFile = (error: unknown): never => {
 const makeThumbnail = (bytes: Buffer, side: number): Promise<Buffer> =>
   sharp(bytes, { limitInputPixels: false, sequentialRead: true, failOn: 'none' }).autoOrient().resize({ width: side, height: side, fit: 'inside', withoutEnlargement: true }).webp({ quality: 80 }).toBuffer()
 
-/** The file name a caller gave, or the link's own, without folders and without anything that could act in a header or a terminal. */
+/** The file name a caller gave, or the link's own. */
 function readName(upload: Upload): string | null {
   const last = 'url' in upload && URL.canParse(upload.url) && /^https?:/i.test(upload.url) ? new URL(upload.url).pathname.split('/').at(-1)! : ''
-  const raw = upload.name ?? decode(last)
-  const name = [...raw.toWellFormed().split(/[/\\]/).at(-1)!.replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}"<>|*?:]/gu, ' ').replace(/\s+/g, ' ').trim()].slice(0, 200).join('')
-  return name === '' || /^\.+$/.test(name) ? null : name
+  return tidyName(upload.name ?? decode(last))
 }
 
 const decode = (text: string): string => { try { return decodeURIComponent(text) } catch { return text } }

@@ -1,5 +1,5 @@
 /**
- * Takes away what nobody needs: expired assets, blobs without assets, files without blobs, pictures made from what is gone.
+ * Takes away what nobody needs: expired assets, blobs nobody names, files without blobs, pictures made from what is gone.
  *
  * Everything is old before it goes (`graceMs`): a file is stored a moment before the rows that name it, so a young file without a
  * row is a picture on its way. A writer touches the file it finds, which makes it young again.
@@ -40,8 +40,11 @@ const deleteExpired = ({ database, now }: Collecting): Promise<number> => databa
   return rowCount ?? 0
 })
 
+/** Who names a blob `b`, each by an index of its own. */
+const isNamed = ['asset', 'file', 'upload_part'].map(table => `exists (select from ${table} n where n.sha256 = b.sha256)`).join(' or ') + ' or exists (select from batch n where n.input_sha256 = b.sha256)'
+
 /**
- * Removes blob rows that no asset names.
+ * Removes blob rows that nobody names.
  *
  * Without the table lock a settling task could find the row, see it deleted under its hands, and fail when it inserts its asset. The
  * lock waits for those who have inserted and not yet committed (milliseconds) and lets readers be. It gives up rather than make
@@ -50,14 +53,14 @@ const deleteExpired = ({ database, now }: Collecting): Promise<number> => databa
 async function deleteBlobs({ database, now, graceMs }: Collecting): Promise<number> {
   const before = new Date(now.getTime() - graceMs)
   const { rows } = await database.query<{ sha256: Buffer }>(
-    `select sha256 from blob b where created_at < $1 and not exists (select from asset a where a.sha256 = b.sha256) limit ${batch}`, [before])
+    `select sha256 from blob b where created_at < $1 and not (${isNamed}) limit ${batch}`, [before])
   if (rows.length === 0) return 0
   try {
     return await database.transaction(async client => {
       await client.query(`set local lock_timeout = '1s'`)
       await client.query('lock table blob in share row exclusive mode')
       const { rowCount } = await client.query(
-        'delete from blob b where sha256 = any($1) and not exists (select from asset a where a.sha256 = b.sha256)', [rows.map(row => row.sha256)])
+        `delete from blob b where sha256 = any($1) and not (${isNamed})`, [rows.map(row => row.sha256)])
       return rowCount ?? 0
     })
   } catch (error) {

@@ -103,6 +103,7 @@ let rate: RateState | null = null
 let isReady = true
 const log = { debug() {}, info() {}, warn() {}, error: (fields: object) => { logged.push(fields) } }
 
+const nothing = () => Promise.reject(new Problem('not_found', 'No.'))
 const open = (more: Partial<HttpOptions> = {}) => serveHttp({
   host: '127.0.0.1', port: 0, protocols,
   authenticate: async secret => secret === 'good' ? caller : null,
@@ -112,7 +113,7 @@ const open = (more: Partial<HttpOptions> = {}) => serveHttp({
   },
   deskFor: () => ({}) as Desk,
   inlineFolder,
-  publicDesk: { openLink: () => Promise.reject(new Problem('not_found', 'No.')) },
+  publicDesk: { publicUrl: 'http://here.example', assets: { openLink: nothing }, files: { progress: nothing, append: nothing, drop: nothing } },
   log, health: { ready: async () => isReady }, metrics: async () => 'tasks_total 1\n', ...more,
 })
 

@@ -38,8 +38,8 @@ export interface HttpOptions {
   /** Counts one request; null for a key without a limit. @throws {Problem} `rate_limited` with `retryAfterS` and `limit` */
   countRequest(caller: Caller): Promise<RateState | null>
   deskFor(caller: Caller): Desk
-  /** What somebody without a key may do: open a signed link. */
-  publicDesk: { openLink: Desk['assets']['openLink'] }
+  /** What somebody without a key may do: open a signed link, go on with an upload whose id nobody can guess. */
+  publicDesk: { readonly publicUrl: string; assets: Pick<Desk['assets'], 'openLink'>; files: Pick<Desk['files'], 'progress' | 'append' | 'drop'> }
   log: HttpLog
   health: { ready(): Promise<boolean> }
   metrics(): Promise<string>
@@ -88,7 +88,7 @@ export async function serveHttp(options: HttpOptions): Promise<HttpServer> {
   const sockets = new Set<Socket>()
   const streamsEnd = new AbortController()
   const inlineFolder = await openInlineFolder(options.inlineFolder)
-  const publicDesk = strangersDesk(options.publicDesk.openLink)
+  const publicDesk = strangersDesk(options.publicDesk)
   let closing = false
 
   const app = createFastify({
@@ -355,9 +355,9 @@ function refuseSafely({ door, request, path, requestId }: Visit, problem: Proble
 }
 
 /** The desk of somebody without a key. Whatever else a route without a scope reaches for is a bug, and says so. */
-const strangersDesk = (openLink: Desk['assets']['openLink']): Desk => new Proxy({ assets: { openLink } }, {
+const strangersDesk = (desk: HttpOptions['publicDesk']): Desk => new Proxy(desk, {
   get(target, name) {
-    if (name === 'assets') return target.assets
+    if (name === 'publicUrl' || name === 'assets' || name === 'files') return target[name]
     throw new Error(`A route without a key asked its desk for ${String(name)}.`)
   },
 }) as unknown as Desk

@@ -9,6 +9,7 @@ import type { TSchema } from 'typebox'
 import type { Asset } from '../domain/asset.ts'
 import type { Caller, KeyLimits, Scope } from '../domain/caller.ts'
 import type { Card, CheckedOrder, DialectName } from '../domain/card.ts'
+import type { StoredFile } from '../domain/file.ts'
 import type { Order, Role } from '../domain/order.ts'
 import type { Problem } from '../domain/problem.ts'
 import type { EventType, State, Task, TaskEvent } from '../domain/task.ts'
@@ -37,6 +38,24 @@ export type Upload =
 
 /** An asset's bytes on their way out. */
 export interface OpenAsset { asset: Pick<Asset, 'sha256' | 'mime' | 'sizeBytes' | 'name'>; stream(range?: { start: number; end: number }): Readable }
+
+/** Bytes that are in the store and belong to nobody yet; those that nothing comes of are collected. */
+export interface Taken { sha256: string; sizeBytes: number; /** The first few kilobytes, to tell what it is. */ head: Buffer }
+
+export interface NewFile {
+  purpose: string
+  name?: string | undefined
+  mime?: string | undefined
+  /** Absent: by the rule of the house for what is uploaded. */
+  expiresAt?: Date | null | undefined
+  source?: StoredFile['source']
+  /** It must be a picture or film that can be read; otherwise anything will do. */
+  isPicture?: boolean
+}
+
+/** A file that is to come in several requests. */
+export interface NewUpload extends Pick<NewFile, 'purpose' | 'name' | 'mime'> { /** As announced; null where nothing was. */ sizeBytes: number | null; expiresAt: Date | null }
+export interface UploadState { receivedBytes: number; sizeBytes: number | null; /** Once all of it is there. */ file: StoredFile | null }
 
 export interface Submitted { task: Task; /** True when an earlier call made it: one with the same `Idempotency-Key`, or the one this call repeats (`retryCount`). */ replayed: boolean }
 
@@ -113,6 +132,26 @@ export interface Desk {
     resolveLink(url: string): Promise<Asset | null>
     /** What a signed link opens, for the public file route. @throws {Problem} `link_expired`, `not_found` */
     openLink(path: string, query: URLSearchParams): Promise<OpenAsset>
+  }
+
+  /** What was uploaded under a name of its own, or a batch wrote. The file of a picture is an asset too, under the same id. */
+  files: {
+    /** Takes bytes in, before it is known what they are for. @throws {Problem} `too_large`, `bad_request` */
+    take(stream: Readable): Promise<Taken>
+    keep(taken: Taken, file: NewFile): Promise<StoredFile>
+    /** A file, or an asset as one. */
+    find(fileId: string): Promise<StoredFile | null>
+    list(filter: { after?: string | undefined; limit: number; order?: 'asc' | 'desc' | undefined; purpose?: string | undefined }): Promise<Page<StoredFile>>
+    /** @throws {Problem} `not_found`, `conflict` while a task that has not ended uses it */
+    remove(fileId: string): Promise<void>
+    open(file: StoredFile): Promise<OpenAsset>
+    /** An upload in several requests; its id is all that is needed to go on with it, with or without a key. */
+    begin(upload: NewUpload): Promise<string>
+    /** @throws {Problem} `not_found` */
+    progress(uploadId: string): Promise<UploadState>
+    /** @throws {Problem} `not_found`, `conflict` with `receivedBytes` for bytes that are not the next ones, `bad_request`, `too_large` */
+    append(uploadId: string, part: { from: number; stream: Readable; isLast: boolean }): Promise<UploadState>
+    drop(uploadId: string): Promise<void>
   }
 
   money: {

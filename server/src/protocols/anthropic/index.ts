@@ -2,8 +2,7 @@
  * Anthropic's front door: messages whose answers are pictures.
  *
  * The API takes pictures in and never gives any out, so an answer carries them in the shape they came in, behind a text that shows
- * them too; `output.ts` says who gets what. Absent on purpose: files and message batches, which this house cannot keep yet; half
- * pictures in a stream, which clients would keep.
+ * them too; `output.ts` says who gets what. Absent on purpose: half pictures in a stream, which clients would keep.
  */
 import { Type } from 'typebox'
 import type { Card } from '../../domain/card.ts'
@@ -15,6 +14,7 @@ import { eventStream, jsonResponse, sseJson, streamPieces } from '../../kit/json
 import { protocol, type Desk, type Incoming, type Protocol, type Route } from '../contract.ts'
 import { readAnySecret, takeIn, type Wanted } from '../toolkit.ts'
 import { finish, follow, notYet } from './answer.ts'
+import { files } from './files.ts'
 import { writeMessage, writeRefusal, writeRest, writeStart, type Message, type StreamEvent } from './message.ts'
 import { writeModel, writeModels } from './models.ts'
 import { readModel } from './options.ts'
@@ -193,7 +193,7 @@ const model = (path: string): Route => ({
 })
 
 /** Some clients' base address ends in `/v1` and others add it themselves; where both meet, it stands twice. */
-const routes = ['/v1', '/v1/v1'].flatMap(base => [create(`${base}/messages`), count(`${base}/messages/count_tokens`), models(`${base}/models`), model(`${base}/models/:model`)])
+const routes = ['/v1', '/v1/v1'].flatMap(base => [create(`${base}/messages`), count(`${base}/messages/count_tokens`), models(`${base}/models`), model(`${base}/models/:model`), ...files.map(route => ({ ...route, path: route.path.replace('/v1', base) }))])
 
 const refuse: Protocol['refuse'] = (problem, { requestId }) => {
   const { status, retry } = sayNo(problem)

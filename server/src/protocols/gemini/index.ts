@@ -3,12 +3,12 @@
  *
  * A refusal for content is an answer (HTTP 200), everything else that goes wrong is an error with a status Google's clients know.
  * Absent on purpose: talk without a picture, function calls, structured output, caches; thinking that is not shown in a picture.
- * Not here yet: the Files API and batches.
  */
 import type { Problem } from '../../domain/problem.ts'
 import { protocol, type Incoming, type Protocol } from '../contract.ts'
 import { readAnySecret } from '../toolkit.ts'
 import { contentRoutes } from './content-routes.ts'
+import { fileRoutes } from './file-routes.ts'
 import { interactionRoutes } from './interaction-routes.ts'
 import { mediaRoutes } from './media-routes.ts'
 import { modelRoutes } from './model-routes.ts'
@@ -24,7 +24,7 @@ export default protocol({
   id: 'gemini',
   title: 'Gemini',
   prefixes: ['/v1beta', '/v1alpha', '/v1/interactions', '/v1/models', '/v1/tunedModels', '/v1/files', '/upload/v1beta', '/upload/v1', '/upload/v1alpha'],
-  routes: [...contentRoutes, ...mediaRoutes, ...modelRoutes, ...interactionRoutes],
+  routes: [...contentRoutes, ...mediaRoutes, ...modelRoutes, ...interactionRoutes, ...fileRoutes],
   readSecret: readAnySecret,
   refuse, claims,
 })

@@ -1,11 +1,10 @@
-/** Imagen's predict, Veo's predictLongRunning, its operations, and fetching the films. */
+/** Imagen's predict, Veo's predictLongRunning and its operations. */
 import { Type } from 'typebox'
 import { Problem } from '../../domain/problem.ts'
 import { hasEnded } from '../../domain/task.ts'
 import { isId } from '../../kit/id.ts'
 import { jsonResponse } from '../../kit/json-out.ts'
-import { respondWithAsset } from '../../kit/respond.ts'
-import type { Desk, Incoming, Route } from '../contract.ts'
+import type { Desk, Route } from '../contract.ts'
 import { failureOf, openAll } from './content-routes.ts'
 import { readPredict, writePredictions } from './imagen.ts'
 import { findModel, orderOf, placeOrder, stillMaking, taskHeaders, waitMsOf } from './order.ts'
@@ -55,27 +54,4 @@ const operation = (version: string): Route => ({
   },
 })
 
-async function sendFile(name: string, { headers, method }: Pick<Incoming, 'headers' | 'method'>, desk: Desk): Promise<Response> {
-  const asset = isId(name) ? await desk.assets.find(name.replaceAll('-', '')) : null
-  if (!asset) throw new Problem('not_found', `There is no file ${name.slice(0, 100)}.`)
-  return respondWithAsset(await desk.assets.open(asset), headers, { method, immutable: true })
-}
-
-const download = (version: string): Route => ({
-  method: 'GET', path: `/${version}/files/:file::download`, scope: 'assets:read',
-  about: { tag, summary: 'Fetch a film' },
-  handle: (request, desk) => sendFile(request.params.file ?? '', request, desk),
-})
-
-/** The official client puts the whole of a plain `http://` link where the name belongs. */
-const clumsyDownload = (version: string): Route => ({
-  method: 'GET', path: `/${version}/files/*`, scope: 'assets:read',
-  about: { tag, summary: 'Fetch a film by its whole link' },
-  async handle(request, desk) {
-    const name = /(?:^|\/)files\/([0-9a-f]{32}):download/.exec(request.params['*'] ?? '')?.[1]
-    if (!name) throw new Problem('not_found', 'There is nothing at this address. Files are taken in at POST /plantain/v1/assets; those that were made are fetched with :download.')
-    return sendFile(name, request, desk)
-  },
-})
-
-export const mediaRoutes: Route[] = versions.flatMap(version => [predict(version), predictLongRunning(version), operation(version), download(version), clumsyDownload(version)])
+export const mediaRoutes: Route[] = versions.flatMap(version => [predict(version), predictLongRunning(version), operation(version)])

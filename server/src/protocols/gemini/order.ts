@@ -5,7 +5,7 @@ import { Problem } from '../../domain/problem.ts'
 import type { Desk, Incoming, Submitted, Upload } from '../contract.ts'
 import { takeIn, type Wanted } from '../toolkit.ts'
 import { fileIn, type Picture } from './contents.ts'
-import { no } from './fields.ts'
+import { cannot, no } from './fields.ts'
 import type { Context, Read } from './generate.ts'
 import { rename } from './refusal.ts'
 
@@ -24,6 +24,9 @@ export function findModel(desk: Desk, name: string, kinds: 'picture' | 'film' | 
 
 export const isFilmModel = (card: Card): boolean => card.output.kind === 'video'
 
+/** A file of Google's own Files API: its owner's key opens it, and nobody else's. */
+const isGoogles = (uri: string): boolean => { const { hostname, pathname } = new URL(uri); return hostname.endsWith('.googleapis.com') && /\/files\/[^/]+/.test(pathname) }
+
 /** Where a picture comes from, in the house's words. A signature of ours spares its bytes, as long as they are the ones it was given for. */
 async function wantedOf({ field, role, source, signed }: Picture, desk: Desk, inline: Incoming['inline']): Promise<Wanted> {
   const own = signed === undefined ? null : await desk.assets.find(signed)
@@ -36,7 +39,11 @@ async function wantedOf({ field, role, source, signed }: Picture, desk: Desk, in
     const id = fileIn(source.uri)
     const asset = id === null ? null : await desk.assets.find(id)
     if (asset) return { field, role, assetId: asset.id }
-    if (!/^https?:/i.test(source.uri)) throw no(field, `${field}: there is no file ${source.uri.slice(0, 80)}. Files are taken in at POST /plantain/v1/assets, or as a link.`, { value: source.uri.slice(0, 100) })
+    const file = id === null ? null : await desk.files.find(id)
+    if (file) throw no(field, `${field}: files/${file.id} is ${file.mime} and no picture.`, { value: file.mime })
+    const isOwn = !/^https?:/i.test(source.uri) || id !== null && source.uri.startsWith(`${desk.publicUrl.replace(/\/+$/, '')}/`)
+    if (isOwn) throw no(field, `${field}: there is no file ${source.uri.slice(0, 120)}. Upload it with the Files API, or give a link.`, { value: source.uri.slice(0, 120) })
+    if (isGoogles(source.uri)) throw cannot(field, `${field}: files that lie with Google cannot be read from here. Upload the picture to this server's Files API, or send it inline.`, { value: source.uri.slice(0, 120) })
     return { field, role, upload: { url: source.uri } }
   }
   const file = inline(source.data)

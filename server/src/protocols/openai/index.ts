@@ -2,11 +2,12 @@
  * OpenAI's front door: pictures, films, responses and chats, for its clients unmodified.
  *
  * It takes every request under `/v1` that no other door claims. Absent on purpose: a language model. A response or a chat is one
- * picture made from what was said; and Files and Batches, which have rooms of their own to come.
+ * picture made from what was said.
  */
 import { protocol, type Route } from '../contract.ts'
 import { readAnySecret, writeRequestRate } from '../toolkit.ts'
 import { chat } from './chat.ts'
+import { files } from './files.ts'
 import { images } from './images.ts'
 import { models } from './models.ts'
 import { responses } from './responses.ts'
@@ -29,6 +30,6 @@ export default protocol({
   id: 'openai',
   title: 'OpenAI',
   prefixes: ['/v1'],
-  routes: [...images, ...videos, ...responses, ...chat, ...models].map(timed),
+  routes: [...images, ...videos, ...responses, ...chat, ...models, ...files].map(timed),
   readSecret: readAnySecret, refuse, writeRate: writeRequestRate,
 })

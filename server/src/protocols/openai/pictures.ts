@@ -60,6 +60,8 @@ export async function withPictures<T extends { replayed: boolean }>(pictures: Pi
 async function take({ param, role, source }: Picture, desk: Desk, fresh: Asset[]): Promise<InputReference> {
   if ('assetId' in source) {
     if (await desk.assets.find(source.assetId)) return { assetId: source.assetId, role }
+    const file = await desk.files.find(source.assetId)
+    if (file) throw new Problem('bad_input_image', `${param}: the file file-${file.id} is ${file.mime} and no picture.`, { param })
     throw new Problem('not_found', `No such File object: ${source.assetId}.`, { param })
   }
   const ours = 'url' in source ? await desk.assets.resolveLink(source.url) : null
