@@ -107,7 +107,8 @@ create table batch_row (
   -- 'waiting' to be made a task, 'claimed' by a process that makes one, 'making' as long as its task has not ended.
   state text not null default 'waiting' check (state in ('waiting', 'claimed', 'making', 'done', 'failed', 'cancelled', 'expired')),
   turn int not null default 0,
-  -- When a waiting row may be claimed, and until when a claim holds.
+  -- Who has claimed it; when a waiting row may be claimed, and until when a claim holds.
+  worker uuid,
   due_at timestamptz not null default now(),
   task_id uuid,
   -- Why there is no task.
