@@ -5,18 +5,13 @@
  */
 import sharp from 'sharp'
 import { Problem } from '../../domain/problem.ts'
+import { lookAtMask, readGrey, type Size } from '../toolkit/mask.ts'
 
 const bytesMax = 4_000_000
-const pixelsMax = 50_000_000
 
 /** @throws {Problem} `bad_input_image` */
-export async function writeMask(bytes: Buffer, size: { width: number | null; height: number | null }): Promise<Buffer> {
-  const picture = sharp(bytes, { limitInputPixels: pixelsMax })
-  const { width, height, format, hasAlpha } = await picture.metadata().catch(cause => { throw new Problem('bad_input_image', 'The mask cannot be read. Send a PNG.', { field: 'inputs', cause }) })
-  if (size.width !== null && size.height !== null && (width !== size.width || height !== size.height)) {
-    throw new Problem('bad_input_image', `The mask is ${width}x${height} and the first picture ${size.width}x${size.height}. Send a mask of the same size.`, { field: 'inputs', value: `${width}x${height}`, allowed: `${size.width}x${size.height}` })
-  }
-  const clear = hasAlpha && !(await picture.stats()).isOpaque
+export async function writeMask(bytes: Buffer, size: Size): Promise<Buffer> {
+  const { clear, format } = await lookAtMask(bytes, size)
   const written = clear ? (format === 'png' ? bytes : await sharp(bytes).png().toBuffer()) : await fromBlack(bytes)
   if (written.length > bytesMax) throw new Problem('bad_input_image', `The mask has ${written.length} bytes; OpenAI takes at most ${bytesMax}. Send a simpler one.`, { field: 'inputs', allowed: bytesMax })
   return written
@@ -24,7 +19,7 @@ export async function writeMask(bytes: Buffer, size: { width: number | null; hei
 
 /** Black becomes clear, white stays, grey is half of each. */
 async function fromBlack(bytes: Buffer): Promise<Buffer> {
-  const { data, info: { width, height } } = await sharp(bytes).removeAlpha().greyscale().toColourspace('b-w').raw().toBuffer({ resolveWithObject: true })
+  const { data, info: { width, height } } = await readGrey(bytes)
   const raw = { width, height }
   return sharp({ create: { ...raw, channels: 3, background: '#000000' } }).joinChannel(data, { raw: { ...raw, channels: 1 } }).png().toBuffer()
 }
