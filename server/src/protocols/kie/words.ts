@@ -68,8 +68,11 @@ export function sayNo({ code, message, details }: StoredProblem): Said {
 /** `failCode` and `failMsg` of a task. The upstream's own code goes before ours. */
 export function sayFailed(problem: StoredProblem | null): { failCode: string; failMsg: string } {
   if (!problem) return { failCode: '501', failMsg: 'The task was cancelled.' }
-  return { failCode: problem.details?.upstreamCode ?? table[problem.code].fail, failMsg: problem.message }
+  return { failCode: problem.details?.upstreamCode ?? table[problem.code].fail, failMsg: problem.code === 'content_rejected' ? nameThePolicy(problem.message) : problem.message }
 }
+
+/** Kie has no code for a refusal of the model's: its clients know one by the words, so they must be there. */
+const nameThePolicy = (message: string): string => /polic|safety|moderat/i.test(message) ? message : `Refused by the content policy: ${message}`
 
 /** 1 credit = US$0.005. */
 const microsPerCredit = 5_000
