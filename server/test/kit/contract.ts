@@ -20,8 +20,10 @@ export const open = (provider: Provider, settings: object): Connection => {
   opened.push(connection)
   return connection
 }
+/** A key is one attempt's: who asks twice with one is answered once. */
+let jobs = 0
 export const job = (more: Partial<Job> = {}): Job => ({
-  taskId: '0'.repeat(32), attempt: 1, key: 'key-1', cardId: 'card', model: 'model', operation: 'generate', prompt: 'a red apple on a table', parameters: {}, count: 1,
+  taskId: '0'.repeat(32), attempt: 1, key: `key-${++jobs}`, cardId: 'card', model: 'model', operation: 'generate', prompt: 'a red apple on a table', parameters: {}, count: 1,
   width: 64, height: 64, inputs: [], livemode: false, callbackUrl: null, ...more,
 })
 
