@@ -22,9 +22,10 @@ import { creditsRequired } from './engine/submit.ts'
 import type { Files } from './files/files.ts'
 import { isId, newId } from './kit/id.ts'
 import { readBalance, readLedger, readUsage } from './ledger/books.ts'
-import type { Desk, Page } from './protocols/contract.ts'
+import type { Desk, Page, WorkflowDesk } from './protocols/contract.ts'
 import { checkTriggers, creditsTrigger } from './providers/sandbox/triggers.ts'
 import { stickyKeyOf, type Routing } from './routing.ts'
+import type { Workflows } from './workflows/workflows.ts'
 
 export interface DeskTools {
   access: Access
@@ -35,6 +36,7 @@ export interface DeskTools {
   engine: Engine
   files: Files
   routing: Routing
+  workflows(): Workflows
   publicUrl(): string
   now(): Date
   /** Days an input of this project is kept; null for ever. */
@@ -66,6 +68,13 @@ export const createDesks = (tools: DeskTools) => (caller: Caller): Desk => {
   const found = <T>(thing: T | null, what: string): T => {
     if (thing === null) throw new Problem('not_found', `There is no such ${what}.`)
     return thing
+  }
+
+  /** Reading workflows needs `tasks:read`, which every route asks for; what writes or runs needs `tasks:write`. */
+  const workflowDesk = (): WorkflowDesk => {
+    const all = tools.workflows().of(caller)
+    const write = <A extends unknown[], R>(work: (...given: A) => Promise<R>) => async (...given: A): Promise<R> => { guarded('tasks:write'); return work(...given) }
+    return { ...all, create: write(all.create), change: write(all.change), remove: write(all.remove), publish: write(all.publish), begin: write(all.begin), cancel: write(all.cancel), resume: write(all.resume), answer: write(all.answer) }
   }
 
   const desk: Desk = {
@@ -166,6 +175,8 @@ export const createDesks = (tools: DeskTools) => (caller: Caller): Desk => {
       list: () => { guarded('admin'); return access.keys.list(caller) },
       revoke: keyId => { guarded('admin'); return access.keys.revoke(caller, keyId) },
     },
+
+    get workflows() { return workflowDesk() },
 
     webhooks: delivery.webhooks(caller),
   }

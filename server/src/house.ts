@@ -41,6 +41,9 @@ import { flawOf, type Provider } from './providers/contract.ts'
 import { createRouting, type Routing } from './routing.ts'
 import type { Caller } from './domain/caller.ts'
 import type { Asset } from './domain/asset.ts'
+import { createWorkflows, type Workflows } from './workflows/workflows.ts'
+import type { Node } from './nodes/contract.ts'
+import { createBench } from './bench.ts'
 
 export type Role = 'serve' | 'work'
 
@@ -73,6 +76,7 @@ export interface House {
   files: Files
   routing: Routing
   deskFor(caller: Caller): Desk
+  workflows: Workflows
   /** Removes what nobody refers to any more. Runs by itself every hour. */
   collect(options?: { graceMs?: number }): Promise<void>
   /** Finishes or hands back what is in hand, and closes everything. */
@@ -89,6 +93,8 @@ const lostAfterMs = 10_000
 /** Collecting walks the whole store. */
 const collectEveryMs = 3_600_000
 const tidyEveryMs = 60_000
+/** Workflow steps one process has in hand at once: most only hand an order in, some compute with a picture. */
+const workflowSlots = 32
 
 export async function startHouse(config: Config, { roles = ['serve', 'work'], cards = [], providers = [], log = createLog(config.LOG_LEVEL) }: HouseOptions = {}): Promise<House> {
   const closers: (() => Promise<unknown>)[] = []
@@ -184,7 +190,8 @@ export async function startHouse(config: Config, { roles = ['serve', 'work'], ca
     const engine: Engine = createEngine({
       database, workerId, benches, tools, roads: routing, work: works ? { slots: config.WORKER_SLOTS } : null, delivers: works, log, now,
       deliver: outgoing => delivery.wake(outgoing),
-      freeDeliveries: workers => delivery.free(workers),
+      freeDeliveries: async workers => { await delivery.free(workers); await workflows.free(workers) },
+      ended: ids => workflows.hear(ids),
       ...(notifier ? { notify: (channel, ids) => notifier.notify(channel, ids) } : {}),
       lostAfterMs: embedded ? null : lostAfterMs,
     })
@@ -194,7 +201,7 @@ export async function startHouse(config: Config, { roles = ['serve', 'work'], ca
         ...address, log,
         channels: {
           plantain_work: ids => engine.hear('plantain_work', ids),
-          plantain_told: ids => { engine.hear('plantain_told', ids); delivery.wake() },
+          plantain_told: ids => { engine.hear('plantain_told', ids); delivery.wake(); workflows.hear(ids) },
         },
         onGap: () => { engine.gap(); delivery.wake() },
       })
@@ -202,8 +209,14 @@ export async function startHouse(config: Config, { roles = ['serve', 'work'], ca
     }
 
     const deskFor = createDesks({
-      access, assets, catalog, database, delivery, engine, files, routing,
+      access, assets, catalog, database, delivery, engine, files, routing, workflows: () => workflows,
       publicUrl: () => publicUrl, now, inputDays: config.INPUT_DAYS === 0 ? null : config.INPUT_DAYS, allowPrivate: config.ALLOW_PRIVATE_ADDRESSES,
+    })
+
+    const workflows = createWorkflows({
+      database, workerId, deskFor, now, log, nodes: await loadFolders<Node>(new URL('./nodes/', import.meta.url)), work: works ? { slots: workflowSlots } : null, secret, publicUrl: () => publicUrl,
+      check: (order, media, livemode) => catalog.check(order, media.map(one => ({ ...one, id: one.asset, projectId: '', livemode, kind: 'input', sizeBytes: 0, name: null, taskId: null, createdAt: now(), expiresAt: null })), now(), { livemode }),
+      benchFor: createBench({ database, fetch: intakeFetch, publishDir: null, now, log }),
     })
 
     const collect = async ({ graceMs }: { graceMs?: number } = {}) => {
@@ -215,6 +228,7 @@ export async function startHouse(config: Config, { roles = ['serve', 'work'], ca
     }
 
     await engine.start()
+    workflows.start()
     if (works) {
       delivery.start()
       const timer = setInterval(() => { collect().catch(error => log.warn({ error }, 'collecting failed')) }, collectEveryMs).unref()
@@ -224,6 +238,7 @@ export async function startHouse(config: Config, { roles = ['serve', 'work'], ca
     // Closed in reverse: no new requests, then steps finish or are handed back, then what they told is delivered.
     closers.push(() => delivery.stop())
     closers.push(() => engine.stop(config.SHUTDOWN_GRACE_S * 1_000))
+    closers.push(() => workflows.stop(config.SHUTDOWN_GRACE_S * 1_000))
 
     let http: HttpServer | null = null
     if (serves) {
@@ -248,7 +263,7 @@ export async function startHouse(config: Config, { roles = ['serve', 'work'], ca
 
     return {
       config, roles, url: http?.url ?? null, firstKey: first.created ? first.secret : null, keyFile, embedded: embedded !== null,
-      database, access, assets, catalog, delivery, engine, files, routing, deskFor, collect, close,
+      database, access, assets, catalog, delivery, engine, files, routing, deskFor, workflows, collect, close,
     }
 
     /** Connects every provider whose settings are there; says what is missing of the others. */

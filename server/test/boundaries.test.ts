@@ -22,6 +22,7 @@ const floors: Record<string, string[]> = {
   files: ['domain', 'kit', 'db'],
   batches: ['domain', 'kit', 'db'],
   engine: ['domain', 'kit', 'db', 'catalog', 'access', 'ledger', 'assets', 'delivery'],
+  workflows: ['domain', 'kit', 'db'],
   providers: ['domain', 'kit'],
   protocols: ['domain', 'kit'],
   nodes: ['domain', 'kit'],

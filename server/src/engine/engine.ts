@@ -45,6 +45,8 @@ export interface EngineOptions {
   delivers: boolean
   /** What to do with outbox rows this process holds. */
   deliver(outgoing: Outgoing[]): void
+  /** Tasks have ended, here or by word of another process: a hint for whoever waits for them in the house. */
+  ended?(taskIds: string[]): void
   /** What to do with rows of workers that died: the delivery room's share. */
   freeDeliveries(workers: string[]): Promise<unknown>
   /** Tells other processes. Absent where there are none (our own embedded database). */
@@ -130,7 +132,7 @@ export function createEngine(options: EngineOptions): Engine {
     watch.tell(all)
     if (settled.outgoing.length > 0) options.deliver(settled.outgoing)
     // Only ends are told to other processes: whoever still has such a task in hand drops it.
-    if (settled.ended.length > 0) options.notify?.('plantain_told', settled.ended)
+    if (settled.ended.length > 0) { options.notify?.('plantain_told', settled.ended); options.ended?.(settled.ended) }
   }
 
   const write = settleGroup(database, deliverer)

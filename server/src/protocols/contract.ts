@@ -10,6 +10,9 @@ import type { Asset } from '../domain/asset.ts'
 import type { Caller, KeyLimits, Scope } from '../domain/caller.ts'
 import type { Card, CheckedOrder, DialectName } from '../domain/card.ts'
 import type { StoredFile } from '../domain/file.ts'
+import type { Execution, ExecutionOrder, NodeRun, Plan, Review, ReviewAnswer, Workflow, WorkflowChange, WorkflowDraft, WorkflowVersion } from '../domain/graph/execution.ts'
+import type { Graph, Item, NodeFace } from '../domain/graph/graph.ts'
+import type { Lint } from '../domain/graph/lint.ts'
 import type { Order, Role } from '../domain/order.ts'
 import type { Problem } from '../domain/problem.ts'
 import type { EventType, State, Task, TaskEvent } from '../domain/task.ts'
@@ -80,6 +83,39 @@ export interface Delivery {
   state: 'pending' | 'delivered' | 'parked'; attempts: number; dueAt: Date | null; createdAt: Date; deliveredAt: Date | null
   lastStatus: number | null; lastError: string | null
   log?: { number: number; at: Date; status: number | null; error: string | null; tookMs: number; answer: string | null }[]
+}
+
+/** What a door may ask of the workflows, bound to one caller. */
+export interface WorkflowDesk {
+  kinds(): NodeFace[]
+  lint(graph: Graph): Lint
+  create(draft: WorkflowDraft): Promise<Workflow>
+  /** By id or slug. */
+  find(name: string): Promise<Workflow | null>
+  list(filter: { limit: number; offset: number; active: boolean | null }): Promise<Workflow[]>
+  change(id: string, change: WorkflowChange, revision: number | null): Promise<Workflow>
+  remove(id: string): Promise<boolean>
+  publish(id: string, name: string | null): Promise<WorkflowVersion>
+  versions(id: string): Promise<WorkflowVersion[]>
+  version(id: string, version: number | string): Promise<Required<WorkflowVersion> | null>
+  /** What a run would do and cost. The run itself is begun with the same reckoning. */
+  plan(order: ExecutionOrder): Promise<Plan>
+  begin(order: ExecutionOrder): Promise<{ execution: Execution; replayed: boolean }>
+  execution(id: string): Promise<Execution | null>
+  executions(filter: { workflowId?: string | undefined; batchId?: string | undefined; limit: number; after?: string | undefined }): Promise<Execution[]>
+  /** The runs of an execution, in the order of the graph and of the items. */
+  runs(id: string, filter: { node?: string | undefined; state?: NodeRun['state'] | undefined; limit: number; offset: number }): Promise<NodeRun[]>
+  graphOf(id: string): Promise<Graph | null>
+  /** The execution once it has ended or waits for a person, or as it stands after `waitMs`. */
+  settled(id: string, waitMs: number, signal?: AbortSignal): Promise<Execution | null>
+  cancel(id: string): Promise<Execution | null>
+  /** Tries again what failed: everything, one node, or one item of it. @throws {Problem} `conflict` where nothing failed */
+  resume(id: string, only: { node?: string; item?: Item; costMaxMicros?: number | null }): Promise<Execution | null>
+  reviews(filter: { state: Review['state'] | null; executionId: string | null; limit: number; after: string | null }): Promise<Review[]>
+  review(id: string): Promise<Review | null>
+  answer(id: string, answer: ReviewAnswer, by: string): Promise<Review>
+  /** A link with which anybody who holds it may answer. */
+  reviewLink(id: string, seconds: number): string
 }
 
 /** All a door sees of the house, bound to one caller. Everything it finds belongs to the caller's project and mode; foreign ids are simply not found. */
@@ -165,6 +201,8 @@ export interface Desk {
     list(): Promise<Key[]>
     revoke(keyId: string): Promise<Key>
   }
+
+  workflows: WorkflowDesk
 
   webhooks: {
     create(endpoint: { url: string; events: string[] }): Promise<Endpoint>

@@ -1,0 +1,65 @@
+/** The kinds of nodes there are, with what checks their values. */
+import { Compile } from 'typebox/compile'
+import type { CheckSetting } from '../domain/graph/lint.ts'
+import type { Json } from '../domain/outcome.ts'
+import type { NodeFace, Port } from '../domain/graph/graph.ts'
+import { refuse, type Values } from '../domain/graph/values.ts'
+import { faceOf, type Node } from '../nodes/contract.ts'
+
+export interface Kinds {
+  faces: ReadonlyMap<string, NodeFace>
+  node(kind: string): Node
+  /** A sentence for a setting that does not fit; media in settings may still be an id, a link or a data URL. */
+  checkSetting: CheckSetting
+  /** Refuses inputs of a run that do not fit. @throws {Problem} `bad_request` */
+  checkInputs(nodeId: string, face: NodeFace, values: Values): void
+}
+
+const isMediaPort = ({ type }: Port) => type === 'image' || type === 'video' || type === 'audio'
+/** How a picture may stand in a setting. */
+const namesMedia = (value: Json): boolean => typeof value === 'string' && value.length > 0 || typeof value === 'object' && value !== null && 'asset' in value
+
+interface Flaw { instancePath: string; message: string; params: Record<string, unknown> }
+
+export function createKinds(all: Node[]): Kinds {
+  const nodes = new Map(all.map(one => [one.id, one]))
+  const faces = new Map(all.map(one => [one.id, faceOf(one)]))
+  const compiled = new Map<string, { Check(value: unknown): boolean; Errors(value: unknown): Flaw[] }>()
+  const checkOf = (kind: string, port: string) => {
+    const name = `${kind}\n${port}`
+    let check = compiled.get(name)
+    if (!check) compiled.set(name, check = Compile(nodes.get(kind)!.inputs.properties[port]!) as never)
+    return check!
+  }
+  const flawOf = (face: NodeFace, port: Port, value: Json): string | null => {
+    const check = checkOf(face.id, port.id)
+    if (check.Check(value)) return null
+    const flaw = check.Errors(value)[0]
+    const { allowedValues } = flaw?.params ?? {}
+    return `${flaw?.instancePath ? `at ${flaw.instancePath} ` : ''}${flaw?.message ?? 'does not fit'}${Array.isArray(allowedValues) ? `: ${allowedValues.join(', ')}` : ''}`
+  }
+  return {
+    faces,
+    node: kind => nodes.get(kind)!,
+    checkSetting(face, port, value) {
+      if (isMediaPort(port)) {
+        const fits = port.list && Array.isArray(value) ? value.every(namesMedia) : namesMedia(value)
+        return fits ? null : `${port.id} is a picture's asset id, a link or a data URL${port.list ? ', or a list of them' : ''}.`
+      }
+      const flaw = flawOf(face, port, port.list && !Array.isArray(value) ? [value] : value)
+      return flaw === null ? null : `${port.id} ${flaw}.`
+    },
+    checkInputs(nodeId, face, values) {
+      for (const port of face.inputs) {
+        const value = values[port.id]
+        if (value === undefined) {
+          if (port.required) refuse(nodeId, { port: port.id, message: 'is missing: nothing came to it, and nothing stands in the settings.' })
+          continue
+        }
+        if (face.role === 'collect') continue
+        const flaw = flawOf(face, port, value)
+        if (flaw !== null) refuse(nodeId, { port: port.id, message: `${flaw}.` })
+      }
+    },
+  }
+}

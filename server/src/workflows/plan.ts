@@ -1,0 +1,242 @@
+/**
+ * What a run would do, without doing it: which nodes run how often, what is taken from before and why, what it costs and how long it takes.
+ *
+ * It walks the graph with the functions the run itself uses (`resolve`, `keyOf`, `check`), computes what needs no pictures, and looks results up
+ * by their keys. What only the run can tell is said to be unknown, never guessed: a price range then has no upper end.
+ */
+import { needed } from '../domain/graph/advance.ts'
+import type { Plan, PlanStep } from '../domain/graph/execution.ts'
+import { graphLimits, itemKey, type Item, type Media, type NodeFace } from '../domain/graph/graph.ts'
+import { groupOf, type Layout } from '../domain/graph/layout.ts'
+import { project } from '../domain/graph/advance.ts'
+import { collected } from '../domain/graph/advance.ts'
+import { isKnown, mediaIn, resolve, unknown, type Arrived, type Given, type Resolved, type Values } from '../domain/graph/values.ts'
+import type { Order } from '../domain/order.ts'
+import type { Json } from '../domain/outcome.ts'
+import { asProblem, type Problem } from '../domain/problem.ts'
+import type { Bench, Node, NodeOrder } from '../nodes/contract.ts'
+import type { Client } from '../db/pool.ts'
+import { keyOf, writeOrder, type StepTools } from './step.ts'
+
+export interface Planning {
+  layout: Layout
+  given: Given
+  projectId: string
+  livemode: boolean
+  force: boolean
+  target: string | null
+  parallelism: number
+  availableMicros: number
+}
+
+type PlanTools = Pick<StepTools, 'database' | 'kinds' | 'check'>
+
+/** One run as far as it can be foreseen. */
+interface Foreseen { outputs: Values | null; reused: boolean; key: Buffer | null; priceMicros: number; because: string }
+
+/** A picture nobody has seen yet, for prices: they depend on how many there are, and on their size where a model follows it. */
+const unseen: Media = { asset: '0'.repeat(32), sha256: '0'.repeat(64), mime: 'image/png', width: 1024, height: 1024 }
+
+/** Nodes that only handle what is known already are computed while planning. */
+const isCheap = (face: NodeFace): boolean => face.makes === 'nothing' && (face.category === 'input' || face.category === 'text' || face.category === 'flow')
+const noBench = new Proxy({}, { get(_target, name) { throw new Error(`A node that is computed while planning asked for ${String(name)}.`) } }) as Bench
+
+export async function plan(planning: Planning, tools: PlanTools): Promise<{ plan: Plan; refused: Problem | null }> {
+  const { layout } = planning
+  const wanted = needed(layout, planning.target)
+  const foreseen = new Map<string, Map<string, Foreseen>>()
+  const lengths = new Map<string, Map<string, number>>()
+  const steps: PlanStep[] = []
+  const warnings: string[] = []
+  let refused: Problem | null = null
+  const prices = createPrices(planning, tools)
+
+  for (const id of layout.order) {
+    if (!wanted.has(id)) continue
+    const face = layout.faceOf(id)
+    const node = tools.kinds.node(face.id)
+    const items = itemsOf(layout, id, lengths)
+    const runs = new Map<string, Foreseen>()
+    foreseen.set(id, runs)
+    const pending: { item: Item; values: Values; foreseen: Foreseen }[] = []
+    const step: PlanStep = { node: id, title: layout.nodes.get(id)!.title ?? face.title, kind: face.id, does: 'unknown', because: '', times: items?.length ?? null, model: null, unitMicros: null, priceMinMicros: 0, priceMaxMicros: items === null && face.makes === 'order' ? null : 0, secondsTypical: null }
+    for (const item of items ?? [undefined]) {
+      const arrived = item === undefined ? blindly(layout, id) : arrive(layout, id, item, foreseen, lengths)
+      const resolved = resolve(layout.nodes.get(id)!, face, arrived, planning.given)
+      const one: Foreseen = { outputs: null, reused: false, key: null, priceMicros: 0, because: isKnown(resolved) ? 'nothing was made of this before' : 'what goes in is made by the run' }
+      try {
+        if ('order' in node) {
+          const { order, checked } = prices(id, face, node, resolved)
+          step.model ??= checked.card.id
+          step.unitMicros ??= checked.priceMicros
+          one.priceMicros = checked.priceMicros
+          if (isKnown(resolved)) { tools.kinds.checkInputs(id, face, resolved); one.key = keyOf(face, resolved, checked) }
+          void order
+        } else if (isKnown(resolved)) {
+          if (face.role !== 'collect' || item !== undefined) tools.kinds.checkInputs(id, face, resolved)
+          if (isCheap(face) && 'run' in node) {
+            one.outputs = await node.run(resolved as never, noBench) as Values
+            one.because = 'it runs every time'
+          } else if (face.reusable && face.makes === 'nothing') one.key = keyOf(face, resolved, null)
+        }
+      } catch (thrown) {
+        const problem = asProblem(thrown)
+        if (problem.code === 'internal') throw thrown
+        refused ??= problem
+        warnings.push(problem.message)
+      }
+      if (item === undefined) { step.because = one.because; continue }
+      if (one.key !== null && isKnown(resolved)) pending.push({ item, values: resolved, foreseen: one })
+      runs.set(itemKey(item), one)
+      if (face.role === 'iterate' && one.outputs !== null) {
+        const list = Object.values(one.outputs)[0] as Json[]
+        noteLength(layout, id, item, list.length, lengths, warnings)
+      }
+    }
+    if (!planning.force && pending.length > 0) await lookUp(planning, tools.database, pending.map(one => one.foreseen))
+    summarise(step, [...runs.values()], planning.force)
+    steps.push(step)
+    if (warnings.length > 20) break
+  }
+
+  await readHistory(tools.database, planning, steps)
+  const priceMaxMicros = steps.some(step => step.priceMaxMicros === null) ? null : steps.reduce((sum, step) => sum + step.priceMaxMicros!, 0)
+  const priceMinMicros = steps.reduce((sum, step) => sum + step.priceMinMicros, 0)
+  return {
+    refused,
+    plan: {
+      steps, priceMinMicros, priceMaxMicros, complete: priceMaxMicros !== null && priceMinMicros === priceMaxMicros, availableMicros: planning.availableMicros,
+      sufficient: planning.availableMicros >= (priceMaxMicros ?? priceMinMicros), secondsTypical: longest(layout, steps, planning.parallelism), warnings: [...new Set(warnings)],
+    },
+  }
+}
+
+/** Every item a node runs for, where all lengths are known and not too many; null where they are not. */
+function itemsOf(layout: Layout, node: string, lengths: Map<string, Map<string, number>>): Item[] | null {
+  const scope = layout.scopeOf.get(node)!
+  let items: number[][] = [[]]
+  for (const [depth, group] of scope.entries()) {
+    const { parent } = layout.groups.get(group)!
+    const next: number[][] = []
+    for (const item of items) {
+      const length = lengths.get(group)?.get(itemKey(project(item, scope.slice(0, depth), parent)))
+      if (length === undefined) return null
+      if (next.length + length > graphLimits.items) return null
+      for (let index = 0; index < length; index++) next.push([...item, index])
+    }
+    items = next
+  }
+  return items
+}
+
+function noteLength(layout: Layout, node: string, item: Item, length: number, lengths: Map<string, Map<string, number>>, warnings: string[]): void {
+  const group = groupOf(layout.nodes.get(node)!)
+  const known = lengths.get(group) ?? new Map<string, number>()
+  lengths.set(group, known)
+  const earlier = known.get(itemKey(item))
+  if (earlier !== undefined && earlier !== length) warnings.push(unequal(group, earlier, length))
+  known.set(itemKey(item), length)
+}
+
+export const unequal = (group: string, one: number, other: number): string =>
+  `The lists of ${group.replace(/^group /, 'the group ')} are not equally long: one has ${one} items, another ${other}. Lists that go side by side need the same number; give them different groups to combine each with each.`
+
+/** What comes along the edges of a run, as far as it is known. */
+function arrive(layout: Layout, id: string, item: Item, foreseen: Map<string, Map<string, Foreseen>>, lengths: Map<string, Map<string, number>>): Arrived[] {
+  const scope = layout.scopeOf.get(id)!
+  const edges = layout.into.get(id) ?? []
+  if (layout.faceOf(id).role === 'collect') {
+    const { source, group } = collected(layout, id)
+    const edge = edges[0]!
+    const length = lengths.get(group)?.get(itemKey(project(item, scope, layout.groups.get(group)!.parent)))
+    if (length === undefined) return [{ edge, unknown: true }]
+    const values = Array.from({ length }, (_, index) => foreseen.get(source)?.get(itemKey([...item, index]))?.outputs?.[edge.from.port])
+    return [values.some(value => value === undefined) ? { edge, unknown: true } : { edge, value: values as Json[], list: true }]
+  }
+  return edges.flatMap((edge): Arrived[] => {
+    const around = layout.scopeOf.get(edge.from.node)!
+    const run = foreseen.get(edge.from.node)?.get(itemKey(project(item, scope, around)))
+    if (!run?.outputs) return [{ edge, unknown: true }]
+    const given = run.outputs[edge.from.port]
+    if (given === undefined) return []
+    if (layout.faceOf(edge.from.node).role !== 'iterate') return [{ edge, value: given, list: layout.faceOf(edge.from.node).outputs.find(port => port.id === edge.from.port)!.list }]
+    return [{ edge, value: (given as Json[])[item[scope.indexOf(groupOf(layout.nodes.get(edge.from.node)!))]!]!, list: false }]
+  })
+}
+
+const blindly = (layout: Layout, id: string): Arrived[] => (layout.into.get(id) ?? []).map(edge => ({ edge, unknown: true as const }))
+
+/** Prices of orders, remembered by what decides them. */
+function createPrices({ livemode }: Planning, tools: PlanTools) {
+  const known = new Map<string, ReturnType<StepTools['check']>>()
+  return (id: string, face: NodeFace, node: Extract<Node, { order: unknown }>, resolved: Resolved) => {
+    const values = Object.fromEntries(Object.entries(resolved).map(([port, value]) => [port, value === unknown ? guess(face, port) : value])) as Values
+    const wanted: NodeOrder = node.order(values as never)
+    const order: Order = writeOrder({ id, metadata: {} }, { node: id, item: [], attempt: 1 }, wanted)
+    const media = [...mediaIn(values)]
+    const name = JSON.stringify([order.model, order.operation, order.parameters, order.prompt.length, media.map(({ width, height, mime }) => [width, height, mime])])
+    let checked = known.get(name)
+    if (!checked) known.set(name, checked = tools.check(order, media, livemode))
+    return { order, checked }
+  }
+}
+
+const guess = (face: NodeFace, port: string): Json => {
+  const { type, list, schema } = face.inputs.find(({ id }) => id === port)!
+  const one: Json = type === 'number' ? (schema.minimum as number | undefined) ?? 1 : type === 'boolean' ? false : type === 'image' || type === 'video' || type === 'audio' ? unseen as unknown as Json : type === 'json' ? {} : 'something'
+  return list ? [one] : one
+}
+
+/** Results of these keys that are kept; what is found is taken as the outputs. */
+async function lookUp({ projectId, livemode }: Planning, client: Client, all: Foreseen[]): Promise<void> {
+  const { rows } = await client.query<{ key: Buffer; outputs: Values; execution_id: string }>({ name: 'plan results', text: `
+    select distinct on (key) key, outputs, execution_id from node_result where project_id = $1 and livemode = $2 and key = any($3::bytea[]) order by key, created_at desc` }, [projectId, livemode, all.map(one => one.key)])
+  const ids = new Set(rows.flatMap(row => [...mediaIn(row.outputs)].map(media => media.asset)))
+  const { rows: kept } = await client.query<{ id: string }>({ name: 'plan assets', text: `select id from asset where project_id = $1 and livemode = $2 and id = any($3::uuid[]) and (expires_at is null or expires_at > now())` }, [projectId, livemode, [...ids]])
+  const there = new Set(kept.map(row => row.id))
+  const found = new Map(rows.map(row => [row.key.toString('hex'), row]))
+  for (const one of all) {
+    const row = found.get(one.key!.toString('hex'))
+    if (!row) continue
+    if ([...mediaIn(row.outputs)].some(media => !there.has(media.asset))) { one.because = 'an earlier result is no longer kept'; continue }
+    Object.assign(one, { outputs: row.outputs, reused: true, because: `made by execution ${row.execution_id}` })
+  }
+}
+
+function summarise(step: PlanStep, runs: Foreseen[], force: boolean): void {
+  if (step.times === null) return
+  const reused = runs.filter(run => run.reused).length
+  const bought = runs.filter(run => !run.reused)
+  // What goes in is not known for some: they may turn out to be there already.
+  const sure = bought.filter(run => run.key !== null || step.kind === 'collect' || run.outputs !== null)
+  step.does = runs.length === 0 ? 'run' : reused === runs.length ? 'reuse' : reused > 0 ? 'some' : 'run'
+  step.because = force ? 'earlier results were not wanted' : (runs.find(run => !run.reused) ?? runs[0])?.because ?? 'there are no items'
+  step.priceMaxMicros = bought.reduce((sum, run) => sum + run.priceMicros, 0)
+  step.priceMinMicros = force ? step.priceMaxMicros : sure.reduce((sum, run) => sum + run.priceMicros, 0)
+}
+
+/** How long tasks of a model took lately. */
+async function readHistory(client: Client, { projectId, livemode }: Planning, steps: PlanStep[]): Promise<void> {
+  const models = [...new Set(steps.flatMap(step => step.model === null ? [] : [step.model]))]
+  if (models.length === 0) return
+  const { rows } = await client.query<{ model: string; seconds: number | null }>({ name: 'plan history', text: `
+    select m.model, (select percentile_cont(0.5) within group (order by extract(epoch from t.ended_at - t.started_at)) from (
+      select started_at, ended_at from task where project_id = $1 and livemode = $2 and model = m.model and state = 'done' and started_at is not null order by id desc limit 30) t)::float8 as seconds
+    from unnest($3::text[]) as m(model)` }, [projectId, livemode, models])
+  const seconds = new Map(rows.map(row => [row.model, row.seconds]))
+  for (const step of steps) if (step.model !== null) step.secondsTypical = seconds.get(step.model) ?? null
+}
+
+/** The longest way through the graph, each node's runs side by side as far as they may; null where a step has no history. */
+function longest(layout: Layout, steps: PlanStep[], parallelism: number): number | null {
+  const byNode = new Map(steps.map(step => [step.node, step]))
+  const ends = new Map<string, number>()
+  for (const { node } of steps) {
+    const step = byNode.get(node)!
+    const rounds = step.does === 'reuse' ? 0 : Math.ceil((step.times ?? 1) / parallelism)
+    if (step.model !== null && rounds > 0 && step.secondsTypical === null) return null
+    const begins = Math.max(0, ...(layout.into.get(node) ?? []).map(({ from }) => ends.get(from.node) ?? 0))
+    ends.set(node, begins + rounds * (step.secondsTypical ?? 0))
+  }
+  return ends.size === 0 ? 0 : Math.round(Math.max(...ends.values()) * 10) / 10
+}

@@ -1,0 +1,179 @@
+/**
+ * One step of one run in hand: what goes in, whether that was made before, and what becomes of it.
+ *
+ * A run that buys does so under a name made of execution, node, item and attempt: begun again after a crash, it finds the task it had
+ * made. Absent on purpose: opening what follows (`settle.ts`), waiting (a bought run is looked at again when its task has ended).
+ */
+import { createHash } from 'node:crypto'
+import type { Caller } from '../domain/caller.ts'
+import type { CheckedOrder } from '../domain/card.ts'
+import { formatDollars } from '../domain/money.ts'
+import type { Order } from '../domain/order.ts'
+import type { Json } from '../domain/outcome.ts'
+import { asProblem, Problem, storeProblem } from '../domain/problem.ts'
+import { hasEnded } from '../domain/task.ts'
+import type { Asset } from '../domain/asset.ts'
+import { itemKey, type Media, type NodeFace } from '../domain/graph/graph.ts'
+import type { Layout } from '../domain/graph/layout.ts'
+import { isKnown, keyText, mediaIn, resolve, type Given, type Values } from '../domain/graph/values.ts'
+import type { Bench, Node, NodeOrder } from '../nodes/contract.ts'
+import type { Desk } from '../protocols/contract.ts'
+import type { Database } from '../db/pool.ts'
+import type { Log } from '../kit/log.ts'
+import { gather } from './gather.ts'
+import type { Graphs } from './graphs.ts'
+import type { Kinds } from './kinds.ts'
+import { executionColumns, type ExecutionRow, type RunRow } from './rows.ts'
+import type { RunSettlement } from './settle.ts'
+
+export interface StepTools {
+  database: Database
+  kinds: Kinds
+  graphs: Graphs
+  deskFor(caller: Caller): Desk
+  benchFor(execution: ExecutionRow, desk: Desk, signal: AbortSignal): Bench
+  /** Begins another workflow inside this run; the same run gets the same execution. */
+  call(execution: ExecutionRow, run: RunRow, workflow: string, inputs: Record<string, Json>): Promise<string>
+  /** Checks and prices an order whose pictures are these, buying nothing. @throws {Problem} as `desk.estimate` */
+  check(order: Order, media: Media[], livemode: boolean): CheckedOrder
+  now(): Date
+  log: Log
+}
+
+/** How long a node that computes may take. */
+const computeMs = 120_000
+/** A bought run is looked at when its task is said to have ended, and by itself this often. */
+const lookMs = 30_000
+
+/** Who runs an execution: its key's project and mode, without the limits on calls, which were counted when it was begun. */
+export const callerOf = (row: ExecutionRow): Caller => ({
+  keyId: row.key_id!, keyName: 'workflow', keyPrefix: '', accountId: row.account_id, projectId: row.project_id, livemode: row.livemode,
+  scopes: ['tasks:read', 'tasks:write', 'assets:read', 'assets:write'], limits: { requestsPerMinute: null, executionsPerDay: null, concurrent: null },
+})
+
+export async function stepRun(run: RunRow, tools: StepTools, signal: AbortSignal): Promise<RunSettlement> {
+  const common = { executionId: run.execution_id, node: run.node, item: run.item, turn: run.turn }
+  try {
+    const { rows: [execution] } = await tools.database.query<ExecutionRow>({ name: 'execution read', text: `select ${executionColumns} from execution e where e.id = $1` }, [run.execution_id])
+    if (!execution || execution.state !== 'running') return { ...common, state: 'skipped', because: 'the execution was ended' }
+    const layout = await tools.graphs.layout(tools.database, execution.graph_sha256)
+    const step = { ...common, run, execution, layout, desk: tools.deskFor(callerOf(execution)) }
+    if (run.task_id !== null) return await readTask(step, tools)
+    if (run.child_id !== null) return await readChild(step, tools)
+    return await begin(step, tools, signal)
+  } catch (thrown) {
+    if (signal.aborted) return { ...common, state: 'ready' }
+    const problem = asProblem(thrown)
+    if (problem.code === 'unavailable') return { ...common, state: run.task_id === null && run.child_id === null ? 'ready' : 'waiting', dueAt: new Date(tools.now().getTime() + 1_000) }
+    if (problem.code === 'internal') tools.log.error({ executionId: run.execution_id, node: run.node, item: itemKey(run.item), error: thrown }, 'a workflow step failed unexpectedly')
+    return { ...common, state: 'failed', problem: storeProblem(problem), ...(run.price_micros > 0 ? { chargedMicros: 0 } : {}) }
+  }
+}
+
+interface Step { executionId: string; node: string; item: number[]; turn: number; run: RunRow; execution: ExecutionRow; layout: Layout; desk: Desk }
+const base = ({ executionId, node, item, turn }: Step) => ({ executionId, node, item, turn })
+
+async function begin(step: Step, tools: StepTools, signal: AbortSignal): Promise<RunSettlement> {
+  const { run, execution, layout, desk } = step
+  const face = layout.faceOf(run.node)
+  const node = tools.kinds.node(face.id)
+  const gathered = await gather(tools.database, run.execution_id, layout, run)
+  if (gathered.came === 0 && gathered.awaited! > 0) return { ...base(step), state: 'skipped', because: 'every item failed' }
+  const values = valuesOf(layout, run, gathered.arrived, execution.given)
+  tools.kinds.checkInputs(run.node, face, values)
+
+  const order = 'order' in node ? writeOrder(execution, run, node.order(values as never)) : null
+  const checked = order === null ? null : tools.check(order, [...mediaIn(values)], execution.livemode)
+  const key = keyOf(face, values, checked)
+  const redone = run.override !== null || run.attempt > 1
+  const earlier = face.reusable && !execution.force && !redone ? await findResult(tools, execution, key, desk) : null
+  if (earlier?.outputs) return { ...base(step), state: 'done', outputs: earlier.outputs, key, reused: true, because: earlier.because }
+  const because = run.override !== null ? 'a person asked for it again' : redone ? 'it was tried again' : execution.force ? 'earlier results were not wanted' : !face.reusable ? 'it runs every time' : earlier!.because
+
+  if (order !== null) return { ...base(step), state: 'waiting', ...await buy(step, tools, order, checked!), key, because, dueAt: new Date(tools.now().getTime() + lookMs) }
+  if ('review' in node) return { ...base(step), state: 'asking', review: node.review(values as never), because }
+  if ('call' in node) {
+    const { workflow, inputs } = node.call(values as never)
+    return { ...base(step), state: 'waiting', childId: await tools.call(execution, run, workflow, inputs), because, dueAt: new Date(tools.now().getTime() + lookMs) }
+  }
+  if (!('run' in node)) throw new Error(`The node ${face.id} does nothing.`)
+  const outputs = await node.run(values as never, tools.benchFor(execution, desk, AbortSignal.any([signal, AbortSignal.timeout(computeMs)]))) as Values
+  // The items of an iteration stand in rows of their own.
+  if (face.role === 'iterate') return { ...base(step), state: 'done', outputs: {}, items: outputs as Record<string, Json[]>, because }
+  return { ...base(step), state: 'done', outputs, ...(face.reusable ? { key } : {}), because }
+}
+
+export const valuesOf = (layout: Layout, run: { node: string; override: Values | null }, arrived: Parameters<typeof resolve>[2], given: Given): Values => {
+  const resolved = resolve(layout.nodes.get(run.node)!, layout.faceOf(run.node), arrived, given, run.override)
+  if (!isKnown(resolved)) throw new Error('A run began before everything had come to it.')
+  return resolved
+}
+
+/** What decides a result, as one hash. A model's name counts as the card it stands for. */
+export const keyOf = (face: NodeFace, values: Values, checked: CheckedOrder | null): Buffer =>
+  createHash('sha256').update(keyText(face, values, checked === null ? null : checked.card.id)).digest()
+
+/** The order of a run: bought under a name that is the same for every repetition of this attempt. */
+export function writeOrder(execution: Pick<ExecutionRow, 'id' | 'metadata'>, run: Pick<RunRow, 'node' | 'item' | 'attempt'>, wanted: NodeOrder): Order {
+  const { model, operation, prompt, parameters, inputs } = wanted
+  const name = createHash('sha256').update(JSON.stringify([execution.id, run.node, run.item, run.attempt])).digest('hex')
+  return {
+    model, prompt, parameters, ...(operation === undefined ? {} : { operation }), inputs: inputs.map(({ asset, role }) => ({ assetId: asset, role })),
+    idempotencyKey: `workflow-${name}`, metadata: { execution_id: execution.id, node: run.node.slice(0, 512), ...(run.item.length > 0 ? { item: itemKey(run.item) } : {}) },
+  }
+}
+
+/** Reserves the price within the execution's cap, once an attempt, then buys. */
+async function buy({ run, execution, desk, turn }: Step, tools: StepTools, order: Order, { priceMicros }: CheckedOrder): Promise<{ taskId: string }> {
+  if (run.price_micros === 0 && priceMicros > 0) {
+    await tools.database.transaction(async client => {
+      const { rows: [row] } = await client.query<{ committed_micros: number }>({ name: 'execution reserve', text: `
+        update execution set committed_micros = committed_micros + $2 where id = $1 and (cost_max_micros is null or committed_micros + $2 <= cost_max_micros) returning committed_micros` }, [execution.id, priceMicros])
+      if (!row) throw new Problem('credits_required', `This would cost $${formatDollars(priceMicros)} more, and the execution may cost $${formatDollars(execution.cost_max_micros!)} in all. What was made before is kept; raise the cap and resume it.`, { requiredMicros: priceMicros, availableMicros: Math.max(0, execution.cost_max_micros! - execution.committed_micros) })
+      const { rowCount } = await client.query({ name: 'run reserve', text: `update node_run set price_micros = $4 where execution_id = $1 and node = $2 and item = $3 and turn = $5 and state = 'running' and price_micros = 0` }, [execution.id, run.node, run.item, priceMicros, turn])
+      if (rowCount !== 1) throw new Problem('conflict', 'This run was taken by somebody else meanwhile.')
+    })
+    run.price_micros = priceMicros
+  }
+  const { task } = await desk.submit(order)
+  return { taskId: task.id }
+}
+
+/** An earlier result of the same content, or why there is none. What the same execution made meanwhile does not count: the outcome would hang on who came first. */
+export async function findResult({ database }: Pick<StepTools, 'database'>, execution: Pick<ExecutionRow, 'id' | 'project_id' | 'livemode' | 'created_at'>, key: Buffer, desk: Pick<Desk, 'assets'>): Promise<{ outputs: Values | null; because: string }> {
+  const { rows: [row] } = await database.query<{ outputs: Values; execution_id: string }>({ name: 'result find', text: `
+    select outputs, execution_id from node_result where project_id = $1 and livemode = $2 and key = $3 and execution_id <> $4 and created_at < $5 order by created_at desc limit 1` },
+  [execution.project_id, execution.livemode, key, execution.id, execution.created_at])
+  if (!row) return { outputs: null, because: 'nothing was made of this before' }
+  for (const media of mediaIn(row.outputs)) if (await desk.assets.find(media.asset) === null) return { outputs: null, because: 'an earlier result is no longer kept' }
+  return { outputs: row.outputs, because: `made by execution ${row.execution_id}` }
+}
+
+export const mediaOf = (asset: Asset): Media => ({ asset: asset.id, sha256: asset.sha256, mime: asset.mime, width: asset.width, height: asset.height })
+
+/** Looks at what was bought. */
+async function readTask(step: Step, tools: StepTools): Promise<RunSettlement> {
+  const { run, layout, desk, execution } = step
+  const task = await desk.find(run.task_id!)
+  if (task === null) throw new Problem('not_found', 'The task of this run is gone.')
+  if (!hasEnded(task.state)) return { ...base(step), state: 'waiting', dueAt: new Date(tools.now().getTime() + lookMs) }
+  const chargedMicros = task.chargedMicros ?? 0
+  if (task.state !== 'done') return { ...base(step), state: 'failed', chargedMicros, problem: task.problem ?? storeProblem(new Problem('internal', 'The task ended without a word.')) }
+  const face = layout.faceOf(run.node)
+  const node = tools.kinds.node(face.id) as Extract<Node, { order: unknown }>
+  const { arrived } = await gather(tools.database, run.execution_id, layout, run)
+  const outputs = node.read({ outputs: task.outputs.map(mediaOf), text: task.text, details: task.details, taskId: task.id, costMicros: chargedMicros }, valuesOf(layout, run, arrived, execution.given) as never) as Values
+  return { ...base(step), state: 'done', outputs, chargedMicros, ...(face.reusable && run.key ? { key: run.key } : {}) }
+}
+
+/** Looks at the execution this run called. */
+async function readChild(step: Step, tools: StepTools): Promise<RunSettlement> {
+  const { run, layout, execution } = step
+  const { rows: [child] } = await tools.database.query<ExecutionRow>({ name: 'execution read', text: `select ${executionColumns} from execution e where e.id = $1` }, [run.child_id])
+  if (!child) throw new Problem('not_found', 'The execution this run called is gone.')
+  if (child.state === 'running') return { ...base(step), state: 'waiting', dueAt: new Date(tools.now().getTime() + lookMs) }
+  if (child.state !== 'done') return { ...base(step), state: 'failed', problem: child.problem ?? storeProblem(new Problem('cancelled', 'The workflow it called was cancelled.')) }
+  const node = tools.kinds.node(layout.faceOf(run.node).id) as Extract<Node, { call: unknown }>
+  const { arrived } = await gather(tools.database, run.execution_id, layout, run)
+  return { ...base(step), state: 'done', outputs: node.returned(child.outputs ?? {}, valuesOf(layout, run, arrived, execution.given) as never) as Values }
+}

@@ -1,0 +1,348 @@
+/**
+ * The room of workflows: graphs are saved, planned and run here, on the task engine.
+ *
+ * Rows are the only truth: an execution, its runs, its reviews. What a run buys is a task like any other, bought once under a name of its own, so
+ * that a killed process costs time and never money. Absent on purpose: what nodes do (`nodes/`), dialects (`protocols/`), prices (cards).
+ */
+import type { Caller } from '../domain/caller.ts'
+import type { CheckedOrder } from '../domain/card.ts'
+import { unsound, type Execution, type ExecutionOrder, type Review, type ReviewAnswer, type Workflow } from '../domain/graph/execution.ts'
+import { itemKey, type Graph, type Item, type Media, type NodeFace } from '../domain/graph/graph.ts'
+import { layOut, type Layout } from '../domain/graph/layout.ts'
+import { lint } from '../domain/graph/lint.ts'
+import type { Given } from '../domain/graph/values.ts'
+import { formatDollars } from '../domain/money.ts'
+import type { Order } from '../domain/order.ts'
+import type { Json } from '../domain/outcome.ts'
+import { Problem } from '../domain/problem.ts'
+import type { Bench, Node } from '../nodes/contract.ts'
+import type { Desk, WorkflowDesk } from '../protocols/contract.ts'
+import type { Database } from '../db/pool.ts'
+import { isId } from '../kit/id.ts'
+import type { Log } from '../kit/log.ts'
+import { resume } from './again.ts'
+import { begin } from './begin.ts'
+import { freeRuns, nudgeTasks } from './claim.ts'
+import { place, takeIn } from './fill.ts'
+import { createGraphs, prune } from './graphs.ts'
+import { createKinds } from './kinds.ts'
+import { plan, unequal } from './plan.ts'
+import { answerReview, endOverdue, findReview, listReviews, readToken, reviewToken } from './reviews.ts'
+import { executionColumns, readExecution, readRun, runColumns, type ExecutionRow, type Owner, type RunRow } from './rows.ts'
+import { createRunner, type Runner } from './runner.ts'
+import { changeWorkflow, createWorkflow, findVersion, findWorkflow, listVersions, listWorkflows, publishWorkflow, removeWorkflow } from './saved.ts'
+import { lockExecutions, runKey, settleRuns, type ExecutionEnd, type RunSettlement, type SettledRuns } from './settle.ts'
+import { callerOf, stepRun, type StepTools } from './step.ts'
+
+export interface WorkflowsOptions {
+  database: Database
+  nodes: Node[]
+  workerId: string
+  deskFor(caller: Caller): Desk
+  benchFor(execution: { projectId: string; livemode: boolean; id: string }, desk: Desk, signal: AbortSignal): Bench
+  /** Checks and prices an order whose pictures are these, without looking for them. */
+  check(order: Order, media: Media[], livemode: boolean): CheckedOrder
+  /** Whether this process runs workflows, and how many steps at once. */
+  work: { slots: number } | null
+  secret: Buffer
+  publicUrl(): string
+  now(): Date
+  log: Log
+}
+
+export interface Workflows {
+  of(caller: Caller): WorkflowDesk
+  /** What a signed link may do: see one review and answer it. */
+  byToken(token: string): Promise<{ review: Review; answer(answer: ReviewAnswer, by: string): Promise<Review>; owner: Owner }>
+  faces: ReadonlyMap<string, NodeFace>
+  /** Tasks have ended; a hint. */
+  hear(taskIds: string[]): void
+  /** What processes that died had in hand is begun again. */
+  free(workers: string[]): Promise<unknown>
+  start(): void
+  stop(graceMs: number): Promise<void>
+}
+
+const parallelism = { default: 32, max: 500 }
+/** Calls of workflows inside workflows. */
+const depthMax = 8
+const lookMs = 500
+
+export function createWorkflows(options: WorkflowsOptions): Workflows {
+  const { database, now, log } = options
+  const kinds = createKinds(options.nodes)
+  const graphs = createGraphs(kinds)
+  const layoutOf = (execution: ExecutionRow): Promise<Layout> => graphs.layout(database, execution.graph_sha256)
+  const waiting = new Set<() => void>()
+  let runner: Runner | null = null
+
+  const told = () => { for (const wake of waiting) wake(); waiting.clear() }
+  const afterwards = (settled: SettledRuns): SettledRuns => {
+    if (settled.opened > 0) runner?.wake()
+    if (settled.ended.length > 0) { told(); void returnCalls(settled.ended) }
+    return settled
+  }
+  /** Runs that called an execution which has ended are due. */
+  const returnCalls = async (ended: ExecutionEnd[]) => {
+    const ids = ended.filter(one => one.parentId !== null).map(one => one.id)
+    if (ids.length === 0) return
+    await database.query({ name: 'runs return', text: `update node_run set due_at = now() where child_id = any($1::uuid[]) and state = 'waiting'` }, [ids]).then(() => runner?.wake(), error => log.warn({ error }, 'a call could not be told that it ended'))
+  }
+
+  const tools: StepTools = {
+    database, kinds, graphs, now, log, check: options.check, deskFor: options.deskFor,
+    benchFor: (execution, desk, signal) => options.benchFor({ projectId: execution.project_id, livemode: execution.livemode, id: execution.id }, desk, signal),
+    async call(execution, run, workflow, inputs) {
+      if (execution.depth >= depthMax) throw new Problem('bad_request', `Workflows call each other more than ${depthMax} deep. Does one call itself?`)
+      const { execution: child } = await beginFor(callerOf(execution), { workflowId: workflow, version: null, inputs, force: execution.force, trigger: 'workflow', idempotencyKey: `call-${execution.id}-${Buffer.from(`${run.node} ${itemKey(run.item)}`).toString('base64url').slice(0, 200)}-${run.attempt}`,
+        costMaxMicros: execution.cost_max_micros === null ? null : Math.max(0, execution.cost_max_micros - execution.committed_micros) }, execution)
+      return child.id
+    },
+  }
+
+  const settleGroup = async (group: RunSettlement[]): Promise<boolean[]> => {
+    const checked = await Promise.all(group.map(refuseUnequal))
+    const settled = afterwards(await database.transaction(client => settleRuns(client, checked, layoutOf)))
+    told()
+    // Bought while somebody cancelled: the cancelled run takes its purchase with it, and the sweep stops it.
+    for (const one of checked) {
+      if (one.taskId == null || settled.held.has(runKey(one))) continue
+      await database.query({ name: 'runs late', text: `update node_run set task_id = $4, stopping = true where execution_id = $1 and node = $2 and item = $3 and state = 'cancelled' and task_id is null` }, [one.executionId, one.node, one.item, one.taskId])
+    }
+    return group.map(one => settled.held.has(runKey(one)))
+  }
+
+  /** Lists that go side by side need as many items: the one that ends later is refused. */
+  async function refuseUnequal(settlement: RunSettlement): Promise<RunSettlement> {
+    if (settlement.items === undefined || settlement.state !== 'done') return settlement
+    const { rows: [execution] } = await database.query<ExecutionRow>({ name: 'execution read', text: `select ${executionColumns} from execution e where e.id = $1` }, [settlement.executionId])
+    const layout = await layoutOf(execution!)
+    const own = [...layout.groups].find(([, { members }]) => members.includes(settlement.node))!
+    const length = Object.values(settlement.items)[0]?.length ?? 0
+    const { rows: [other] } = await database.query<{ length: number }>({ name: 'group length', text: `
+      select length from node_run where execution_id = $1 and node = any($2) and item = $3 and state = 'done' and length <> $4 limit 1` }, [settlement.executionId, own[1].members.filter(node => node !== settlement.node), settlement.item, length])
+    if (!other) return settlement
+    const { items: _items, ...rest } = settlement
+    return { ...rest, state: 'failed', outputs: null, problem: { code: 'bad_request', message: unequal(own[0], other.length, length) } }
+  }
+
+  /** The graph an order speaks of, sound, with what it is called. */
+  async function readGraph(caller: Caller, order: ExecutionOrder): Promise<{ graph: Graph; workflow: Workflow | null; version: number | null }> {
+    const workflow = order.workflowId === undefined ? null : await findWorkflow(database, caller.projectId, order.workflowId)
+    if (order.workflowId !== undefined && workflow === null) throw new Problem('not_found', 'There is no such workflow.')
+    if (workflow && !workflow.active) throw new Problem('conflict', 'This workflow is not active. Activate it first.', { reason: 'inactive' })
+    if (order.graph) return { graph: order.graph, workflow, version: null }
+    if (!workflow) throw new Problem('bad_request', 'Say which workflow to run, or send a graph along.')
+    const wanted = order.version === undefined ? workflow.published : order.version
+    if (wanted === null) return { graph: workflow.graph, workflow, version: null }
+    const version = await findVersion(database, workflow.id, wanted)
+    if (!version) throw new Problem('not_found', `This workflow has no version ${wanted}.`)
+    return { graph: version.graph, workflow, version: version.number }
+  }
+
+  function checkGraph(graph: Graph): void {
+    const { ok, violations } = lint(graph, kinds.faces, kinds.checkSetting)
+    if (!ok) throw new Problem('bad_request', `${unsound} The first: ${violations[0]!.message} ${violations[0]!.fix}`, { violations: violations as unknown as Json, field: 'graph' })
+  }
+
+  interface Prepared { graph: Graph; layout: Layout; given: Given; workflow: Workflow | null; version: number | null; limits: { parallelism: number; costMaxMicros: number | null } }
+
+  async function prepare(caller: Caller, order: ExecutionOrder): Promise<Prepared> {
+    const { graph: whole, workflow, version } = await readGraph(caller, order)
+    checkGraph(whole)
+    const graph = order.target == null ? whole : prune(whole, order.target, kinds)
+    const layout = layOut(graph, kinds.faces)
+    const placed = place(layout, pickInputs(order, graph, whole), kinds)
+    for (const [node, values] of Object.entries(order.given ?? {})) placed[node] = { ...values, ...placed[node] }
+    const wanted = order.parallelism ?? parallelism.default
+    if (!Number.isInteger(wanted) || wanted < 1 || wanted > parallelism.max) throw new Problem('bad_request', `parallelism is a whole number from 1 to ${parallelism.max}.`, { field: 'parallelism', value: wanted })
+    return { graph, layout, given: await takeIn(layout, placed, options.deskFor(caller)), workflow, version, limits: { parallelism: wanted, costMaxMicros: order.costMaxMicros ?? null } }
+  }
+
+  /** With a target, inputs of nodes it does not need are left aside rather than refused. */
+  const pickInputs = ({ inputs = {} }: ExecutionOrder, graph: Graph, whole: Graph): Record<string, Json> => {
+    const outside = new Set(whole.exposed.filter(one => !graph.exposed.includes(one)).map(({ name }) => name))
+    return Object.fromEntries(Object.entries(inputs).filter(([name]) => !outside.has(name)))
+  }
+
+  async function planFor(caller: Caller, { layout, given, limits }: Prepared, force: boolean): ReturnType<typeof plan> {
+    const { availableMicros } = await options.deskFor(caller).money.balance()
+    return plan({ layout, given, projectId: caller.projectId, livemode: caller.livemode, force, target: null, parallelism: limits.parallelism, availableMicros }, tools)
+  }
+
+  async function beginFor(caller: Caller, order: ExecutionOrder, parent: ExecutionRow | null = null): Promise<{ execution: Execution; replayed: boolean }> {
+    const prepared = await prepare(caller, order)
+    const { plan: foreseen, refused } = await planFor(caller, prepared, order.force ?? false)
+    // A repetition is answered before anything is refused: its first one was let in.
+    const body = JSON.stringify([order.workflowId ?? null, order.version ?? null, prepared.graph, prepared.given, order.target ?? null, order.force ?? false])
+    if (refused) throw refused
+    if (foreseen.availableMicros < foreseen.priceMinMicros) {
+      throw new Problem('credits_required', `This needs at least $${formatDollars(foreseen.priceMinMicros)} and $${formatDollars(foreseen.availableMicros)} is available. Add credits and begin it again.`, {
+        requiredMicros: foreseen.priceMinMicros, availableMicros: foreseen.availableMicros, breakdown: foreseen.steps.filter(step => step.priceMinMicros > 0).map(step => ({ node: step.node, title: step.title, micros: step.priceMinMicros })) })
+    }
+    const { id, replayed } = await begin(database, kinds, {
+      caller, graph: prepared.graph, given: prepared.given, workflowId: prepared.workflow?.id ?? null, version: prepared.version, trigger: order.trigger ?? 'api', target: order.target ?? null, force: order.force ?? false,
+      ...prepared.limits, depth: parent ? parent.depth + 1 : 0, parentId: parent?.id ?? null, batchId: null, position: 0, metadata: order.metadata ?? {}, callbackUrl: order.callbackUrl ?? null, wire: order.wire ?? null,
+      idempotency: order.idempotencyKey === undefined ? null : { key: order.idempotencyKey, body },
+    })
+    runner?.wake()
+    return { execution: (await findExecution(caller, id))!, replayed }
+  }
+
+  async function findExecution(owner: Owner, id: string): Promise<Execution | null> {
+    if (!isId(id)) return null
+    const { rows: [row] } = await database.query<ExecutionRow & { counts: Execution['counts'] }>({ name: 'execution find', text: `
+      select ${executionColumns}, (select jsonb_object_agg(state, n) from (select state, count(*) as n from node_run r where r.execution_id = e.id group by state) s) as counts
+      from execution e where e.id = $1 and e.project_id = $2 and e.livemode = $3` }, [id, owner.projectId, owner.livemode])
+    return row ? readExecution(row) : null
+  }
+
+  async function settledExecution(owner: Owner, id: string, waitMs: number, signal?: AbortSignal): Promise<Execution | null> {
+    const until = performance.now() + waitMs
+    for (;;) {
+      const stop = new AbortController()
+      const remaining = until - performance.now()
+      const heard = remaining <= 0 ? null : new Promise<void>(resolve => {
+        const finish = () => { clearTimeout(timer); waiting.delete(finish); signal?.removeEventListener('abort', finish); resolve() }
+        const timer = setTimeout(finish, Math.min(lookMs, remaining))
+        waiting.add(finish)
+        signal?.addEventListener('abort', finish, { once: true })
+        stop.signal.addEventListener('abort', finish, { once: true })
+      })
+      const execution = await findExecution(owner, id)
+      if (execution === null || execution.state !== 'running' || execution.waitingForReview || heard === null || signal?.aborted) { stop.abort(); return execution }
+      await heard
+    }
+  }
+
+  /** Ends an execution: what is under way is stopped, what was paid is kept. */
+  async function cancelExecution(owner: Owner, id: string): Promise<Execution | null> {
+    const found = await findExecution(owner, id)
+    if (found === null || found.state !== 'running') return found
+    await database.transaction(async client => {
+      const [execution] = (await lockExecutions(client, [id])).values()
+      if (execution?.state !== 'running') return
+      // Purchases are stopped by the sweep, a killed process included; their runs say so until then.
+      await client.query(`update node_run set stopping = (task_id is not null or child_id is not null) and state in ('running', 'waiting'), state = 'cancelled', turn = turn + 1, worker = null, ended_at = now()
+        where execution_id = $1 and state in ('ready', 'running', 'waiting', 'asking')`, [id])
+      await client.query(`update review set state = 'withdrawn', decided_at = now() where execution_id = $1 and state = 'open'`, [id])
+      await client.query(`update execution set state = 'cancelled', open = 0, ended_at = now(), problem = $2 where id = $1`, [id, JSON.stringify({ code: 'cancelled', message: 'This was cancelled. What was made before is kept.' })])
+    })
+    await stopPurchases()
+    told()
+    return findExecution(owner, id)
+  }
+
+  /** Stops what cancelled executions had bought and not got. */
+  async function stopPurchases(): Promise<void> {
+    const { rows } = await database.query<{ execution_id: string; node: string; item: number[]; task_id: string | null; child_id: string | null; price_micros: number }>(
+      `select execution_id, node, item, task_id, child_id, price_micros from node_run where stopping limit 200`)
+    for (const row of rows) {
+      const { rows: [execution] } = await database.query<ExecutionRow>({ name: 'execution read', text: `select ${executionColumns} from execution e where e.id = $1` }, [row.execution_id])
+      if (!execution) continue
+      const desk = options.deskFor(callerOf(execution))
+      let chargedMicros = 0
+      if (row.task_id !== null) chargedMicros = (await desk.cancel(row.task_id)).chargedMicros ?? 0
+      if (row.child_id !== null) await cancelExecution({ projectId: execution.project_id, livemode: execution.livemode }, row.child_id)
+      await database.transaction(async client => {
+        const { rowCount } = await client.query('update node_run set stopping = false, charged_micros = charged_micros + $4 where execution_id = $1 and node = $2 and item = $3 and stopping', [row.execution_id, row.node, row.item, chargedMicros])
+        if (rowCount === 1) await client.query('update execution set committed_micros = committed_micros + $2 - $3, cost_micros = cost_micros + $2 where id = $1', [row.execution_id, chargedMicros, row.price_micros])
+      })
+    }
+  }
+
+  async function resumeExecution(owner: Owner, id: string, only: { node?: string; item?: Item; costMaxMicros?: number | null }): Promise<Execution | null> {
+    if (await findExecution(owner, id) === null) return null
+    const count = await database.transaction(async client => {
+      const [execution] = (await lockExecutions(client, [id])).values()
+      if (only.costMaxMicros !== undefined) await client.query('update execution set cost_max_micros = $2 where id = $1', [id, only.costMaxMicros])
+      const { rows: [stopping] } = await client.query('select from node_run where execution_id = $1 and stopping limit 1', [id])
+      if (stopping) throw new Problem('conflict', 'What this execution had under way is still being stopped. Try again in a moment.', { retryAfterS: 2 })
+      return resume(client, execution!, await layoutOf(execution!), { ...(only.node === undefined ? {} : { node: only.node }), ...(only.item === undefined ? {} : { item: only.item }) })
+    })
+    if (count === 0) throw new Problem('conflict', 'Nothing of this execution failed, so there is nothing to resume.')
+    runner?.wake()
+    return findExecution(owner, id)
+  }
+
+  async function answer(owner: Owner, id: string, given: ReviewAnswer, by: string): Promise<Review> {
+    if (!isId(id)) throw new Problem('not_found', 'There is no such review.')
+    afterwards(await answerReview({ database, kinds, layoutOf }, owner, id, given, by))
+    runner?.wake()
+    return (await findReview(database, owner, id))!
+  }
+
+  const reviewLink = (id: string, seconds: number): string => `${options.publicUrl()}/review/${reviewToken(options.secret, id, Math.floor(now().getTime() / 1_000) + seconds)}`
+
+  if (options.work) {
+    runner = createRunner({
+      database, workerId: options.workerId, slots: options.work.slots, log, settle: settleGroup, step: (run: RunRow, signal) => stepRun(run, tools, signal),
+      sweeps: [
+        async () => { for (const settled of await endOverdue({ database, kinds, layoutOf })) afterwards(settled) },
+        stopPurchases,
+        () => database.query(`delete from execution_key where ctid in (select ctid from execution_key where created_at < now() - interval '24 hours' limit 1000)`),
+      ],
+    })
+  }
+
+  return {
+    faces: kinds.faces,
+    of: caller => ({
+      kinds: () => [...kinds.faces.values()],
+      lint: graph => lint(graph, kinds.faces, kinds.checkSetting),
+      async create(draft) { checkGraph(draft.graph); return createWorkflow(database, caller.projectId, draft) },
+      find: name => findWorkflow(database, caller.projectId, name),
+      list: filter => listWorkflows(database, caller.projectId, filter),
+      async change(id, change, revision) { if (change.graph) checkGraph(change.graph); return changeWorkflow(database, caller.projectId, id, change, revision) },
+      remove: id => removeWorkflow(database, caller.projectId, id),
+      publish: (id, name) => publishWorkflow(database, caller.projectId, id, name, caller.keyId),
+      versions: id => listVersions(database, id),
+      version: (id, version) => findVersion(database, id, version),
+      async plan(order) {
+        const prepared = await prepare(caller, order)
+        const { plan: foreseen, refused } = await planFor(caller, prepared, order.force ?? false)
+        if (refused) throw refused
+        return foreseen
+      },
+      begin: order => beginFor(caller, order),
+      execution: id => findExecution(caller, id),
+      async executions({ workflowId, batchId, limit, after }) {
+        const { rows } = await database.query<ExecutionRow>(
+          `select ${executionColumns} from execution e where e.project_id = $1 and e.livemode = $2 and ($3::uuid is null or e.workflow_id = $3) and ($4::uuid is null or e.batch_id = $4) and ($5::uuid is null or e.id < $5) order by e.id desc limit $6`,
+          [caller.projectId, caller.livemode, workflowId ?? null, batchId ?? null, after ?? null, limit])
+        return rows.map(row => readExecution(row))
+      },
+      async runs(id, { node, state, limit, offset }) {
+        const { rows } = await database.query<RunRow & { review_id: string | null }>(
+          `select ${runColumns}, (select v.id from review v where v.execution_id = r.execution_id and v.node = r.node and v.item = r.item order by v.id desc limit 1) as review_id
+           from node_run r where r.execution_id = $1 and ($2::text is null or r.node = $2) and ($3::text is null or r.state = $3) order by r.created_at, r.node, r.item limit $4 offset $5`, [id, node ?? null, state ?? null, limit, offset])
+        return rows.map(readRun)
+      },
+      async graphOf(id) {
+        const { rows: [row] } = await database.query<{ body: Graph }>('select g.body from execution e join graph g on g.sha256 = e.graph_sha256 where e.id = $1 and e.project_id = $2 and e.livemode = $3', [id, caller.projectId, caller.livemode])
+        return row?.body ?? null
+      },
+      settled: (id, waitMs, signal) => settledExecution(caller, id, waitMs, signal),
+      cancel: id => cancelExecution(caller, id),
+      resume: (id, only) => resumeExecution(caller, id, only),
+      reviews: filter => listReviews(database, caller, filter),
+      review: id => isId(id) ? findReview(database, caller, id) : Promise.resolve(null),
+      answer: (id, given, by) => answer(caller, id, given, by),
+      reviewLink,
+    }),
+    async byToken(token) {
+      const id = readToken(options.secret, token, now())
+      const { rows: [row] } = await database.query<{ project_id: string; livemode: boolean }>('select project_id, livemode from review where id = $1', [id])
+      if (!row) throw new Problem('not_found', 'There is no such review.')
+      const owner = { projectId: row.project_id, livemode: row.livemode }
+      return { owner, review: (await findReview(database, owner, id))!, answer: (given, by) => answer(owner, id, given, by) }
+    },
+    hear(taskIds) {
+      if (taskIds.length === 0 || runner === null) return
+      void nudgeTasks(database, taskIds).then(count => { if (count > 0) runner?.wake() }, () => {})
+    },
+    free: workers => freeRuns(database, workers).then(() => runner?.wake()),
+    start: () => runner?.start(),
+    stop: async graceMs => { await runner?.stop(graceMs) },
+  }
+}
