@@ -81,6 +81,9 @@ export async function takeIn(layout: Layout, given: Given, desk: Desk): Promise<
   return filled
 }
 
-/** Whether what an iterating node gives goes into a port for pictures. */
-const wantsMedia = (layout: Layout, node: string): boolean =>
-  (layout.outOf.get(node) ?? []).some(({ to }) => layout.faceOf(to.node).inputs.some(port => port.id === to.port && isMediaPort(port)))
+/** Whether what this node gives goes into a port for pictures, directly or through nodes that only pass it on. */
+const wantsMedia = (layout: Layout, node: string): boolean => (layout.outOf.get(node) ?? []).some(({ to }) => {
+  const face = layout.faceOf(to.node)
+  const port = face.inputs.find(({ id }) => id === to.port)
+  return port !== undefined && (isMediaPort(port) || face.outputs.some(({ follows }) => follows === port.id) && wantsMedia(layout, to.node))
+})

@@ -4,12 +4,10 @@
  * It walks the graph with the functions the run itself uses (`resolve`, `keyOf`, `check`), computes what needs no pictures, and looks results up
  * by their keys. What only the run can tell is said to be unknown, never guessed: a price range then has no upper end.
  */
-import { needed } from '../domain/graph/advance.ts'
+import { collected, judge, needed, project, type Known } from '../domain/graph/advance.ts'
 import type { Plan, PlanStep } from '../domain/graph/execution.ts'
-import { graphLimits, itemKey, type Item, type Media, type NodeFace } from '../domain/graph/graph.ts'
+import { graphLimits, itemKey, type Instance, type Item, type Media, type NodeFace } from '../domain/graph/graph.ts'
 import { groupOf, type Layout } from '../domain/graph/layout.ts'
-import { project } from '../domain/graph/advance.ts'
-import { collected } from '../domain/graph/advance.ts'
 import { isKnown, mediaIn, resolve, unknown, type Arrived, type Given, type Resolved, type Values } from '../domain/graph/values.ts'
 import type { Order } from '../domain/order.ts'
 import type { Json } from '../domain/outcome.ts'
@@ -32,7 +30,7 @@ export interface Planning {
 type PlanTools = Pick<StepTools, 'database' | 'kinds' | 'check'>
 
 /** One run as far as it can be foreseen. */
-interface Foreseen { outputs: Values | null; reused: boolean; key: Buffer | null; priceMicros: number; because: string }
+interface Foreseen { outputs: Values | null; reused: boolean; skipped: boolean; key: Buffer | null; priceMicros: number; because: string }
 
 /** A picture nobody has seen yet, for prices: they depend on how many there are, and on their size where a model follows it. */
 const unseen: Media = { asset: '0'.repeat(32), sha256: '0'.repeat(64), mime: 'image/png', width: 1024, height: 1024 }
@@ -61,17 +59,21 @@ export async function plan(planning: Planning, tools: PlanTools): Promise<{ plan
     const pending: { item: Item; values: Values; foreseen: Foreseen }[] = []
     const step: PlanStep = { node: id, title: layout.nodes.get(id)!.title ?? face.title, kind: face.id, does: 'unknown', because: '', times: items?.length ?? null, model: null, unitMicros: null, priceMinMicros: 0, priceMaxMicros: items === null && face.makes === 'order' ? null : 0, secondsTypical: null }
     for (const item of items ?? [undefined]) {
+      const skipped = item === undefined || face.role === 'collect' ? null : judge(layout, { node: id, item }, foreseenAs(layout, foreseen))
+      if (skipped?.state === 'skipped') {
+        runs.set(itemKey(item!), { outputs: null, reused: false, skipped: true, key: null, priceMicros: 0, because: skipped.because! })
+        continue
+      }
       const arrived = item === undefined ? blindly(layout, id) : arrive(layout, id, item, foreseen, lengths)
       const resolved = resolve(layout.nodes.get(id)!, face, arrived, planning.given)
-      const one: Foreseen = { outputs: null, reused: false, key: null, priceMicros: 0, because: isKnown(resolved) ? 'nothing was made of this before' : 'what goes in is made by the run' }
+      const one: Foreseen = { outputs: null, reused: false, skipped: false, key: null, priceMicros: 0, because: isKnown(resolved) ? 'nothing was made of this before' : 'what goes in is made by the run' }
       try {
         if ('order' in node) {
-          const { order, checked } = prices(id, face, node, resolved)
+          const checked = prices(id, face, node, resolved)
           step.model ??= checked.card.id
           step.unitMicros ??= checked.priceMicros
           one.priceMicros = checked.priceMicros
           if (isKnown(resolved)) { tools.kinds.checkInputs(id, face, resolved); one.key = keyOf(face, resolved, checked) }
-          void order
         } else if (isKnown(resolved)) {
           if (face.role !== 'collect' || item !== undefined) tools.kinds.checkInputs(id, face, resolved)
           if (isCheap(face) && 'run' in node) {
@@ -141,6 +143,13 @@ function noteLength(layout: Layout, node: string, item: Item, length: number, le
 export const unequal = (group: string, one: number, other: number): string =>
   `The lists of ${group.replace(/^group /, 'the group ')} are not equally long: one has ${one} items, another ${other}. Lists that go side by side need the same number; give them different groups to combine each with each.`
 
+/** Runs as they will stand: what is not known yet is taken to come. */
+const foreseenAs = (layout: Layout, foreseen: Map<string, Map<string, Foreseen>>) => ({ node, item }: Instance): Known | undefined => {
+  const run = foreseen.get(node)?.get(itemKey(item))
+  if (!run) return undefined
+  return { state: run.skipped ? 'skipped' : 'done', ports: run.outputs ? Object.keys(run.outputs) : layout.faceOf(node).outputs.map(({ id }) => id), length: null }
+}
+
 /** What comes along the edges of a run, as far as it is known. */
 function arrive(layout: Layout, id: string, item: Item, foreseen: Map<string, Map<string, Foreseen>>, lengths: Map<string, Map<string, number>>): Arrived[] {
   const scope = layout.scopeOf.get(id)!
@@ -150,12 +159,14 @@ function arrive(layout: Layout, id: string, item: Item, foreseen: Map<string, Ma
     const edge = edges[0]!
     const length = lengths.get(group)?.get(itemKey(project(item, scope, layout.groups.get(group)!.parent)))
     if (length === undefined) return [{ edge, unknown: true }]
-    const values = Array.from({ length }, (_, index) => foreseen.get(source)?.get(itemKey([...item, index]))?.outputs?.[edge.from.port])
-    return [values.some(value => value === undefined) ? { edge, unknown: true } : { edge, value: values as Json[], list: true }]
+    const runs = Array.from({ length }, (_, index) => foreseen.get(source)?.get(itemKey([...item, index])))
+    if (runs.some(run => !run?.skipped && run?.outputs?.[edge.from.port] === undefined)) return [{ edge, unknown: true }]
+    return [{ edge, value: runs.flatMap(run => run?.outputs ? [run.outputs[edge.from.port]!] : []), list: true }]
   }
   return edges.flatMap((edge): Arrived[] => {
     const around = layout.scopeOf.get(edge.from.node)!
     const run = foreseen.get(edge.from.node)?.get(itemKey(project(item, scope, around)))
+    if (run?.skipped) return []
     if (!run?.outputs) return [{ edge, unknown: true }]
     const given = run.outputs[edge.from.port]
     if (given === undefined) return []
@@ -177,7 +188,7 @@ function createPrices({ livemode }: Planning, tools: PlanTools) {
     const name = JSON.stringify([order.model, order.operation, order.parameters, order.prompt.length, media.map(({ width, height, mime }) => [width, height, mime])])
     let checked = known.get(name)
     if (!checked) known.set(name, checked = tools.check(order, media, livemode))
-    return { order, checked }
+    return checked
   }
 }
 
@@ -206,10 +217,11 @@ async function lookUp({ projectId, livemode }: Planning, client: Client, all: Fo
 function summarise(step: PlanStep, runs: Foreseen[], force: boolean): void {
   if (step.times === null) return
   const reused = runs.filter(run => run.reused).length
-  const bought = runs.filter(run => !run.reused)
+  const bought = runs.filter(run => !run.reused && !run.skipped)
+  step.times = runs.filter(run => !run.skipped).length
   // What goes in is not known for some: they may turn out to be there already.
   const sure = bought.filter(run => run.key !== null || step.kind === 'collect' || run.outputs !== null)
-  step.does = runs.length === 0 ? 'run' : reused === runs.length ? 'reuse' : reused > 0 ? 'some' : 'run'
+  step.does = runs.length > 0 && runs.every(run => run.skipped) ? 'skip' : runs.length === 0 ? 'run' : reused === runs.length ? 'reuse' : reused > 0 ? 'some' : 'run'
   step.because = force ? 'earlier results were not wanted' : (runs.find(run => !run.reused) ?? runs[0])?.because ?? 'there are no items'
   step.priceMaxMicros = bought.reduce((sum, run) => sum + run.priceMicros, 0)
   step.priceMinMicros = force ? step.priceMaxMicros : sure.reduce((sum, run) => sum + run.priceMicros, 0)

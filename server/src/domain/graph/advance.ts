@@ -58,7 +58,9 @@ const fix = (scope: readonly string[], item: Item): Map<string, number> => new M
 /** Runs that may have become possible because this one ended. Collecting nodes are not among them (`collecting`). */
 export function* candidates(layout: Layout, ended: Instance, look: Look): Generator<Instance> {
   const fixed = fix(layout.scopeOf.get(ended.node)!, ended.item)
-  for (const node of new Set((layout.outOf.get(ended.node) ?? []).map(edge => edge.to.node))) {
+  // A group opens when the last of its members has ended, for the readers of all of them.
+  const givers = layout.faceOf(ended.node).role === 'iterate' ? layout.groups.get(groupOf(layout.nodes.get(ended.node)!))!.members : [ended.node]
+  for (const node of new Set(givers.flatMap(giver => layout.outOf.get(giver) ?? []).map(edge => edge.to.node))) {
     if (layout.faceOf(node).role === 'collect') continue
     for (const item of items(layout, layout.scopeOf.get(node)!, fixed, look)) yield { node, item }
   }

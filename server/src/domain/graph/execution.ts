@@ -79,8 +79,8 @@ export type ReviewAnswer =
 /** What a run would do, node by node. */
 export interface PlanStep {
   node: string; title: string; kind: string
-  /** `run`, `reuse` an earlier result, `some` of its items one way and some the other, or `unknown` where only the run can tell. */
-  does: 'run' | 'reuse' | 'some' | 'unknown'
+  /** `run`, `skip` because nothing comes its way, `reuse` an earlier result, `some` of its items one way and some the other, or `unknown` where only the run can tell. */
+  does: 'run' | 'skip' | 'reuse' | 'some' | 'unknown'
   because: string
   /** How often it runs: exactly, or null while lists are made by the run itself. */
   times: number | null

@@ -13,11 +13,12 @@ import { refuse } from './refuse.ts'
 import { tasks } from './tasks.ts'
 import { money } from './usage.ts'
 import { webhooks } from './webhooks.ts'
+import { workflows } from './workflows.ts'
 
 export default protocol({
   id: 'native',
   title: 'Plantain',
-  routes: [...tasks, ...events, ...models, ...assets, ...money, ...keys, ...webhooks, ...documents],
+  routes: [...tasks, ...events, ...models, ...assets, ...money, ...keys, ...webhooks, ...workflows, ...documents],
   readSecret({ headers }) {
     const bearer = /^Bearer\s+(\S+)\s*$/i.exec(headers['authorization'] ?? '')
     return bearer?.[1] ?? headers['x-api-key'] ?? null

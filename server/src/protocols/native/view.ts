@@ -18,7 +18,9 @@ export const MoneyView = Type.Object({
   micros: Type.Integer({ description: 'Whole micro-dollars: 1,000,000 are one US dollar.' }),
   usd: Type.String({ description: 'The same as a decimal number, exact.' }),
 }, { title: 'Money' })
-const money = (micros: number): Static<typeof MoneyView> => ({ micros, usd: formatDollars(micros) })
+/** An amount as this door shows it. */
+export const moneyOf = (micros: number): Static<typeof MoneyView> => ({ micros, usd: formatDollars(micros) })
+const money = moneyOf
 
 export const ProblemView = Type.Object({
   code: Type.String({ description: 'From the table of problems; stable.' }),
@@ -30,6 +32,8 @@ export const ProblemView = Type.Object({
   required_micros: Type.Optional(Type.Integer()),
   available_micros: Type.Optional(Type.Integer()),
   upstream_code: Type.Optional(Type.String()),
+  violations: Type.Optional(Type.Array(AnyJson, { description: 'Of a workflow: every mistake, each with what to do about it.' })),
+  breakdown: Type.Optional(Type.Array(AnyJson, { description: 'What the money would go to, node by node.' })),
 }, { title: 'Problem' })
 
 export const OutputView = Type.Object({
@@ -69,8 +73,8 @@ const testModel = 'sandbox-1'
 const time = (date: Date | null): string | null => date?.toISOString() ?? null
 
 export function viewProblem(problem: { code: string; message: string; details?: Record<string, unknown> | undefined }): Static<typeof ProblemView> {
-  const { field, value, allowed, retryAfterS, requiredMicros, availableMicros, upstreamCode } = problem.details ?? {}
-  const told = { field, value, allowed, retry_after_s: retryAfterS, required_micros: requiredMicros, available_micros: availableMicros, upstream_code: upstreamCode }
+  const { field, value, allowed, retryAfterS, requiredMicros, availableMicros, upstreamCode, violations, breakdown } = problem.details ?? {}
+  const told = { field, value, allowed, retry_after_s: retryAfterS, required_micros: requiredMicros, available_micros: availableMicros, upstream_code: upstreamCode, violations, breakdown }
   return { code: problem.code, message: problem.message, ...Object.fromEntries(Object.entries(told).filter(([, entry]) => entry !== undefined)) }
 }
 

@@ -1,0 +1,21 @@
+import { Type } from 'typebox'
+import { node, port } from './contract.ts'
+
+/** A person chooses among candidates, has them made again, or says no. What follows waits, for days if need be. */
+export default node({
+  id: 'approval', title: 'Approval', category: 'check', reusable: false,
+  description: 'Waits until a person has chosen among the candidates, had them made again, or rejected them. After a rejection nothing follows.',
+  inputs: Type.Object({
+    candidates: port.images({ maxItems: 100, description: 'What is chosen from.' }),
+    note: Type.Optional(port.text({ maxLength: 2_000, description: 'What the person is told.' })),
+    choose_min: Type.Integer({ minimum: 1, maximum: 100, default: 1, description: 'How many must be chosen.' }),
+    choose_max: Type.Integer({ minimum: 1, maximum: 100, default: 1, description: 'How many may be chosen.' }),
+    timeout_hours: Type.Optional(Type.Number({ exclusiveMinimum: 0, maximum: 8_760, description: 'After how many hours nobody is waited for any more. Without it, for ever.' })),
+    on_timeout: Type.Enum(['reject', 'approve'], { default: 'reject', description: 'What becomes of it then: nothing, or the first candidates.' }),
+  }),
+  outputs: Type.Object({ image: port.image({ description: 'The first that was chosen.' }), images: port.images({ description: 'All that were chosen.' }) }),
+  review: ({ candidates, note, choose_min, choose_max, timeout_hours, on_timeout }) => ({
+    candidates, note: note ?? null, chooseMin: choose_min, chooseMax: Math.max(choose_min, choose_max), timeoutS: timeout_hours === undefined ? null : Math.ceil(timeout_hours * 3_600), onTimeout: on_timeout as 'reject' | 'approve',
+  }),
+  chosen: chosen => ({ image: chosen[0]!, images: chosen }),
+})
