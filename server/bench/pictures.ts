@@ -1,13 +1,15 @@
 /**
  * (f) A picture of 1.5 MB through a door that answers with the picture itself, against a loopback upstream: durable, stored and
- * ledgered here; beside a bare pass-through and `@portkey-ai/gateway`, which keep nothing. And a 20 MB picture inline in a body.
+ * ledgered here; beside a bare pass-through, one that also keeps the file, and `@portkey-ai/gateway`, which keeps nothing. And a 20 MB
+ * picture inline in a body.
  *
- * Every party is a process of its own, so CPU and memory are its own (Linux only: they are read from /proc).
+ * Every party is a process of its own, so CPU and memory are its own (Linux only: they are read from /proc). All take turns, several
+ * times: other work on the machine meets everybody, and the middle of the turns is told.
  */
 import { spawn, spawnSync, type ChildProcess } from 'node:child_process'
-import { randomFillSync } from 'node:crypto'
+import { randomBytes, randomFillSync } from 'node:crypto'
 import { existsSync, readFileSync } from 'node:fs'
-import { mkdtemp, rm } from 'node:fs/promises'
+import { mkdir, mkdtemp, rename, rm, writeFile } from 'node:fs/promises'
 import { Agent, request as ask } from 'node:http'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -19,7 +21,8 @@ import { freePort } from '../test/kit/port.ts'
 
 const portkeyVersion = '1.15.2'
 const concurrency = 16
-const requests = 320
+const requests = 160
+const turns = 5
 const here = (name: string) => join(import.meta.dirname, 'pictures', name)
 
 interface Party { child: ChildProcess; pid: number; told: Record<string, string>; /** The next line it prints. */ line(): Promise<string>; stop(): Promise<void> }
@@ -47,7 +50,13 @@ function usage(pid: number): { cpuMs: number; rssMB: number } {
   return { cpuMs: (Number(fields[11]) + Number(fields[12])) * 10, rssMB: pages * 4096 / 2 ** 20 }
 }
 
-interface Target { name: string; url: string; path: string; headers: Record<string, string>; body: string; pid: number | null }
+/** Processor time of PostgreSQL in ms: the postmaster and every connection that is open. */
+function databaseCpuMs(pid: number): number {
+  const children = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').split(' ').filter(Boolean).map(Number)
+  return [pid, ...children].reduce((sum, one) => sum + (existsSync(`/proc/${one}/stat`) ? usage(one).cpuMs : 0), 0)
+}
+
+interface Target { name: string; url: string; path: string; headers: Record<string, string>; body: string; pid: number | null; /** Where its rows go. */ databasePid?: number }
 
 async function once({ url, path, headers, body }: Omit<Target, 'name' | 'pid'>, agent: Agent): Promise<{ status: number; sizeBytes: number; text: string }> {
   return new Promise((resolve, reject) => {
@@ -63,19 +72,23 @@ async function once({ url, path, headers, body }: Omit<Target, 'name' | 'pid'>, 
   })
 }
 
-async function measure(target: Target, count: number) {
+interface Turn { perSecond: number; latencies: number[]; cpuMs: number; databaseMs: number; peakMB: number; idleMB: number }
+
+async function measure(target: Target): Promise<Turn> {
   const agent = new Agent({ keepAlive: true, maxSockets: concurrency })
   const one = async () => {
     const { status, sizeBytes, text } = await once(target, agent)
     if (status !== 200 || sizeBytes < 1_900_000) throw new Error(`${target.name} answered ${status} with ${sizeBytes} bytes: ${text.slice(0, 300)}`)
   }
   for (let warm = 0; warm < concurrency * 2; warm++) await one()
-  await pause(1_000)
-  const idle = target.pid === null ? null : usage(target.pid)
+  await pause(500)
+  const { pid, databasePid } = target
+  const look = () => ({ ...pid === null ? { cpuMs: 0, rssMB: 0 } : usage(pid), databaseMs: databasePid === undefined ? 0 : databaseCpuMs(databasePid) })
+  const idle = look()
   const latencies: number[] = []
-  let left = count
+  let left = requests
   let peakMB = 0
-  const watch = setInterval(() => { if (target.pid !== null && existsSync(`/proc/${target.pid}/stat`)) peakMB = Math.max(peakMB, usage(target.pid).rssMB) }, 10)
+  const watch = setInterval(() => { if (pid !== null && existsSync(`/proc/${pid}/stat`)) peakMB = Math.max(peakMB, usage(pid).rssMB) }, 10)
   const begun = performance.now()
   await Promise.all(Array.from({ length: concurrency }, async () => {
     while (left-- > 0) {
@@ -85,11 +98,21 @@ async function measure(target: Target, count: number) {
     }
   })).finally(() => clearInterval(watch))
   const seconds = (performance.now() - begun) / 1_000
+  const after = look()
   agent.destroy()
-  return {
-    perSecond: count / seconds, p50: percentile(latencies, 0.5), p99: percentile(latencies, 0.99),
-    cpuMs: idle && (usage(target.pid!).cpuMs - idle.cpuMs) / count, aboveIdleMB: idle && peakMB - idle.rssMB, idleMB: idle && idle.rssMB,
+  return { perSecond: requests / seconds, latencies, cpuMs: (after.cpuMs - idle.cpuMs) / requests, databaseMs: (after.databaseMs - idle.databaseMs) / requests, peakMB, idleMB: idle.rssMB }
+}
+
+/** What a file of 1.5 MB costs alone, written, synced and renamed: processor time in ms. */
+async function bareWrite(folder: string): Promise<number> {
+  const bytes = randomBytes(1_504_000)
+  const before = process.cpuUsage()
+  for (let index = 0; index < requests; index++) {
+    await writeFile(join(folder, `${index}.new`), bytes, { flush: true })
+    await rename(join(folder, `${index}.new`), join(folder, String(index)))
   }
+  const { user, system } = process.cpuUsage(before)
+  return (user + system) / 1_000 / requests
 }
 
 /** `@portkey-ai/gateway` from npm in a folder of its own; null where it cannot be had. */
@@ -121,41 +144,60 @@ export async function pictures(): Promise<void> {
     closers.push(() => bench.close())
     const upstream = await party(here('upstream.ts'), [])
     const proxy = await party(here('proxy.ts'), [upstream.told.url!])
-    const house = await party(here('house.ts'), [], { ...testSettings({ databaseUrl: bench.url, dataDir: join(folder, 'data'), upstreamUrl: upstream.told.url! }), LOG_LEVEL: 'error', DATABASE_POOL: '16' })
+    const kept = join(folder, 'kept')
+    const bare = join(folder, 'bare')
+    for (const made of [kept, bare]) await mkdir(made)
+    const keeper = await party(here('keeper.ts'), [upstream.told.url!, kept])
+    const house = await party(here('house.ts'), [], {
+      ...testSettings({ databaseUrl: bench.url, dataDir: join(folder, 'data'), upstreamUrl: upstream.told.url! }), LOG_LEVEL: 'error', DATABASE_POOL: '16',
+      OPENAI_API_KEY: 'x', OPENAI_BASE_URL: `${upstream.told.url}/v1`, OPENAI_PER_MINUTE: '100000', OPENAI_CONCURRENCY: '100',
+    })
     const portkey = await startPortkey(folder)
     closers.push(() => portkey?.party.kill())
-    const body = JSON.stringify({ model: 'rehearsal-1', prompt: 'a cat on a mat', n: 1 })
+    if (!portkey) console.log(`(@portkey-ai/gateway could not be installed or started: left out)`)
     const path = '/v1/images/generations'
+    const body = JSON.stringify({ model: 'gpt-image-2', prompt: 'a cat on a mat', n: 1 })
     const key = { authorization: `Bearer ${house.told.key}` }
+    const ours = { url: house.told.houseUrl!, path, headers: key, pid: house.pid, databasePid: bench.pid }
     const targets: Target[] = [
       { name: 'upstream itself', url: upstream.told.url!, path, headers: {}, body, pid: null },
       { name: 'pass-through, 12 lines', url: proxy.told.url!, path, headers: {}, body, pid: proxy.pid },
+      { name: 'pass-through that keeps the file, 25 lines', url: keeper.told.url!, path, headers: {}, body, pid: keeper.pid },
       ...portkey ? [{ name: `Portkey ${portkeyVersion}, keeps nothing`, url: portkey.url, path, headers: { authorization: 'Bearer x', 'x-portkey-provider': 'openai', 'x-portkey-custom-host': `${upstream.told.url}/v1` }, body, pid: portkey.party.pid! }] : [],
-      { name: 'Plantain, task stored and ledgered', url: house.told.url!, path: '/generate', headers: key, body, pid: house.pid },
+      { ...ours, name: 'Plantain, OpenAI door, upstream answers base64', body },
+      { ...ours, name: 'Plantain, OpenAI door, upstream answers a link', body: JSON.stringify({ model: 'rehearsal-1', prompt: 'a cat on a mat', n: 1 }) },
     ]
-    const agent = new Agent()
-    const openai = { name: 'Plantain, its OpenAI door', url: house.told.houseUrl!, path, headers: key, body, pid: house.pid }
-    if ((await once(openai, agent)).sizeBytes > 1_900_000) targets.push(openai)
-    if (!portkey) console.log(`(@portkey-ai/gateway could not be installed or started: left out)`)
-    const rows: Record<string, string | number>[] = []
-    let direct = 0
-    for (const target of targets) {
-      const found = await measure(target, requests).catch(error => {
-        if (target.pid !== portkey?.party.pid) throw error
-        console.log(`(Portkey fell over: ${(error as Error).message})`)
-        return null
-      })
-      if (found === null) continue
-      direct ||= found.perSecond
-      rows.push({
-        through: target.name, 'pictures/s': round(found.perSecond), 'of direct': round(found.perSecond / direct, 2), 'CPU ms each': found.cpuMs === null ? '' : round(found.cpuMs),
-        'p50 / p99 ms': `${round(found.p50)} / ${round(found.p99)}`, 'idle MB': found.idleMB === null ? '' : Math.round(found.idleMB), [`above idle, ${concurrency} in flight, MB`]: found.aboveIdleMB === null ? '' : Math.round(found.aboveIdleMB),
-      })
+    const found = new Map<Target, Turn[]>()
+    const writes: number[] = []
+    for (let turn = 0; turn < turns; turn++) {
+      writes.push(await bareWrite(bare))
+      for (const target of targets) {
+        const measured = await measure(target).catch(error => {
+          if (target.pid !== portkey?.party.pid) throw error
+          console.log(`(Portkey fell over: ${(error as Error).message})`)
+          return null
+        })
+        if (measured) found.set(target, [...found.get(target) ?? [], measured])
+      }
     }
-    table(`(f) A picture of 1.5 MB (2 MB of base64), ${concurrency} callers, ${requests} pictures`, rows)
+    const middle = (of: Turn[], what: (turn: Turn) => number) => percentile(of.map(what), 0.5)
+    const direct = middle(found.get(targets[0]!)!, turn => turn.perSecond)
+    const told = (values: number[]) => `${round(percentile(values, 0.5))} (${round(Math.min(...values))})`
+    const rows: Record<string, string | number>[] = [...found].map(([target, all]) => {
+      const latencies = all.flatMap(turn => turn.latencies)
+      return {
+        through: target.name, 'pictures/s': round(middle(all, turn => turn.perSecond)), 'of direct': round(middle(all, turn => turn.perSecond) / direct, 2),
+        'CPU ms each (best turn)': target.pid === null ? '' : told(all.map(turn => turn.cpuMs)), 'PostgreSQL ms': target.databasePid === undefined ? '' : told(all.map(turn => turn.databaseMs)),
+        'p50 / p99 ms': `${round(percentile(latencies, 0.5))} / ${round(percentile(latencies, 0.99))}`,
+        'idle MB': target.pid === null ? '' : Math.round(middle(all, turn => turn.idleMB)), [`above idle, ${concurrency} in flight, MB`]: target.pid === null ? '' : Math.round(Math.max(...all.map(turn => turn.peakMB - turn.idleMB))),
+      }
+    })
+    rows.push({ through: 'the file alone: written, synced, renamed', 'CPU ms each (best turn)': told(writes) })
+    table(`(f) A picture of 1.5 MB (2 MB of base64), ${concurrency} callers, ${turns} turns of ${requests} pictures: the middle turn`, rows)
 
     const picture = await sharp(randomFillSync(Buffer.alloc(2580 * 2580 * 3)), { raw: { width: 2580, height: 2580, channels: 3 } }).png({ compressionLevel: 0 }).toBuffer()
     const large = JSON.stringify({ prompt: 'make it blue', image: picture.toString('base64') })
+    const agent = new Agent()
     const inlineRows: Record<string, string | number>[] = []
     for (const [does, where] of [['the floor: bytes only counted', '/count'], ['decoded to a file and read', '/read'], ['decoded to a file and taken in as an asset', '/keep'], ['for comparison: parsed whole', '/whole']] as const) {
       const delays: number[] = []

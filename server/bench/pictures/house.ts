@@ -1,5 +1,5 @@
 /**
- * A whole house in a process of its own, with one more door that answers a picture as soon as it is made, and takes one inline.
+ * A whole house in a process of its own, with one more door that takes a picture inline, in several ways.
  * Settings come from the environment. Prints its addresses and a key; tells event-loop delays when asked (a line on standard input).
  */
 import { createHash } from 'node:crypto'
@@ -9,7 +9,6 @@ import type { Readable } from 'node:stream'
 import { readConfig } from '../../src/config.ts'
 import { startHouse } from '../../src/house.ts'
 import { serveHttp } from '../../src/http/server.ts'
-import { base64Of, jsonResponse } from '../../src/kit/json-out.ts'
 import { createLog } from '../../src/kit/log.ts'
 import { grant } from '../../src/ledger/ledger.ts'
 import { protocol, type Incoming } from '../../src/protocols/contract.ts'
@@ -27,13 +26,6 @@ const door = protocol({
   readSecret: ({ headers }) => headers['authorization']?.replace(/^Bearer /, '') ?? null,
   refuse: problem => Response.json({ error: problem.message }, { status: problem.status }),
   routes: [{
-    method: 'POST', path: '/generate', scope: 'tasks:write',
-    async handle({ body, signal }, desk) {
-      const { task } = await desk.make({ model: 'rehearsal-1', prompt: (body as { prompt: string }).prompt, parameters: {}, inputs: [] }, { waitMs: 60_000, signal })
-      if (!task.outputs[0]) return Response.json(task.problem, { status: 500 })
-      return jsonResponse({ created: 1, data: [{ b64_json: base64Of(await desk.assets.open(task.outputs[0])) }] }, { headers: { 'x-task-id': task.id } })
-    },
-  }, {
     method: 'POST', path: '/read', scope: 'tasks:write', body: 'inline',
     async handle(request) {
       const { upload } = imageOf(request)

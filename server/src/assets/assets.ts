@@ -10,6 +10,7 @@ import sharp from 'sharp'
 import type { Database } from '../db/pool.ts'
 import type { Asset, StoredBlob } from '../domain/asset.ts'
 import { asProblem, Problem } from '../domain/problem.ts'
+import { giveBack } from '../kit/blocks.ts'
 import { isId } from '../kit/id.ts'
 import { tidyName } from '../kit/name.ts'
 import type { OpenAsset, Page, Upload } from '../protocols/contract.ts'
@@ -17,6 +18,7 @@ import { collect, type Collected } from './collect.ts'
 import type { BlobStore } from './contract.ts'
 import { hashOf, storeFilm, takeIn } from './intake.ts'
 import { dayS, expiryOf, idInLink, readLink, writeLink } from './links.ts'
+import { createRecent } from './recent.ts'
 import { defaultLimits, receive, receiveAnswer, type Limits, type Received } from './receive.ts'
 import { deleteUnused, insertInput, selectAny, selectMany, selectPage, type AssetFilter, type Owner } from './rows.ts'
 import { extensions, type Mime } from './sniff.ts'
@@ -45,7 +47,8 @@ export interface Assets {
   /** Takes a picture or film in; `expiresAt` instead of the owner's days. @throws {Problem} `unsupported_media`, `bad_input_image`, `too_large`, `input_unreachable`, `private_address` */
   keep(owner: InputOwner, upload: Upload, options?: { expiresAt?: Date | null }): Promise<Asset>
   /**
-   * Stores what a provider made, durably, and writes no rows: the engine does, in the transaction that settles the task.
+   * Stores what a provider made, durably, and writes no rows: the engine does, in the transaction that settles the task. The bytes are
+   * the room's from here on.
    *
    * @throws {Problem} `bad_output` for bytes that are not what was expected, `output_expired` for a link that is not served any more, `provider_down`
    */
@@ -85,6 +88,7 @@ export function createAssets({ database, store, linkSecret, publicUrl, limits: g
   const limits: Limits = { ...defaultLimits, ...given }
   /** Made pictures seen lately, by their SHA-256: the same bytes again need no check and no disk. */
   const known = new Map<string, { blob: StoredBlob; seenMs: number }>()
+  const recent = createRecent()
   const thumbnailing = new Map<string, Promise<void>>()
   const receiving = (signal?: AbortSignal) => ({ limits, fetch, stagingFile: () => store.stagingFile(), signal })
 
@@ -98,9 +102,10 @@ export function createAssets({ database, store, linkSecret, publicUrl, limits: g
   const storePicture = async ({ bytes, mime }: Extract<Received, { kind: 'image' }>): Promise<StoredBlob> => {
     const sha256 = await hashOf(bytes)
     const seen = known.get(sha256)
-    if (seen && now().getTime() - seen.seenMs < believedMs) return seen.blob
+    if (seen && now().getTime() - seen.seenMs < believedMs) { giveBack(bytes); return seen.blob }
     const blob = seen?.blob ?? { sha256, mime, sizeBytes: bytes.length, ...upright(checkPicture(bytes, mime, limits)) }
     await store.put(sha256, bytes, { mime })
+    recent.keep(sha256, bytes)
     return remember(blob)
   }
 
@@ -169,7 +174,11 @@ export function createAssets({ database, store, linkSecret, publicUrl, limits: g
       return chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks)
     },
 
-    open: asset => openKey(asset.sha256, asset),
+    async open(asset) {
+      if (!recent.has(asset.sha256)) return openKey(asset.sha256, asset)
+      const { sha256, mime, sizeBytes, name } = asset
+      return { asset: { sha256, mime, sizeBytes, name }, stream: range => store.get(sha256, range), lend: () => recent.lend(sha256) }
+    },
 
     async thumbnail(asset, side) {
       if (!(thumbnailSides as readonly number[]).includes(side)) throw new Problem('bad_request', `A thumbnail has ${thumbnailSides.join(', ')} pixels at most, not ${side}.`, { field: 'side', value: side, allowed: [...thumbnailSides] })
@@ -204,7 +213,7 @@ export function createAssets({ database, store, linkSecret, publicUrl, limits: g
     },
 
     async collect({ graceMs = 3_600_000 } = {}) {
-      const collected = await collect({ database, store, now: now(), graceMs, thumbnailMs, onGone: sha256 => { known.delete(sha256) } })
+      const collected = await collect({ database, store, now: now(), graceMs, thumbnailMs, onGone: sha256 => { known.delete(sha256); recent.forget(sha256) } })
       if (Object.values(collected).some(count => count > 0)) log.info(collected, 'took away what nobody needs')
       return collected
     },

@@ -6,12 +6,14 @@
  * looks again, and puts it back if anything changed. A writer whose touch finds nothing writes anew.
  */
 import { randomBytes } from 'node:crypto'
-import { createReadStream } from 'node:fs'
+import { closeSync, createReadStream, fsync, open as openFile } from 'node:fs'
 import fs from 'node:fs/promises'
 import { hostname } from 'node:os'
 import path from 'node:path'
 import type { Readable } from 'node:stream'
+import { promisify } from 'node:util'
 import type { BlobStore, Body, StoredObject } from './contract.ts'
+import { writeDurably } from './write.ts'
 import { isAlive } from '../kit/process.ts'
 
 export interface DiskOptions {
@@ -30,6 +32,7 @@ const life = randomBytes(6).toString('hex')
 const host = hostname().replace(/[^a-zA-Z0-9-]/g, '-')
 const foreignStagingMaxMs = 24 * 3600 * 1000
 
+const [open, sync] = [promisify(openFile), promisify(fsync)]
 const isMissing = (error: unknown) => (error as NodeJS.ErrnoException | null)?.code === 'ENOENT'
 const orMissing = <T>(missing: T) => (error: unknown): T => { if (isMissing(error)) return missing; throw error }
 
@@ -68,7 +71,7 @@ export async function openDiskStore({ folder, now = () => new Date() }: DiskOpti
     }
     const own = stagingName()
     try {
-      if (body instanceof Uint8Array) await fs.writeFile(own, body, { flush: true, mode: 0o600 })
+      if (body instanceof Uint8Array) await writeDurably(own, body, folder)
       else { await moveInto(body.file, own); await syncFile(own) }
       await ensureFolder(path.dirname(target))
       await fs.rename(own, target).catch(async error => {
@@ -186,8 +189,9 @@ const names = async (folder: string, pattern: RegExp): Promise<string[]> => (awa
 async function syncFolder(folder: string): Promise<void> { await syncFile(folder) }
 
 async function syncFile(file: string): Promise<void> {
-  const handle = await fs.open(file, 'r')
-  try { await handle.sync() } finally { await handle.close() }
+  const descriptor = await open(file, 'r')
+  // Nothing was written through it, so closing does not wait.
+  try { await sync(descriptor) } finally { closeSync(descriptor) }
 }
 
 /** Moves a file; copies where `from` is on another disk. */

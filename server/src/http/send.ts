@@ -1,4 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
+import { piecesOf } from '../kit/pieces.ts'
 
 /** A reader who takes nothing for this long is gone, whatever the socket says. */
 const stallMs = 60_000
@@ -32,6 +33,20 @@ export async function send(answer: Response, request: IncomingMessage, response:
     void answer.body?.cancel().catch(() => {})
     if (!answer.body && answer.status !== 204 && answer.status !== 304 && !response.hasHeader('content-length')) response.setHeader('content-length', 0)
     return finish(request, response, bodyLeft)
+  }
+
+  const pieces = piecesOf(answer)
+  if (pieces) {
+    try {
+      for await (const piece of pieces) {
+        if (response.destroyed) return
+        await flushed(response, piece)
+      }
+      return await finish(request, response, bodyLeft)
+    } catch (thrown) {
+      response.destroy()
+      throw thrown
+    }
   }
 
   const reader = answer.body.getReader()
@@ -69,6 +84,20 @@ export async function send(answer: Response, request: IncomingMessage, response:
     response.off('close', leave)
     stop?.removeEventListener('abort', leave)
   }
+}
+
+/** Writes a piece and waits until the kernel has it, or the socket is gone: its memory may be used again then. */
+function flushed(response: ServerResponse, piece: Uint8Array): Promise<void> {
+  return new Promise(resolve => {
+    const done = () => {
+      clearTimeout(timer)
+      response.off('close', done)
+      resolve()
+    }
+    const timer = setTimeout(() => { response.destroy() }, stallMs)
+    response.on('close', done)
+    response.write(piece, done)
+  })
 }
 
 /** Waits until the socket takes more, or is gone. */

@@ -1,5 +1,7 @@
 /** Base64 piece by piece, in both directions, for what is too large to be a string. Pure. */
 
+import { borrow, giveBack } from './blocks.ts'
+
 const none = Buffer.alloc(0)
 /** Where pieces are decoded, one after the other. */
 const scratch = Buffer.allocUnsafeSlow(64 * 1024)
@@ -61,6 +63,32 @@ export class Base64Decoder {
   }
 }
 
+/** Pieces of text that are whole fours, and small enough to be a string that dies young. */
+const pieceCharacters = 64 * 1024
+
+/**
+ * Decodes base64 of megabytes that is there as a whole, standard or URL-safe, with or without padding, into borrowed memory; null where
+ * anything else is in it.
+ */
+export function decodeWhole(text: Buffer): Buffer | null {
+  let end = text.length
+  while (end > 0 && end > text.length - 2 && text[end - 1] === 0x3d) end--
+  const sizeBytes = Math.floor(end * 3 / 4)
+  const bytes = borrow(sizeBytes)
+  let size = 0
+  for (let from = 0; from < end; from += pieceCharacters) size += bytes.write(text.toString('latin1', from, Math.min(end, from + pieceCharacters)), size, 'base64')
+  if (size === sizeBytes && end % 4 !== 1) return bytes
+  giveBack(bytes)
+  return null
+}
+
+/** Writes the base64 of some bytes to a place in another buffer and says where it ends. Only what ends the whole may be other than whole threes. */
+export function encodeInto(bytes: Buffer, from: number, to: number, target: Buffer, at: number): number {
+  // Strings of this size die young; larger ones would have to be collected with everything else.
+  for (let start = from; start < to; start += stringBytes) at += target.write(bytes.toString('base64', start, Math.min(to, start + stringBytes)), at, 'latin1')
+  return at
+}
+
 /** Encodes bytes as they come: what it holds back is never more than two bytes. */
 export class Base64Encoder {
   #carry: Buffer = none
@@ -74,9 +102,8 @@ export class Base64Encoder {
     }
     const end = bytes.length - (bytes.length - borrowed) % 3
     const out = Buffer.allocUnsafe((first.length + end - borrowed) / 3 * 4)
-    let at = out.write(first.toString('base64'), 'latin1')
-    // Strings of this size die young; larger ones would have to be collected with everything else.
-    for (let from = borrowed; from < end; from += stringBytes) at += out.write(bytes.toString('base64', from, Math.min(end, from + stringBytes)), at, 'latin1')
+    const at = out.write(first.toString('base64'), 'latin1')
+    encodeInto(bytes, borrowed, end, out, at)
     // A copy: otherwise two bytes would keep the whole piece.
     this.#carry = Buffer.from(bytes.subarray(end))
     return out

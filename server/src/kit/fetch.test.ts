@@ -5,6 +5,7 @@ import type { AddressInfo, LookupFunction } from 'node:net'
 import { after, before, test } from 'node:test'
 import { gzipSync } from 'node:zlib'
 import { Problem } from '../domain/problem.ts'
+import { giveBack } from './blocks.ts'
 import { createFetch, failOn5xx, providerCodes, readRetryAfter, type Fetch, type FetchOptions } from './fetch.ts'
 
 interface Seen { method: string; url: string; headers: http.IncomingHttpHeaders; body: string }
@@ -12,6 +13,8 @@ const seen: Seen[] = []
 let port = 0
 let otherPort = 0
 const open: Fetch[] = []
+
+const largeOf = (what: string): Buffer => Buffer.alloc(1_500_000 + what.length, `${what} is what this is about. `)
 
 /** Answers by path; remembers what it was asked. */
 const server = http.createServer(async (request, response) => {
@@ -40,6 +43,12 @@ const server = http.createServer(async (request, response) => {
     case '/cut': response.writeHead(200, { 'content-length': '100' }).write('half', () => response.socket!.destroy()); return
     case '/slam': request.socket.destroy(); return
     case '/broken': response.writeHead(503, { 'retry-after': '7' }).end('down for repairs'); return
+    case '/large': {
+      const bytes = largeOf(url.searchParams.get('of')!)
+      response.writeHead(200, url.searchParams.has('chunked') ? {} : { 'content-length': bytes.length })
+      response.end(bytes)
+      return
+    }
     case '/nothing': response.writeHead(204).end(); return
     default: response.writeHead(200, { 'x-seen': 'yes' }).end(`ok ${url.pathname}`)
   }
@@ -187,6 +196,59 @@ test('more than the cap is refused: declared, counted, and after unpacking', asy
     assert.equal((await codeOf(response.arrayBuffer())).code, 'too_large', path)
   }
   assert.equal((await (await make({ sizeMax: 50_000 })(at('/zipped'))).arrayBuffer()).byteLength, 50_000)
+})
+
+test('a whole body comes in one piece, declared or not, through a redirect, and as long as it may be', async () => {
+  const fetch = make({ sizeMax: 2_000_000 })
+  for (const path of ['/large?of=cats', '/large?of=dogs&chunked', `/to?location=${encodeURIComponent('/large?of=birds')}`]) {
+    const { response, bytes } = await fetch.whole(at(path), {})
+    assert.equal(response.status, 200)
+    assert.ok(bytes!.equals(largeOf(/cats|dogs|birds/.exec(path)![0])), path)
+    giveBack(bytes!)
+  }
+  assert.equal((await fetch.whole(at('/nothing'), {})).bytes!.length, 0)
+  assert.equal((await codeOf(make({ sizeMax: 1_000_000 }).whole(at('/large?of=cats'), {}))).code, 'too_large')
+  assert.equal((await codeOf(make({ sizeMax: 1_000_000 }).whole(at('/large?of=cats&chunked'), {}))).code, 'too_large')
+})
+
+test('a body that is packed, or not wanted whole, comes as a stream', async () => {
+  const fetch = make({ sizeMax: 2_000_000 })
+  const packed = await fetch.whole(at('/zipped'), {})
+  assert.deepEqual([packed.bytes, (await packed.response.arrayBuffer()).byteLength], [null, 50_000])
+  const large = await fetch.whole(at('/large?of=cats'), {}, ({ sizeBytes }) => sizeBytes! < 1_000_000)
+  assert.ok(large.bytes === null && Buffer.from(await large.response.arrayBuffer()).equals(largeOf('cats')))
+})
+
+test('a whole body that breaks off, drips or is not waited for ends as a stream would', async () => {
+  const facts = async (work: Promise<unknown>) => { const { code, details } = await codeOf(work); return [code, details['reached']] }
+  assert.deepEqual(await facts(make(providerCodes).whole(at('/cut'), {})), ['provider_down', true])
+  assert.deepEqual(await facts(make({ ...providerCodes, deadlineMs: 150 }).whole(at('/drip'), {})), ['provider_down', true])
+  const controller = new AbortController()
+  const reason = new Error('gone')
+  setTimeout(() => controller.abort(reason), 100)
+  await assert.rejects(make().whole(at('/drip'), { signal: controller.signal }), error => error === reason)
+})
+
+test('answers that are read at once, slowly, and not to their end keep apart', async () => {
+  const fetch = make({ sizeMax: 2_000_000 })
+  const readers: ((what: string) => Promise<void>)[] = [
+    async what => {
+      const { bytes } = await fetch.whole(at(`/large?of=${what}`), {})
+      assert.ok(bytes!.equals(largeOf(what)))
+      giveBack(bytes!)
+    },
+    async what => {
+      const chunks: Uint8Array[] = []
+      for await (const chunk of (await fetch(at(`/large?of=${what}`))).body!) {
+        chunks.push(chunk)
+        if (chunks.length % 5 === 0) await new Promise(resolve => { setImmediate(resolve) })
+      }
+      assert.ok(Buffer.concat(chunks).equals(largeOf(what)))
+    },
+    async what => { await (await fetch(at(`/large?of=${what}`))).body!.cancel() },
+    async what => { assert.equal(await (await fetch(at(`/${what}`))).text(), `ok /${what}`) },
+  ]
+  await Promise.all(Array.from({ length: 48 }, (_, index) => readers[index % readers.length]!(`number${index}`)))
 })
 
 test('a slow drip ends with the deadline', async () => {

@@ -6,10 +6,11 @@
  * for everyone: `allowPrivate` is asked per host and port.
  */
 import dns from 'node:dns'
-import type { LookupFunction } from 'node:net'
-import { Agent, buildConnector, fetch as undiciFetch } from 'undici'
+import type { LookupFunction, Socket } from 'node:net'
+import { Agent, buildConnector, fetch as undiciFetch, type Dispatcher } from 'undici'
 import { Problem, type ProblemCode } from '../domain/problem.ts'
 import { isAddress, isPrivateAddress } from './address.ts'
+import { borrow, giveBack } from './blocks.ts'
 
 export interface FetchCodes {
   /** Nobody answered, the answer broke off, or the deadline passed. */
@@ -43,8 +44,26 @@ export interface FetchOptions extends RoadOptions, Partial<FetchCodes> {
   redirectsMax: number
 }
 
-/** `fetch` as providers know it, and a way to let its idle connections go. */
-export type Fetch = typeof globalThis.fetch & { close(): Promise<void> }
+/** `fetch` as providers know it, one that brings whole bodies, and a way to let its idle connections go. */
+export type Fetch = typeof globalThis.fetch & {
+  /**
+   * Asks for something that is wanted whole: the body goes from the socket into one borrowed piece of memory (`blocks.ts`), which the caller may
+   * give back. `bytes` is null where the body comes as a stream all the same: packed, or not to `take`'s liking.
+   */
+  whole(url: URL | string, init: RequestInit, take?: Take): Promise<{ response: Response; bytes: Buffer | null }>
+  close(): Promise<void>
+}
+
+/** Is an answer that begins like this wanted whole? `sizeBytes` as it was declared; null where it was not. */
+export type Take = (answer: { status: number; sizeBytes: number | null; contentType: string }) => boolean
+
+const takeAll: Take = () => true
+
+/** The whole body of an answer, by the short way where this `fetch` is ours. */
+export async function fetchWhole(fetch: typeof globalThis.fetch, url: URL | string, init: RequestInit): Promise<{ response: Response; bytes: Buffer }> {
+  const { response, bytes } = 'whole' in fetch ? await (fetch as Fetch).whole(url, init) : { response: await fetch(url, init), bytes: null }
+  return { response, bytes: bytes ?? Buffer.from(await response.arrayBuffer()) }
+}
 
 /**
  * Makes a `fetch`. It throws a `Problem` when nobody answers; an answer is an answer, whatever its status (`failOn5xx` throws for those).
@@ -54,9 +73,9 @@ export type Fetch = typeof globalThis.fetch & { close(): Promise<void> }
 export function createFetch(options: FetchOptions): Fetch {
   const { deadlineMs, sizeMax, redirectsMax } = options
   const codes: FetchCodes = { ...intakeCodes, ...definedOf(options) }
-  const agent = openAgent(options)
+  const agent = openAgent(options, { readInPlace: true })
 
-  const guarded = async (input: string | URL | Request, init: RequestInit = {}): Promise<Response> => {
+  const guarded = async (input: string | URL | Request, init: RequestInit = {}, sink?: Sink): Promise<Response> => {
     let request = await readRequest(input, init, codes)
     const deadline = new AbortController()
     const timer = setTimeout(() => deadline.abort(new Late()), deadlineMs)
@@ -71,9 +90,15 @@ export function createFetch(options: FetchOptions): Fetch {
       for (let redirects = 0; ; redirects += 1) {
         const { url } = request
         const answer = await undiciFetch(url, {
-          method: request.method, headers: [...request.headers], body: request.body as never, redirect: 'manual', signal, dispatcher: agent, duplex: 'half',
+          method: request.method, headers: [...request.headers], body: request.body as never, redirect: 'manual', signal, dispatcher: copying(agent, sink), duplex: 'half',
         }).catch(error => { throw explain(error, url, false) }) as unknown as Response
         const location = isRedirect(answer.status) && request.redirect !== 'manual' ? answer.headers.get('location') : null
+        if (location === null && sink?.body) {
+          sink.body = sink.body.catch(error => { throw error instanceof Problem ? error : explain(error, url, true) }).finally(() => clearTimeout(timer))
+          // Whoever asked waits for it in a moment; until then a failure is nobody's.
+          sink.body.catch(() => {})
+          return answer
+        }
         if (location === null) return capped(answer, { url, sizeMax, codes, redirected: redirects > 0, end: () => clearTimeout(timer), explain: error => explain(error, url, true) })
         await answer.body?.cancel().catch(() => {})
         if (request.redirect === 'error' || redirects >= redirectsMax) {
@@ -86,7 +111,86 @@ export function createFetch(options: FetchOptions): Fetch {
       throw error
     }
   }
-  return Object.assign(guarded as typeof globalThis.fetch, { close: () => agent.close() })
+  return Object.assign(((input, init) => guarded(input, init)) as typeof globalThis.fetch, {
+    async whole(url: URL | string, init: RequestInit, take = takeAll) {
+      const headers = new Headers(init.headers)
+      // Base64 packed is a quarter smaller, and unpacking it costs more than everything else we do with it.
+      if (!headers.has('accept-encoding')) headers.set('accept-encoding', 'identity')
+      const sink: Sink = { take, sizeMax, codes, body: null }
+      const response = await guarded(url, { ...init, headers }, sink)
+      return { response, bytes: sink.body && await sink.body }
+    },
+    close: () => agent.close(),
+  })
+}
+
+/** Where a whole body goes. */
+interface Sink { take: Take; sizeMax: number; codes: FetchCodes; body: Promise<Buffer> | null }
+
+/**
+ * Stands between `fetch` and connections that read in place: what comes has to be taken away before the next does. A body for the sink is written
+ * straight to where it is wanted, and `fetch` hears of its end only; every other piece is copied.
+ */
+function copying(agent: Agent, sink: Sink | undefined): Dispatcher {
+  const dispatch = (options: Dispatcher.DispatchOptions, handler: Dispatcher.DispatchHandler) => {
+    let whole: Whole | null = null
+    return agent.dispatch(options, {
+      onRequestStart: (controller, context) => handler.onRequestStart?.(controller, context),
+      onResponseStarted: () => handler.onResponseStarted?.(),
+      onResponseStart(controller, status, headers, message) {
+        if (sink && status >= 200 && !isRedirect(status) && options.method !== 'HEAD') whole = beginWhole(sink, status, headers)
+        handler.onResponseStart?.(controller, status, headers, message)
+      },
+      onResponseData(controller, chunk) {
+        if (whole === null) handler.onResponseData?.(controller, Buffer.from(chunk))
+        else if (!whole.add(chunk)) controller.abort(new Error('too large'))
+      },
+      onResponseEnd(controller, trailers) {
+        whole?.end()
+        handler.onResponseEnd?.(controller, trailers)
+      },
+      onResponseError(controller, error) {
+        whole?.fail(error)
+        handler.onResponseError?.(controller, error)
+      },
+    })
+  }
+  return { dispatch } as unknown as Dispatcher
+}
+
+interface Whole { /** False when there is too much of it. */ add(chunk: Uint8Array): boolean; end(): void; fail(error: unknown): void }
+
+/** How much is borrowed for a body of which nobody said how long it is. */
+const unknownBytes = 512 * 1024
+
+function beginWhole(sink: Sink, status: number, headers: Record<string, string | string[] | undefined>): Whole | null {
+  const { sizeMax, codes } = sink
+  const declared = headers['content-length'] === undefined ? null : Number(headers['content-length'])
+  if ((headers['content-encoding'] ?? 'identity') !== 'identity' || Number.isNaN(declared) || (declared ?? 0) > sizeMax) return null
+  if (!sink.take({ status, sizeBytes: declared, contentType: String(headers['content-type'] ?? '') })) return null
+  const { promise, resolve, reject } = Promise.withResolvers<Buffer>()
+  sink.body = promise
+  let bytes = borrow(declared ?? unknownBytes)
+  let size = 0
+  return {
+    add(chunk) {
+      if (size + chunk.byteLength > sizeMax) {
+        reject(new Problem(codes.largeCode, `The server sent more than ${sizeMax} bytes.`, { reached: true, limitBytes: sizeMax }))
+        return false
+      }
+      if (size + chunk.byteLength > bytes.length) {
+        const larger = borrow(Math.max(bytes.length * 2, size + chunk.byteLength))
+        larger.set(bytes.subarray(0, size))
+        giveBack(bytes)
+        bytes = larger
+      }
+      bytes.set(chunk, size)
+      size += chunk.byteLength
+      return true
+    },
+    end: () => resolve(bytes.subarray(0, size)),
+    fail: reject,
+  }
 }
 
 /** Hands on an answer below 500 and throws for the rest, with what the upstream said in `details`. For doors whose upstream says nothing useful with a 5xx. */
@@ -121,9 +225,9 @@ const definedOf = (options: Partial<FetchCodes>): Partial<FetchCodes> =>
   Object.fromEntries((['deadCode', 'privateCode', 'largeCode'] as const).flatMap(key => options[key] === undefined ? [] : [[key, options[key]]]))
 
 /** Connections that lead nowhere private. Time is up when whoever uses them says so: they have no deadlines but for connecting. */
-export function openAgent({ allowPrivate = false, ...road }: RoadOptions): Agent {
+export function openAgent({ allowPrivate = false, ...road }: RoadOptions, { readInPlace = false } = {}): Agent {
   const isAllowed = (host: string, port: number) => typeof allowPrivate === 'function' ? allowPrivate(host, port) : allowPrivate
-  return new Agent({ connect: guardedConnect(isAllowed, road), allowH2: false, headersTimeout: 0, bodyTimeout: 0 })
+  return new Agent({ connect: guardedConnect(isAllowed, { ...road, readInPlace }), allowH2: false, headersTimeout: 0, bodyTimeout: 0 })
 }
 
 /**
@@ -131,7 +235,7 @@ export function openAgent({ allowPrivate = false, ...road }: RoadOptions): Agent
  *
  * A literal never reaches `lookup`, so it is judged first; the peer is judged again at the end, should anything have slipped between.
  */
-function guardedConnect(isAllowed: (host: string, port: number) => boolean, { connectMs = 10_000, lookup = dns.lookup as LookupFunction }: Omit<RoadOptions, 'allowPrivate'>): buildConnector.connector {
+function guardedConnect(isAllowed: (host: string, port: number) => boolean, { connectMs = 10_000, lookup = dns.lookup as LookupFunction, readInPlace }: Omit<RoadOptions, 'allowPrivate'> & { readInPlace: boolean }): buildConnector.connector {
   const publicOnly: LookupFunction = (host, options, callback) => lookup(host, { ...options, all: true }, (error, found) => {
     const addresses = Array.isArray(found) ? found : found ? [{ address: found, family: found.includes(':') ? 6 : 4 }] : []
     if (error) return callback(error, options.all ? [] : '', 0)
@@ -139,7 +243,7 @@ function guardedConnect(isAllowed: (host: string, port: number) => boolean, { co
     if (open.length === 0) return callback(new Refused(), options.all ? [] : '', 0)
     return options.all ? callback(null, open) : callback(null, open[0]!.address, open[0]!.family)
   })
-  const common = { allowH2: false, timeout: connectMs, autoSelectFamily: true }
+  const common = { allowH2: false, timeout: connectMs, autoSelectFamily: true, ...readInPlace ? { onread: readingInPlace } : {} }
   const guarded = buildConnector({ ...common, lookup: publicOnly } as buildConnector.BuildOptions)
   const open = buildConnector({ ...common, lookup } as buildConnector.BuildOptions)
 
@@ -150,12 +254,48 @@ function guardedConnect(isAllowed: (host: string, port: number) => boolean, { co
     if (isAddress(host) && isPrivateAddress(host)) return callback(new Refused(), null)
     return guarded(target, (error: Error | null, socket: unknown) => {
       if (error) return callback(error, null)
-      const connected = socket as import('node:net').Socket
+      const connected = socket as Socket
       if (!isPrivateAddress(connected.remoteAddress ?? '')) return callback(null, connected)
       connected.destroy()
       return callback(new Refused(), null)
     })
   }
+}
+
+/** What a connection that reads in place has just read; only while its reader is told. */
+const fresh = new WeakMap<Socket, Buffer>()
+const prepared = new WeakSet<Socket>()
+
+/**
+ * Reads every connection into one and the same piece of memory, and has it taken from there at once.
+ *
+ * Node gives each read a buffer of its own otherwise: 2 MB of garbage for a picture. `undici` asks for what there is as soon as it hears
+ * `readable`, and has parsed it when it returns. What it leaves, because it was told to pause, is copied and goes the ordinary way.
+ */
+const readingInPlace = {
+  buffer: Buffer.allocUnsafeSlow(128 * 1024),
+  callback(this: Socket, sizeBytes: number, buffer: Uint8Array): boolean {
+    const bytes = Buffer.from(buffer.buffer, buffer.byteOffset, sizeBytes)
+    if (!prepared.has(this)) prepare(this)
+    // What came before comes first.
+    if (this.readableLength > 0 || this.listenerCount('readable') === 0) return this.push(Buffer.from(bytes))
+    fresh.set(this, bytes)
+    this.emit('readable')
+    return !fresh.delete(this) || this.push(Buffer.from(bytes))
+  },
+}
+
+function prepare(socket: Socket): void {
+  prepared.add(socket)
+  const read = socket.read.bind(socket)
+  const unshift = socket.unshift.bind(socket)
+  socket.read = size => {
+    const bytes = fresh.get(socket)
+    if (bytes === undefined) return read(size)
+    fresh.delete(socket)
+    return bytes
+  }
+  socket.unshift = (chunk: Uint8Array) => { unshift(Buffer.from(chunk)) }
 }
 
 type Sendable = NonNullable<RequestInit['body']>

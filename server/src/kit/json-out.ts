@@ -5,8 +5,9 @@
  */
 import { randomBytes } from 'node:crypto'
 import type { OpenAsset } from '../protocols/contract.ts'
-import { Base64Encoder, base64Length } from './base64.ts'
-import { streamPieces } from './pieces.ts'
+import { Base64Encoder, base64Length, encodeInto } from './base64.ts'
+import { borrow, giveBack } from './blocks.ts'
+import { offerPieces, streamPieces } from './pieces.ts'
 
 // Whoever sends events with files needs both.
 export { eventStream, streamPieces } from './pieces.ts'
@@ -59,6 +60,12 @@ function split(value: unknown, before: string, after: string): Piece[] {
   }
 }
 
+/** How much is encoded before it is sent. */
+const roomBytes = 1024 * 1024
+/** A piece is not sent for less, if more is to come. */
+const leftBytes = 64 * 1024
+
+/** Every piece is the reader's to keep. */
 async function* write(pieces: Piece[]): AsyncGenerator<Buffer> {
   for (const piece of pieces) {
     if (Buffer.isBuffer(piece)) yield piece
@@ -66,8 +73,59 @@ async function* write(pieces: Piece[]): AsyncGenerator<Buffer> {
   }
 }
 
+/** The same in few large pieces, each in the same borrowed place as the one before. */
+async function* pour(pieces: Piece[], length: number): AsyncGenerator<Buffer> {
+  const room = borrow(Math.min(length, roomBytes))
+  let end = 0
+  /** While a piece is with the reader, its place may not go to anybody else, even if he never comes back. */
+  let isOut = false
+  const flush = function* () {
+    const piece = room.subarray(0, end)
+    end = 0
+    isOut = true
+    if (piece.length > 0) yield piece
+    isOut = false
+  }
+  const put = function* (bytes: Buffer) {
+    if (end + bytes.length > room.length) yield* flush()
+    if (bytes.length > room.length) yield bytes
+    else end += bytes.copy(room, end)
+  }
+  try {
+    for (const piece of pieces) {
+      if (Buffer.isBuffer(piece)) { yield* put(piece); continue }
+      const lent = piece.open.lend?.() ?? null
+      if (lent === null) {
+        for await (const text of encode(piece)) yield* put(text)
+        continue
+      }
+      try {
+        const size = lent.bytes.length
+        checkSize(piece, size)
+        yield* put(Buffer.from(piece.prefix))
+        for (let from = 0; from < size;) {
+          if (room.length - end < Math.min(leftBytes, base64Length(size - from))) yield* flush()
+          const to = Math.min(size, from + Math.floor((room.length - end) / 4) * 3)
+          end = encodeInto(lent.bytes, from, to, room, end)
+          from = to
+        }
+      } finally {
+        lent.release()
+      }
+    }
+    yield* flush()
+  } finally {
+    if (!isOut) giveBack(room)
+  }
+}
+
+function checkSize({ open: { asset } }: Base64Part, size: number): void {
+  if (size !== asset.sizeBytes) throw new Error(`A file of the store has ${size > asset.sizeBytes ? 'more' : 'less'} than its ${asset.sizeBytes} bytes.`)
+}
+
 /** A file in base64, as fast as it is taken. Leaving early closes the file. */
-async function* encode({ open, prefix }: Base64Part): AsyncGenerator<Buffer> {
+async function* encode(part: Base64Part): AsyncGenerator<Buffer> {
+  const { open, prefix } = part
   const { sizeBytes } = open.asset
   const encoder = new Base64Encoder()
   let size = 0
@@ -79,7 +137,7 @@ async function* encode({ open, prefix }: Base64Part): AsyncGenerator<Buffer> {
     const text = encoder.push(chunk as Buffer)
     if (text.length > 0) yield text
   }
-  if (size !== sizeBytes) throw new Error(`A file of the store has ${size > sizeBytes ? 'more' : 'less'} than its ${sizeBytes} bytes.`)
+  checkSize(part, size)
   const last = encoder.end()
   if (last.length > 0) yield last
 }
@@ -93,9 +151,11 @@ export function jsonResponse(value: unknown, { status = 200, headers: given }: {
   const pieces = split(value, '', '')
   const headers = new Headers(given)
   if (!headers.has('content-type')) headers.set('content-type', 'application/json')
-  headers.set('content-length', String(pieces.reduce((sum, piece) => sum + piece.length, 0)))
+  const length = pieces.reduce((sum, piece) => sum + piece.length, 0)
+  headers.set('content-length', String(length))
   const [only] = pieces
-  return pieces.length === 1 ? new Response(only as Buffer<ArrayBuffer>, { status, headers }) : streamPieces(write(pieces), { status, headers })
+  if (pieces.length === 1) return new Response(only as Buffer<ArrayBuffer>, { status, headers })
+  return offerPieces(streamPieces(write(pieces), { status, headers }), () => pour(pieces, length))
 }
 
 /**

@@ -64,5 +64,14 @@ export function streamPieces(pieces: AsyncIterable<Uint8Array | string>, { statu
   return new Response(body, { status, ...(headers ? { headers } : {}) })
 }
 
+const direct = new WeakMap<Response, () => AsyncIterable<Uint8Array>>()
+
+/** Says how an answer's body may be had without a web stream around it. Each piece is good until the next one is asked for, and must have been sent by then. */
+export function offerPieces(response: Response, pieces: () => AsyncIterable<Uint8Array>): Response {
+  direct.set(response, pieces)
+  return response
+}
+export const piecesOf = (response: Response): AsyncIterable<Uint8Array> | null => direct.get(response)?.() ?? null
+
 /** The headers of server-sent events. */
 export const eventStream = { 'content-type': 'text/event-stream; charset=utf-8', 'cache-control': 'no-store', 'x-accel-buffering': 'no' }

@@ -39,8 +39,16 @@ export type Upload =
   | { dataUrl: string; name?: string }
   | { url: string; name?: string }
 
+/** Bytes that are somebody else's again after `release`. */
+export interface Lent { bytes: Buffer; release(): void }
+
 /** An asset's bytes on their way out. */
-export interface OpenAsset { asset: Pick<Asset, 'sha256' | 'mime' | 'sizeBytes' | 'name'>; stream(range?: { start: number; end: number }): Readable }
+export interface OpenAsset {
+  asset: Pick<Asset, 'sha256' | 'mime' | 'sizeBytes' | 'name'>
+  stream(range?: { start: number; end: number }): Readable
+  /** All of them, where they are in memory anyway. */
+  lend?(): Lent | null
+}
 
 /** Bytes that are in the store and belong to nobody yet; those that nothing comes of are collected. */
 export interface Taken { sha256: string; sizeBytes: number; /** The first few kilobytes, to tell what it is. */ head: Buffer }

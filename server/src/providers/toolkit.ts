@@ -9,16 +9,18 @@ import { createHmac, randomBytes, timingSafeEqual } from 'node:crypto'
 import { failed, wait } from '../domain/outcome.ts'
 import type { Json } from '../domain/outcome.ts'
 import { Problem, problems, type ProblemCode } from '../domain/problem.ts'
-import { readRetryAfter } from '../kit/fetch.ts'
+import { decodeWhole } from '../kit/base64.ts'
+import { giveBack } from '../kit/blocks.ts'
+import { fetchWhole, readRetryAfter } from '../kit/fetch.ts'
 import type { Callback, Job, JobOutcome, Making, Verdict } from './contract.ts'
 
 /** What came back from one call: an answer, or one of two kinds of silence. Only `unreached` proves that nobody was asked. */
 export type Reply =
-  | { kind: 'answered'; status: number; retryAfterMs: number | null; /** Undefined where it was no JSON, or not all of it. */ body: unknown; bytesOf: BytesOf; headers: { get(name: string): string | null } }
+  | { kind: 'answered'; status: number; retryAfterMs: number | null; /** Undefined where it was no JSON, or not all of it. */ body: unknown; bytesOf: BytesOf; headers: { get(name: string): string | null }; /** Lets go of the answer's memory: nothing is read from it after this. */ release?(): void }
   | { kind: 'unreached' }
   | { kind: 'lost' }
 
-/** The bytes a string of base64 in an answer stands for. */
+/** The bytes a string of base64 in an answer stands for. Of pictures, borrowed memory (`kit/blocks.ts`): whoever hands them to the engine hands over that too. */
 export type BytesOf = (text: string) => Buffer
 
 const base64Of: BytesOf = text => Buffer.from(text, 'base64')
@@ -26,17 +28,24 @@ const base64Of: BytesOf = text => Buffer.from(text, 'base64')
 /** Asks once. What `fetch` throws becomes a kind of silence; our own giving up is one as well, for the request may have been read. */
 export const asking = (fetch: typeof globalThis.fetch, now: () => Date) => async (url: URL, init: RequestInit): Promise<Reply> => {
   try {
-    return await readReply(await fetch(url, init), now())
+    const { response, bytes } = await fetchWhole(fetch, url, init)
+    return writeReply(response, bytes, now())
   } catch (thrown) {
     return silence(thrown)
   }
 }
 
+/** Reads a reply, after which its memory may be somebody else's. */
+export function readOnce<T>(reply: Reply, read: (reply: Reply) => T): T {
+  try { return read(reply) } finally { if (reply.kind === 'answered') reply.release?.() }
+}
+
 export const silence = (thrown: unknown): Reply => ({ kind: thrown instanceof Problem && thrown.details.reached === false ? 'unreached' : 'lost' })
 
-export async function readReply(response: Response, now: Date): Promise<Reply> {
-  const { body, bytesOf } = readAnswer(Buffer.from(await response.arrayBuffer()))
-  return { kind: 'answered', status: response.status, retryAfterMs: readRetryAfter(response.headers, now), body, bytesOf, headers: response.headers }
+export const readReply = async (response: Response, now: Date): Promise<Reply> => writeReply(response, Buffer.from(await response.arrayBuffer()), now)
+
+function writeReply({ status, headers }: Response, bytes: Buffer, now: Date): Reply {
+  return { kind: 'answered', status, retryAfterMs: readRetryAfter(headers, now), ...readAnswer(bytes), headers, release: () => giveBack(bytes) }
 }
 
 /** Strings shorter than this are parsed with the rest. */
@@ -67,8 +76,9 @@ export function readAnswer(bytes: Buffer): { body: unknown; bytesOf: BytesOf } {
   const text = (cut.size === 0 ? bytes : Buffer.concat([...rest, bytes.subarray(from)])).toString()
   const bytesOf: BytesOf = name => {
     const found = cut.get(name)
-    // JSON may write a slash as `\/`; Node's decoder skips what is no base64.
-    return found ? base64Of(found.toString('latin1')) : base64Of(name)
+    if (!found) return base64Of(name)
+    // JSON may write a slash as `\/` and a line break as `\n`.
+    return decodeWhole(found) ?? base64Of(JSON.parse(`"${found.toString('latin1')}"`) as string)
   }
   try { return { body: JSON.parse(text), bytesOf } } catch { return { body: undefined, bytesOf } }
 }

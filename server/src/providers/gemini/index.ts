@@ -3,7 +3,7 @@ import { done, failed, wait } from '../../domain/outcome.ts'
 import { Problem } from '../../domain/problem.ts'
 import { provider } from '../contract.ts'
 import type { Job, JobOutcome, Made } from '../contract.ts'
-import { asking, before, gather, tellOperator, withoutTail } from '../toolkit.ts'
+import { asking, before, gather, readOnce, tellOperator, withoutTail } from '../toolkit.ts'
 import { checkGeneration, mergeMakings, writeGeneration, type SentPicture } from '../toolkit/gemini.ts'
 import { checkFilm, readBegun, readFile, readLook, readReceipt, writeFilm } from './film.ts'
 import { handlingsOf } from './models.ts'
@@ -46,7 +46,7 @@ export default provider({
       const { path, bodies, warnings, mime } = prepared.value
       const { seed } = job.parameters
       const outcomes = await Promise.all(bodies.map(async (body, index) =>
-        readGeneration(await post(path, JSON.stringify(body), signal), { mime, seed: typeof seed === 'number' ? (seed + index) % 2_147_483_648 : undefined })))
+        readOnce(await post(path, JSON.stringify(body), signal), reply => readGeneration(reply, { mime, seed: typeof seed === 'number' ? (seed + index) % 2_147_483_648 : undefined }))))
       const gathered = gather(outcomes, mergeMakings)
       return gathered.kind === 'done' && warnings.length > 0 ? done({ ...gathered.value, warnings: [...warnings, ...gathered.value.warnings ?? []] }) : gathered
     }

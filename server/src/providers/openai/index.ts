@@ -3,7 +3,7 @@ import { failed } from '../../domain/outcome.ts'
 import type { Json } from '../../domain/outcome.ts'
 import { provider } from '../contract.ts'
 import type { Job, JobOutcome } from '../contract.ts'
-import { before, extensionOf, readAnswer, readReply, silence, tellOperator, unknown } from '../toolkit.ts'
+import { asking, before, extensionOf, readAnswer, readOnce, readReply, silence, tellOperator, unknown } from '../toolkit.ts'
 import { writeFields, type WrittenCall } from '../toolkit/openai.ts'
 import { readEvents } from './events.ts'
 import { writeMask } from './mask.ts'
@@ -32,8 +32,11 @@ export default provider({
     async function call({ path, fields, files, warnings }: Prepared, job: Job, signal: AbortSignal, partial?: (index: number, bytes: Uint8Array) => void): Promise<JobOutcome> {
       const headers = { authorization: `Bearer ${apiKey}`, 'idempotency-key': job.key }
       const body = files.length > 0 ? { headers, body: writeForm(fields, files) } : { headers: { ...headers, 'content-type': 'application/json' }, body: JSON.stringify(fields) }
+      const url = new URL(`${base}/${path}`)
+      const init = { method: 'POST', signal, ...body }
+      if (fields.stream !== true) return readOnce(await asking(fetch, now)(url, init), reply => readImages(reply, fields, warnings))
       try {
-        const response = await fetch(new URL(`${base}/${path}`), { method: 'POST', signal, ...body })
+        const response = await fetch(url, init)
         const isStream = response.ok && response.headers.get('content-type')?.startsWith('text/event-stream') === true
         if (isStream && response.body) return await follow(response, { asked: fields, warnings, requestId: response.headers.get('x-request-id') }, partial)
         return readImages(await readReply(response, now()), fields, warnings)
