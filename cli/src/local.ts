@@ -29,7 +29,7 @@ export function explainLocal(thrown: unknown): Exit | null {
   return null
 }
 
-async function withOperator(terminal: Terminal, act: (operator: Operator) => Promise<void>): Promise<void> {
+export async function withOperator(terminal: Terminal, act: (operator: Operator) => Promise<void>): Promise<void> {
   const config = readSettings(terminal)
   const { openOperator } = await import('@plantain/server/operator.ts')
   const operator = await openOperator(config)

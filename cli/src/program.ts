@@ -6,6 +6,7 @@ import { runDoctor } from './doctor.ts'
 import { Exit, exitCodes } from './exit.ts'
 import { createKey, explainLocal, grantCredits, listKeys, migrateHouse, revokeKey, runHouse, showCredits, type CreditOptions, type NewKeyOptions } from './local.ts'
 import { edit, generate, readPair, type MakeOptions } from './make.ts'
+import { listAliases, listRoutes, removeAlias, resetRoutes, setAlias, setRoutes } from './routes.ts'
 import { cancelTask, getTask, listModels, listTasks, waitTask } from './tasks.ts'
 import type { Shared, Terminal } from './terminal.ts'
 
@@ -88,6 +89,20 @@ export function createProgram(terminal: Terminal): Command {
   mode(credits.command('grant').argument('<dollars>').description('add credit')).option('--note <text>', 'why')
     .action((dollars: string, options: CreditOptions) => grantCredits(dollars, options, terminal))
   mode(credits.command('balance').description('what is there, test and live')).action((options: CreditOptions) => showCredits(options, terminal))
+
+  const json = (command: Command) => command.option('--json', 'print one JSON document and nothing else')
+  const routes = program.command('routes').description('who makes what, for live keys')
+  json(routes.command('list').argument('[model]').description('routes of every model, or of one'))
+    .action((model: string | undefined, options: Shared) => listRoutes(model, options, terminal))
+  json(routes.command('set').argument('<model>').argument('<routes...>', 'provider, or provider=name-there, with ,order=2 ,weight=3 ,off as wanted').description('set the routes of a model, in place of all it has; the first is asked first')
+    .usage('[options] <model> gemini=gemini-3-pro-image kie=nano-banana-pro,weight=3'))
+    .action((model: string, words: string[], options: Shared) => setRoutes(model, words, options, terminal))
+  json(routes.command('reset').argument('<model>').description('give a model the routes of its card again'))
+    .action((model: string, options: Shared) => resetRoutes(model, options, terminal))
+  const aliases = program.command('aliases').description('names of your own for models')
+  json(aliases.command('list').description('all of them')).action((options: Shared) => listAliases(options, terminal))
+  json(aliases.command('set').argument('<name>').argument('<model>').description('what a name stands for, from now on')).action((name: string, model: string, options: Shared) => setAlias(name, model, options, terminal))
+  json(aliases.command('remove').argument('<name>').description('forget a name')).action((name: string, options: Shared) => removeAlias(name, options, terminal))
 
   program.command('doctor').description('look at everything this house needs').option('--url <address>', 'the server (PLANTAIN_URL; http://127.0.0.1:7700)').option('--json', 'print one JSON document and nothing else')
     .action((options: Shared) => runDoctor(options, terminal))

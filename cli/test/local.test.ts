@@ -50,6 +50,46 @@ test('the first key is written for its owner only, and works at once', async () 
   assert.equal(code, 0, err)
 })
 
+test('routes are listed, set, given back, and refused in words', async () => {
+  interface Routes { model: string; source: string; routes: { provider: string; model: string; order: number; weight: number; enabled: boolean }[] }
+  const own = await json<Routes>(['routes', 'list', 'nano-banana-pro'])
+  assert.equal(own.source, 'card')
+  const set = await json<Routes>(['routes', 'set', 'nano-banana-pro', 'kie,weight=3', 'openai=some-name,order=1,off'])
+  assert.deepEqual([set.source, set.routes], ['operator', [
+    { provider: 'kie', model: own.routes.find(({ provider }) => provider === 'kie')!.model, order: 1, weight: 3, enabled: true },
+    { provider: 'openai', model: 'some-name', order: 1, weight: 1, enabled: false },
+  ]])
+  const table = await call(['routes', 'list'])
+  assert.match(table.out, /nano-banana-pro +1 +3 +kie .* operator/)
+  assert.match(table.out, /openai \(off\)/)
+  assert.deepEqual(await json<Routes>(['routes', 'reset', 'nano-banana-pro']), own)
+  for (const [words, told] of [
+    [['routes', 'set', 'nano-banana-pro', 'acme=x'], /Known are .*kie/],
+    [['routes', 'set', 'nano-banana-pro', 'openai'], /names no route to openai/],
+    [['routes', 'set', 'nano-banana-pro', 'kie,speed=9'], /Known are order=<n>, weight=<n> and off/],
+    [['routes', 'set', 'acme-1', 'kie=x'], /no model acme-1/],
+  ] as const) {
+    const { code, err } = await call([...words])
+    assert.equal(code, 2, err)
+    assert.match(err, told)
+  }
+  assert.equal((await json<Routes>(['routes', 'list', 'nano-banana-pro'])).source, 'card')
+})
+
+test('an alias is set, used by the running server, moved and removed; one that hides a model is refused', async () => {
+  await json(['aliases', 'set', 'hero', 'sandbox-1'])
+  const key = (await readFile(join(cwd, 'data/first-key.txt'), 'utf8')).trim()
+  const estimate = (model: string) => fetch(`${url}/plantain/v1/estimate`, { method: 'POST', headers: { authorization: `Bearer ${key}`, 'content-type': 'application/json' }, body: JSON.stringify({ model, prompt: 'a pear' }) })
+  const until = async (status: number) => { for (let looks = 0; looks < 200 && (await estimate('hero')).status !== status; looks++) await new Promise((resume) => { setTimeout(resume, 50) }); return (await estimate('hero')).status }
+  assert.equal(await until(200), 200)
+  assert.match((await call(['aliases', 'list'])).out, /hero +sandbox-1/)
+  const hidden = await call(['aliases', 'set', 'nano-banana', 'sandbox-1'])
+  assert.equal(hidden.code, 2)
+  assert.match(hidden.err, /never hides a model/)
+  assert.equal((await call(['aliases', 'remove', 'hero'])).code, 0)
+  assert.equal(await until(404), 404)
+})
+
 test('a key is made, used, listed and ended', async () => {
   const made = await call(['keys', 'create', '--name', 'ci'])
   const secret = made.out.trim()

@@ -7,10 +7,10 @@
 import { createHash } from 'node:crypto'
 import type { Asset } from './domain/asset.ts'
 import { mayUse, type Caller, type Scope } from './domain/caller.ts'
-import type { CheckedOrder } from './domain/card.ts'
+import type { Card, CheckedOrder } from './domain/card.ts'
 import type { Order } from './domain/order.ts'
 import { Problem } from './domain/problem.ts'
-import { hasEnded } from './domain/task.ts'
+import { hasEnded, type Task } from './domain/task.ts'
 import type { Access } from './access/access.ts'
 import type { Assets } from './assets/assets.ts'
 import type { Catalog } from './catalog/catalog.ts'
@@ -45,7 +45,11 @@ export interface DeskTools {
   allowPrivate: boolean
 }
 
-export const createDesks = (tools: DeskTools) => (caller: Caller): Desk => {
+/** What a call says in headers that hold at every door, and who wants to know of the tasks it shows. */
+export interface Call { stickyKey: string | null; seen(task: Task): void }
+const plainCall: Call = { stickyKey: null, seen() {} }
+
+export const createDesks = (tools: DeskTools) => (caller: Caller, call: Call = plainCall): Desk => {
   const { access, assets, catalog, database, delivery, engine, files, routing, now } = tools
   const owner = { projectId: caller.projectId, livemode: caller.livemode }
 
@@ -55,14 +59,34 @@ export const createDesks = (tools: DeskTools) => (caller: Caller): Desk => {
     const byId = new Map(found.map(asset => [asset.id, asset]))
     const inputs = order.inputs.map(({ assetId }, index) => byId.get(assetId) ?? missingInput(assetId, index))
     if (!caller.livemode) checkTriggers(order.prompt)
-    const checked = catalog.check(order, inputs, now(), { livemode: caller.livemode })
+    const checked = catalog.check({ ...order, model: modelOf(order.model, order.wire?.protocol) }, inputs, now(), { livemode: caller.livemode })
     checkTerms(order)
     if (order.callbackUrl !== undefined) checkTarget(order.callbackUrl, { allowPrivate: tools.allowPrivate, field: 'callback_url' })
     return { checked, inputs }
   }
 
+  /** What an alias stands for; every other name as it is. The catalogue's own names come first. */
+  const modelOf = (name: string, dialect?: string): string => catalog.find(name, dialect) ? name : routing.aliasOf(name) ?? name
+
+  const seen = <T extends Task | null>(task: T): T => {
+    if (task !== null) call.seen(task)
+    return task
+  }
+
   const guarded = (scope: Scope) => {
     if (!mayUse(caller, scope)) throw new Problem('forbidden', `This key may not do that: it lacks the scope ${scope}.`)
+  }
+
+  const changedBy = { accountId: caller.accountId, projectId: caller.projectId, keyId: caller.keyId }
+  /** What live work goes by is changed by live keys only. */
+  const changing = () => {
+    guarded('operator')
+    if (!caller.livemode) throw new Problem('forbidden', 'A test key may look at the routes of live work and not change them. Use a live key with the scope operator.')
+  }
+  const cardOf = (name: string) => found(catalog.find(modelOf(name))?.card ?? null, 'model')
+  const viewRoutes = (card: Card) => {
+    const { routes, ...more } = routing.routesIn(card)
+    return { ...more, routes: routes.map(route => ({ ...route, ...routing.standingOf(route.provider), configured: routing.isConfigured(route.provider) })) }
   }
 
   const found = <T>(thing: T | null, what: string): T => {
@@ -87,11 +111,12 @@ export const createDesks = (tools: DeskTools) => (caller: Caller): Desk => {
     async submit(order) {
       const { checked, inputs } = await check(order)
       const id = newId(now().getTime())
-      const route = routing.route(checked.card, caller.livemode, stickyKeyOf({ id, project_id: caller.projectId, sticky_key: null }))
+      const stickyKey = order.stickyKey ?? call.stickyKey
+      const route = routing.route(checked.card, caller.livemode, stickyKeyOf({ id, project_id: caller.projectId, sticky_key: stickyKey }))
       if (!caller.livemode && creditsTrigger(order.prompt)) throw creditsRequired(checked.priceMicros, 0)
       const bodyHash = order.idempotencyKey === undefined && order.retryCount === undefined ? null : hashOrder(order, inputs)
-      const { taskId, replayed } = await engine.submit({ id, caller, order, checked, provider: route.provider, upstreamModel: route.model, stickyKey: null, bodyHash })
-      return { task: found(await engine.find(owner, taskId), 'task'), replayed }
+      const { taskId, replayed } = await engine.submit({ id, caller, order, checked, provider: route.provider, upstreamModel: route.model, stickyKey, bodyHash })
+      return { task: seen(found(await engine.find(owner, taskId), 'task')), replayed }
     },
 
     async make(order, { waitMs, signal }) {
@@ -109,7 +134,7 @@ export const createDesks = (tools: DeskTools) => (caller: Caller): Desk => {
       return assets.read(sha256).then(bytes => ({ index, bytes, mime }), () => null)
     },
 
-    find: async taskId => isId(taskId) ? engine.find(owner, taskId) : null,
+    find: async taskId => isId(taskId) ? seen(await engine.find(owner, taskId)) : null,
 
     async list(filter) {
       const tasks = await engine.list({ ...owner, after: cursor(filter.after), limit: filter.limit + 1, states: filter.states ?? null, model: filter.model ?? null, operation: filter.operation ?? null,
@@ -118,17 +143,17 @@ export const createDesks = (tools: DeskTools) => (caller: Caller): Desk => {
     },
 
     async settled(taskId, { waitMs, signal }) {
-      return found(isId(taskId) ? await engine.settled(owner, taskId, waitMs, signal) : null, 'task')
+      return seen(found(isId(taskId) ? await engine.settled(owner, taskId, waitMs, signal) : null, 'task'))
     },
 
     async cancel(taskId) {
       guarded('tasks:write')
-      return found(isId(taskId) ? await engine.cancel(owner, taskId) : null, 'task')
+      return seen(found(isId(taskId) ? await engine.cancel(owner, taskId) : null, 'task'))
     },
 
     events: ({ taskId, types, after, live = true, signal }) => engine.events(owner, { taskId: taskId ?? null, types: types ?? null, after, live, signal }),
 
-    models: { all: () => catalog.all(), find: (name, dialect) => catalog.find(name, dialect) },
+    models: { all: () => catalog.all(), find: (name, dialect) => catalog.find(modelOf(name, dialect), dialect) },
 
     assets: {
       keep: upload => { guarded('assets:write'); return assets.keep({ ...owner, inputDays: tools.inputDays }, upload) },
@@ -179,6 +204,17 @@ export const createDesks = (tools: DeskTools) => (caller: Caller): Desk => {
     get workflows() { return workflowDesk() },
 
     webhooks: delivery.webhooks(caller),
+
+    routing: {
+      models: () => { guarded('operator'); return catalog.all().map(card => viewRoutes(card)) },
+      model: name => { guarded('operator'); return viewRoutes(cardOf(name)) },
+      async setRoutes(name, routes) { changing(); await routing.changes.setRoutes(cardOf(name).id, routes, changedBy); return viewRoutes(cardOf(name)) },
+      async resetRoutes(name) { changing(); await routing.changes.resetRoutes(cardOf(name).id, changedBy); return viewRoutes(cardOf(name)) },
+      providers: () => { guarded('operator'); return routing.providers() },
+      async aliases() { guarded('operator'); return [...(await routing.changes.read()).aliases.values()] },
+      async setAlias(name, model) { changing(); return routing.changes.setAlias(name, model, changedBy) },
+      async removeAlias(name) { changing(); await routing.changes.removeAlias(name, changedBy) },
+    },
   }
   return desk
 }
@@ -218,7 +254,7 @@ function checkTerms(order: Order): void {
 
 /** The same order, whatever ids its uploads were given: inputs count by their bytes. */
 function hashOrder(order: Order, inputs: Asset[]): Buffer {
-  const { idempotencyKey: _key, warnings: _warnings, retryCount: _count, ...asked } = order
+  const { idempotencyKey: _key, warnings: _warnings, retryCount: _count, stickyKey: _sticky, ...asked } = order
   const text = JSON.stringify({ ...asked, inputs: order.inputs.map(({ role }, index) => [inputs[index]!.sha256, role]) }, (_key, value) =>
     value !== null && typeof value === 'object' && !Array.isArray(value) ? Object.fromEntries(Object.entries(value).sort(([a], [b]) => a < b ? -1 : 1)) : value)
   return createHash('sha256').update(text).digest()

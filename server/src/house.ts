@@ -13,14 +13,14 @@ import { createAssets, type Assets } from './assets/assets.ts'
 import { openDiskStore } from './assets/disk.ts'
 import { sniff } from './assets/sniff.ts'
 import { loadCatalog, ownCards, type Catalog } from './catalog/catalog.ts'
-import { ConfigError, readAccounts, readPacing, readProviderSettings, type Config } from './config.ts'
+import { readPacing, readProviderSettings, type Config } from './config.ts'
 import { startEmbedded } from './db/embedded/start.ts'
 import { openListener, openNotifier, type Listener, type Notifier } from './db/listen.ts'
 import { migrate } from './db/migrate.ts'
 import { openDatabase, type Database } from './db/pool.ts'
 import { createDelivery, type Delivery } from './delivery/delivery.ts'
 import { readSigningKey } from './delivery/signature.ts'
-import { createDesks } from './desk.ts'
+import { createDesks, type Call } from './desk.ts'
 import { Problem } from './domain/problem.ts'
 import { createEngine, type Engine, type EngineOptions } from './engine/engine.ts'
 import type { TaskRow } from './engine/rows.ts'
@@ -31,13 +31,13 @@ import { serveHttp, type HttpServer } from './http/server.ts'
 import { jwks } from './jwks.ts'
 import { createFetch, intakeCodes, providerCodes, type Fetch } from './kit/fetch.ts'
 import { newId } from './kit/id.ts'
-import { loadFolders, welcomeFolder } from './kit/loader.ts'
+import { loadFolders } from './kit/loader.ts'
 import { createLog, type Log } from './kit/log.ts'
 import { grant } from './ledger/ledger.ts'
 import { createMetrics } from './metrics.ts'
 import type { Desk, Protocol } from './protocols/contract.ts'
 import { writeTaskEvent } from './protocols/native/view.ts'
-import { flawOf, type Provider } from './providers/contract.ts'
+import { findProviders } from './providers.ts'
 import { createRouting, type Routing } from './routing.ts'
 import type { Caller } from './domain/caller.ts'
 import type { Asset } from './domain/asset.ts'
@@ -75,7 +75,7 @@ export interface House {
   engine: Engine
   files: Files
   routing: Routing
-  deskFor(caller: Caller): Desk
+  deskFor(caller: Caller, call?: Call): Desk
   workflows: Workflows
   /** Removes what nobody refers to any more. Runs by itself every hour. */
   collect(options?: { graceMs?: number }): Promise<void>
@@ -156,9 +156,9 @@ export async function startHouse(config: Config, { roles = ['serve', 'work'], ca
     })
 
     const protocols = await loadFolders<Protocol>(new URL('./protocols/', import.meta.url))
-    const { benches, missing } = await openProviders()
+    const { benches, missing, known } = await openProviders()
 
-    const routing = createRouting({ database, findCard: id => catalog.find(id)?.card ?? null, configured: new Set(benches.keys()), missing, now, log })
+    const routing = createRouting({ database, catalog, known, configured: new Set(benches.keys()), missing, now, log })
     await routing.start()
     closers.push(async () => routing.stop())
 
@@ -271,7 +271,8 @@ export async function startHouse(config: Config, { roles = ['serve', 'work'], ca
       const nudge = (taskId: string) => { engine.nudge(taskId).catch(error => log.info({ taskId, error }, 'a task could not be looked at sooner')) }
       const benches = new Map<string, Workbench>()
       const missing = new Map<string, string[]>()
-      for (const provider of await findProviders()) {
+      const all = await findProviders(config, providers)
+      for (const provider of all) {
         const settings = readProviderSettings(provider.id, provider.settings, {
           SANDBOX_THREADS: String(config.SANDBOX_THREADS || Math.max(1, availableParallelism() - 1)), ...withoutEmpty(config.environment),
         })
@@ -283,25 +284,7 @@ export async function startHouse(config: Config, { roles = ['serve', 'work'], ca
         const limits = { ...provider.limits, ...connection.limits, ...readPacing(provider.id, config.environment) }
         benches.set(provider.id, { provider: { ...provider, limits }, connection })
       }
-      return { benches, missing }
-    }
-
-    /** Every provider there is, and the further accounts of them that the operator names. */
-    async function findProviders(): Promise<Provider[]> {
-      const guests = [...config.PLANTAIN_PROVIDERS ? [config.PLANTAIN_PROVIDERS] : [], ...providers]
-      const own = await loadFolders<Provider>(new URL('./providers/', import.meta.url), ...await Promise.all(guests.map(welcomeFolder)))
-      for (const provider of own) {
-        const flaw = flawOf(provider)
-        if (flaw) throw new Error(`The provider ${provider.id} does not keep its contract: ${flaw}`)
-      }
-      const all = new Map(own.map(provider => [provider.id, provider]))
-      for (const { id, of } of readAccounts(config.PROVIDER_ACCOUNTS)) {
-        const provider = own.find(one => one.id === of)
-        if (!provider) throw new ConfigError([`PROVIDER_ACCOUNTS=${id}=${of}: there is no provider ${of}. Known are ${own.map(one => one.id).join(', ')}.`])
-        if (all.has(id)) throw new ConfigError([`PROVIDER_ACCOUNTS=${id}=${of}: the id ${id} is taken. Choose another one.`])
-        all.set(id, { ...provider, id, title: `${provider.title} (${id})` })
-      }
-      return [...all.values()]
+      return { benches, missing, known: all.map(provider => provider.id) }
     }
 
     /** An upstream's own address comes from the operator and may be private; an address out of its answers may not. */

@@ -1,5 +1,7 @@
 /** What the operator does beside a running server, on the same database: migrations, keys, credits. The CLI's local commands. */
 import { createAccess, type Access } from './access/access.ts'
+import { loadCatalog, ownCards } from './catalog/catalog.ts'
+import { createChangeRoom, routesIn, type ChangeRoom } from './catalog/changes.ts'
 import type { Config } from './config.ts'
 import { findRunning } from './db/embedded/running.ts'
 import { databaseFolder } from './house.ts'
@@ -8,10 +10,12 @@ import { migrate } from './db/migrate.ts'
 import { openDatabase, type Database } from './db/pool.ts'
 import { Problem } from './domain/problem.ts'
 import type { KeyLimits, Scope } from './domain/caller.ts'
+import type { ModelRoutes } from './domain/routing.ts'
 import { createLog } from './kit/log.ts'
 import { audit, readBalance, type PurseState } from './ledger/books.ts'
 import { grant } from './ledger/ledger.ts'
 import type { Key } from './protocols/contract.ts'
+import { findProviders } from './providers.ts'
 
 export interface Operator {
   /** Where the database stands now; it was brought up to date on opening. */
@@ -25,11 +29,40 @@ export interface Operator {
     grant(micros: number, options: { livemode: boolean; note: string; project?: string }): Promise<PurseState>
     balance(options: { livemode: boolean; project?: string }): Promise<PurseState>
   }
+  /** Routes and aliases of the whole house. A running server sees a change within a second. Loaded when wanted: it reads every card. */
+  routing(): Promise<OperatorRouting>
   /** What does not add up in the books; empty when all is well. */
   audit(): Promise<string[]>
   access: Access
   database: Database
   close(): Promise<void>
+}
+
+export interface OperatorRouting extends ChangeRoom {
+  /** A model's routes as they count now. @throws {Problem} `not_found` */
+  model(name: string): Promise<ModelRoutes>
+  models(): Promise<ModelRoutes[]>
+  /** What the card itself calls the model at a provider; null where it names no such route. */
+  nameAt(model: string, provider: string): string | null
+}
+
+async function openRouting(config: Config, database: Database): Promise<OperatorRouting> {
+  const catalog = loadCatalog([ownCards, ...config.PLANTAIN_CARDS ? [config.PLANTAIN_CARDS] : []])
+  const room = createChangeRoom({ database, catalog, providers: (await findProviders(config)).map(provider => provider.id) })
+  const cardOf = (name: string) => {
+    const found = catalog.find(name)
+    if (!found) throw new Problem('not_found', `There is no model ${name.slice(0, 100)}. See plantain routes list.`, { field: 'model' })
+    return found.card
+  }
+  return {
+    ...room,
+    model: async name => routesIn(await room.read(), cardOf(name)),
+    async models() {
+      const changes = await room.read()
+      return catalog.all().map(card => routesIn(changes, card))
+    },
+    nameAt: (model, provider) => cardOf(model).routes.find(route => route.provider === provider)?.model ?? null,
+  }
 }
 
 /**
@@ -72,6 +105,7 @@ export async function openOperator(config: Config): Promise<Operator> {
         },
         balance: async ({ livemode, project: name }) => readBalance(database, { accountId: (await project(name)).accountId, livemode }),
       },
+      routing: () => openRouting(config, database),
       audit: () => audit(database),
       async close() {
         await access.drain()

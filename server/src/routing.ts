@@ -4,9 +4,12 @@
  * Answers from a snapshot of a few small tables (breakers, pauses, what the operator changed), read once a second by every process and at
  * once by the one that wrote; no task waits for it. Absent on purpose: waiting, retries, money.
  */
+import { isDeepStrictEqual } from 'node:util'
+import { createChangeRoom, noChanges, readChanges, routesIn, type ChangeRoom } from './catalog/changes.ts'
+import type { Catalog } from './catalog/catalog.ts'
 import type { Card } from './domain/card.ts'
 import { Problem } from './domain/problem.ts'
-import { firstOf, rankRoutes, type Candidate, type Route } from './domain/routing.ts'
+import { firstOf, rankRoutes, type Candidate, type ModelRoutes, type ProviderStanding, type Route } from './domain/routing.ts'
 import type { Database } from './db/pool.ts'
 import type { Roads } from './engine/engine.ts'
 import { readStates, type ProviderState } from './engine/health.ts'
@@ -15,15 +18,25 @@ import type { Log } from './kit/log.ts'
 export interface Routing extends Roads {
   /** Where a new task goes first. @throws {Problem} `provider_not_configured` */
   route(card: Card, livemode: boolean, key: string): Pick<Route, 'provider' | 'model'>
-  /** How every provider stands that is not simply well. */
-  states(): ProviderState[]
+  /** The model an alias stands for; null for a name that is none. */
+  aliasOf(name: string): string | null
+  /** The routes that count now. */
+  routesIn(card: Card): ModelRoutes
+  /** How a route's provider stands now. */
+  standingOf(provider: string): Pick<Candidate, 'standing' | 'until'>
+  isConfigured(provider: string): boolean
+  /** Every provider there is. */
+  providers(): ProviderStanding[]
+  changes: ChangeRoom
   start(): Promise<void>
   stop(): void
 }
 
 export interface RoutingOptions {
   database: Database
-  findCard(id: string): Card | null
+  catalog: Catalog
+  /** Providers there are, by id. */
+  known: readonly string[]
   /** Providers that are set up, by id. */
   configured: ReadonlySet<string>
   /** Settings that are missing, by the id of a provider that is known but not set up. */
@@ -34,25 +47,43 @@ export interface RoutingOptions {
 
 /** How old the snapshot may be: a change made elsewhere takes effect everywhere within this. */
 const snapshotMs = 1_000
+/** How long queued work of a model is looked through after its routes were changed, a batch a second. */
+const lookThroughMs = 60_000
 
 /** What the choice among equal routes hangs on: the caller's own key within its project, else the task. */
 export const stickyKeyOf = (task: { id: string; project_id: string; sticky_key: string | null }): string => task.sticky_key === null ? task.id : `${task.project_id} ${task.sticky_key}`
 
-export function createRouting({ database, findCard, configured, missing, now, log }: RoutingOptions): Routing {
+export function createRouting({ database, catalog, known, configured, missing, now, log }: RoutingOptions): Routing {
   let states = new Map<string, ProviderState>()
+  let changes = noChanges
+  /** Models whose routes were changed a while ago, and until when their queued work is looked through. */
+  const lookThrough = new Map<string, number>()
   let timer: NodeJS.Timeout | undefined
   let reading: Promise<void> | null = null
   let again = false
+  let begun = false
 
   const read = async () => {
-    const rows = await readStates(database)
+    const [rows, changed] = await Promise.all([readStates(database), readChanges(database)])
     states = new Map(rows.map(row => [row.provider, row]))
+    if (begun) {
+      for (const model of new Set([...changes.routes.keys(), ...changed.routes.keys()])) {
+        if (!isDeepStrictEqual(changes.routes.get(model)?.routes, changed.routes.get(model)?.routes)) lookThrough.set(model, now().getTime() + lookThroughMs)
+      }
+    }
+    changes = changed
+    begun = true
   }
   /** One reading at a time; whoever asks during one gets the next. */
   const refresh = (): Promise<void> => {
     if (reading) { again = true; return reading }
-    reading = (async () => { do { again = false; await read() } while (again) })()
-      .catch(error => log.warn({ error }, 'the state of the providers could not be read; what was known still holds')).finally(() => { reading = null })
+    reading = (async () => {
+      do {
+        again = false
+        await read().catch(error => log.warn({ error }, 'the state of the providers could not be read; what was known still holds'))
+      } while (again)
+      reading = null
+    })()
     return reading
   }
 
@@ -66,15 +97,26 @@ export function createRouting({ database, findCard, configured, missing, now, lo
   }
 
   const candidatesOf = (card: Card, key: string): Candidate[] =>
-    rankRoutes(card.routes.filter(route => configured.has(route.provider)), key).map(({ provider, model, order, weight }) => ({ provider, model, order, weight, ...standingOf(provider) }))
+    rankRoutes(routesIn(changes, card).routes.filter(route => route.enabled && configured.has(route.provider)), key)
+      .map(({ provider, model, order, weight }) => ({ provider, model, order, weight, ...standingOf(provider) }))
 
   const refusal = (card: Card): Problem => {
-    const routes = [...card.routes].sort((a, b) => a.order - b.order)
-    const settings = routes.flatMap(route => missing.get(route.provider) ?? [])
-    return new Problem('provider_not_configured', settings.length > 0
+    const { routes, source } = routesIn(changes, card)
+    const on = routes.filter(route => route.enabled).sort((a, b) => a.order - b.order)
+    const settings = on.flatMap(route => missing.get(route.provider) ?? [])
+    const refused = (message: string) => new Problem('provider_not_configured', message, { model: card.id, settings })
+    if (on.length === 0 && source === 'operator') return refused(`${card.id} is switched off on this server. Use a test key, or another model.`)
+    return refused(settings.length > 0
       ? `No provider of ${card.id} is set up on this server. Set ${settings.join(' or ')} and restart it, or use a test key.`
-      : `${card.id} is made by ${routes.map(route => route.provider).join(' or ') || 'nobody'}, and this server has no such provider. Use a test key, or another model.`,
-    { model: card.id, settings })
+      : `${card.id} is made by ${on.map(route => route.provider).join(' or ') || 'nobody'}, and this server has no such provider. Use a test key, or another model.`)
+  }
+
+  const room = createChangeRoom({ database, catalog, providers: known })
+  /** Known here at once, and to other processes with their next reading. */
+  const seenAtOnce = <Arguments extends unknown[], Result>(change: (...values: Arguments) => Promise<Result>) => async (...values: Arguments): Promise<Result> => {
+    const result = await change(...values)
+    await refresh()
+    return result
   }
 
   return {
@@ -85,7 +127,7 @@ export function createRouting({ database, findCard, configured, missing, now, lo
       return { provider: chosen.provider, model: chosen.model }
     },
     routesOf(task) {
-      const card = task.livemode ? findCard(task.model) : null
+      const card = task.livemode ? catalog.find(task.model)?.card : undefined
       return card ? candidatesOf(card, stickyKeyOf(task)) : []
     },
     isWell(provider) {
@@ -93,11 +135,23 @@ export function createRouting({ database, findCard, configured, missing, now, lo
       return health === undefined || health.state === 'closed' && health.failures === 0
     },
     stranded() {
+      for (const [model, untilMs] of lookThrough) if (untilMs < now().getTime()) lookThrough.delete(model)
       const providers = [...states.keys()].filter(provider => standingOf(provider).standing !== 'ready')
-      return providers.length > 0 ? { providers, models: [] } : null
+      return providers.length > 0 || lookThrough.size > 0 ? { providers, models: [...lookThrough.keys()] } : null
     },
     changed: refresh,
-    states: () => [...states.values()],
+    aliasOf: name => changes.aliases.get(name)?.model ?? null,
+    routesIn: card => routesIn(changes, card),
+    standingOf,
+    isConfigured: provider => configured.has(provider),
+    providers: () => known.filter(provider => provider !== 'sandbox').map(provider => {
+      const { health, pausedUntil } = states.get(provider) ?? { health: null, pausedUntil: null }
+      return {
+        provider, configured: configured.has(provider), missing: [...missing.get(provider) ?? []],
+        state: health?.state ?? 'closed', failures: health?.failures ?? 0, openUntil: health?.openUntil ?? null, pausedUntil: pausedUntil !== null && pausedUntil > now() ? pausedUntil : null,
+      }
+    }),
+    changes: { read: room.read, setRoutes: seenAtOnce(room.setRoutes), resetRoutes: seenAtOnce(room.resetRoutes), setAlias: seenAtOnce(room.setAlias), removeAlias: seenAtOnce(room.removeAlias) },
     async start() {
       await refresh()
       timer = setInterval(() => { void refresh() }, snapshotMs).unref()

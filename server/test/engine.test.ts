@@ -476,3 +476,129 @@ test('a nudge makes a waiting task be looked at before it is due', () => withEng
   await engine.nudge(taskId)
   assert.equal((await ended(engine, caller, taskId)).state, 'done')
 }))
+
+const made = async () => done({ made: [{ bytes: picture }] })
+const attemptsOf = async (taskId: string) => (await database.query(`select provider, outcome, problem->>'code' as code from attempt where task_id = $1 order by number`, [taskId])).rows.map(row => [row.provider, row.outcome, row.code])
+const picky = (name: string) => async () => { throw new Problem('unsupported_parameter', `${name} does not know seed. Leave it out.`) }
+
+test('what one provider cannot honour is asked of the next', () => withEngine({ submit: picky('One'), others: { second: { submit: made } } }, async ({ engine }) => {
+  const caller = await newPerson(database)
+  const { taskId } = await submit(engine, caller)
+  const task = await ended(engine, caller, taskId)
+  assert.deepEqual([task.state, task.provider, task.chargedMicros], ['done', 'second', priceMicros])
+  assert.deepEqual(await attemptsOf(taskId), [['made-up', 'failed', 'unsupported_parameter'], ['second', 'done', null]])
+  await booksAreRight()
+}))
+
+test('what no provider can honour is refused, and free', () => withEngine({ submit: picky('One'), others: { second: { submit: async () => failed(new Problem('provider_not_configured', 'Two does not take our key.')) }, third: { submit: picky('Three') } } }, async ({ engine }) => {
+  const caller = await newPerson(database)
+  const { taskId } = await submit(engine, caller)
+  const task = await ended(engine, caller, taskId)
+  assert.deepEqual([task.state, task.chargedMicros, task.attempts], ['failed', 0, 3])
+  assert.deepEqual([task.problem?.code, task.problem?.message], ['unsupported_parameter', 'Three does not know seed. Leave it out.'])
+  await booksAreRight()
+}))
+
+test('a failure of a later look leads nowhere else: it was taken', () => withEngine({
+  submit: async () => wait({ id: 'taken' }, 1), poll: async () => failed(new Problem('provider_not_configured', 'The key was refused.')),
+  others: { second: { submit: () => { throw new Error('the second was asked') } } },
+}, async ({ engine }) => {
+  const caller = await newPerson(database)
+  const { taskId } = await submit(engine, caller)
+  const task = await ended(engine, caller, taskId)
+  assert.deepEqual([task.state, task.provider, task.attempts], ['failed', 'made-up', 1])
+}))
+
+/** A task that a process took and did not live to tell of, at one of two routes. */
+const killed = async (work: (lost: { taskId: string; caller: Caller; worker: string; claimAt(provider: string): Promise<{ id: string; turn: number }> }) => Promise<void>) => {
+  const caller = await newPerson(database)
+  const silent = testEngine(database, { work: null })
+  const { taskId } = await submit(silent.engine, caller)
+  const worker = newId()
+  await database.query(`insert into worker (id, host, pid, beat_at) values ($1, 'gone', 1, now() - interval '1 hour')`, [worker])
+  const claimAt = async (provider: string) => {
+    const claims = await claim(database, worker, [{ provider, slots: 1_000, limits: { concurrency: null, perMinute: null, perProcess: null } }], 0)
+    return claims.find(one => one.row.id === taskId)!.row
+  }
+  await work({ taskId, caller, worker, claimAt })
+  await booksAreRight()
+}
+const never = (name: string) => ({ submit: async () => { throw new Error(`${name} was asked`) } })
+const movedOn = (row: { id: string; turn: number }) => settleGroup(database, null)([{ id: row.id, turn: row.turn, state: 'queued', attemptOutcome: 'failed', problem: { code: 'provider_busy', message: 'busy' }, route: { provider: 'second', model: 'model' }, receipt: null }])
+
+test('killed after one route failed and before the next was asked: the next is asked, once', () => killed(async ({ taskId, caller, claimAt }) => {
+  await movedOn(await claimAt('made-up'))
+  let asked = 0
+  await withEngine({ ...never('the first'), lostAfterMs: 1_000, others: { second: { submit: async () => { asked++; return made() } } } }, async ({ engine }) => {
+    const task = await ended(engine, caller, taskId)
+    assert.deepEqual([task.state, task.provider, asked], ['done', 'second', 1])
+    assert.deepEqual(await attemptsOf(taskId), [['made-up', 'failed', 'provider_busy'], ['second', 'done', null]])
+  })
+}))
+
+test('killed before it was written down that one route failed: nobody else is asked', () => killed(async ({ taskId, caller, claimAt }) => {
+  await claimAt('made-up')
+  await withEngine({ ...never('the first'), lostAfterMs: 1_000, others: { second: never('the second') } }, async ({ engine }) => {
+    const task = await ended(engine, caller, taskId)
+    assert.deepEqual([task.state, task.problem?.code, task.chargedMicros], ['failed', 'outcome_unknown', 0])
+  })
+}))
+
+test('the same where the first can be asked: it is found out there first, and only its own no leads on', () => killed(async ({ taskId, caller, claimAt }) => {
+  await claimAt('made-up')
+  const keys: string[] = []
+  await withEngine({
+    repeat: 'find', lostAfterMs: 1_000, find: async job => { keys.push(`find ${job.key}`); return null }, poll: async () => wait(null, 1),
+    submit: async job => { keys.push(`submit ${job.key}`); return failed(new Problem('provider_busy', 'busy')) },
+    others: { second: { submit: made } },
+  }, async ({ engine }) => {
+    const task = await ended(engine, caller, taskId)
+    assert.deepEqual([task.state, task.provider], ['done', 'second'])
+    assert.deepEqual(keys, [`find ${taskId}-1`, `submit ${taskId}-1`])
+  })
+}))
+
+test('killed while the next route was being asked: neither is asked again', () => killed(async ({ taskId, caller, claimAt }) => {
+  await movedOn(await claimAt('made-up'))
+  await claimAt('second')
+  await withEngine({ ...never('the first'), lostAfterMs: 1_000, others: { second: never('the second') } }, async ({ engine }) => {
+    const task = await ended(engine, caller, taskId)
+    assert.deepEqual([task.state, task.problem?.code, task.attempts, task.chargedMicros], ['failed', 'outcome_unknown', 2, 0])
+    assert.deepEqual(task.tried.map(one => [one.provider, one.outcome]), [['made-up', 'failed'], ['second', 'unknown']])
+  })
+}))
+
+test('where asking again is safe only with the same key, a lost asking is put to the same provider and to nobody else', () => killed(async ({ taskId, caller, claimAt }) => {
+  await claimAt('made-up')
+  let asked = 0
+  await withEngine({ repeat: 'safe', lostAfterMs: 1_000, submit: async () => ++asked === 1 ? failed(new Problem('provider_busy', 'busy')) : made(), others: { second: never('the second') } }, async ({ engine }) => {
+    const task = await ended(engine, caller, taskId)
+    assert.deepEqual([task.state, task.provider, asked], ['done', 'made-up', 2])
+  })
+}))
+
+test('a settlement that moves a task on counts once: a second process that lost the turn moves nothing', () => killed(async ({ taskId, caller, claimAt }) => {
+  const row = await claimAt('made-up')
+  const both = await Promise.all([movedOn(row), movedOn(row)])
+  assert.equal(both[0]!.held.size + both[1]!.held.size, 1)
+  const { rows: [task] } = await database.query('select state, provider, attempts from task where id = $1', [taskId])
+  assert.deepEqual(task, { state: 'queued', provider: 'second', attempts: 1 })
+  await withEngine({ ...never('the first'), others: { second: { submit: made } } }, async ({ engine }) => assert.equal((await ended(engine, caller, taskId)).state, 'done'))
+}))
+
+test('work queued for a provider that is down is given to another one, unless an asking is still open there', async () => {
+  const caller = await newPerson(database, { livemode: true })
+  const silent = testEngine(database, { work: null })
+  const [free, open] = [await submit(silent.engine, caller), await submit(silent.engine, caller)]
+  await database.query(`insert into provider_health (provider, state, open_until) values ('made-up', 'open', now() + interval '1 hour')`)
+  // Handed back without a word of the upstream's: it may have been bought there.
+  await database.query(`insert into attempt (task_id, number, provider, upstream_model) values ($1, 1, 'made-up', 'model')`, [open.taskId])
+  await withEngine({ ...never('the first'), down: ['made-up'], others: { second: { submit: made } } }, async ({ engine }) => {
+    const task = await ended(engine, caller, free.taskId)
+    assert.deepEqual([task.state, task.provider, task.warnings.length], ['done', 'second', 1])
+    assert.equal((await engine.find(ownerOf(caller), open.taskId))!.provider, 'made-up')
+    await engine.cancel(ownerOf(caller), open.taskId)
+  })
+  await database.query('delete from provider_health')
+  await booksAreRight()
+})

@@ -1,6 +1,10 @@
 /** Routes of live work, seen from outside: three rehearsed upstreams behind one card, and who is asked when one of them cannot. */
 import assert from 'node:assert/strict'
 import { after, before, beforeEach, test } from 'node:test'
+import { claim } from '../src/engine/claim.ts'
+import { startHouse } from '../src/house.ts'
+import { newId } from '../src/kit/id.ts'
+import { createLog } from '../src/kit/log.ts'
 import { startUpstream, type Upstream } from '../src/providers/rehearsal/upstream.ts'
 import type { Rule } from '../src/providers/rehearsal/rules.ts'
 import { testHouse, type TestHouse } from './kit/house.ts'
@@ -13,6 +17,10 @@ before(async () => {
   const [b, c] = await Promise.all([startUpstream(), startUpstream()])
   house = await testHouse({ settings: { PROVIDER_ACCOUNTS: 'rehearsal-b=rehearsal, rehearsal-c=rehearsal', REHEARSAL_B_BASE_URL: b.url, REHEARSAL_C_BASE_URL: c.url } })
   upstreams = [house.upstream, b, c]
+  const { rows: [project] } = await house.database.query('select id from project order by id limit 1')
+  const keyOf = async (livemode: boolean) => (await house.house.access.createKeyForOperator(project.id, { name: 'Operator', livemode, scopes: ['operator'], expiresAt: null, limits: { requestsPerMinute: null, executionsPerDay: null, concurrent: null } })).secret
+  operatorKey = await keyOf(true)
+  testOperatorKey = await keyOf(false)
 })
 after(async () => {
   await house.close()
@@ -22,10 +30,9 @@ beforeEach(async () => {
   for (const upstream of upstreams) upstream.reset()
   await house.database.query('delete from provider_health')
   await house.database.query('delete from provider_pace')
-  await settled(() => house.house.routing.states().length === 0)
+  await house.house.routing.changed()
 })
 
-const settled = (condition: () => boolean) => until(condition, 'every process to know')
 const order = (more: object = {}, waitS = 20) => send(house, { model: 'rehearsal-3', prompt: 'a kite', ...more }, waitS)
 const tell = (which: number, does: Rule['does'], more: Partial<Rule> = {}) => upstreams[which]!.tell({ does, ...more })
 const asked = () => upstreams.map(one => one.stats().asked)
@@ -56,6 +63,26 @@ test('a busy, a broken and an unclaimed upstream: the next route is asked at onc
   assert.match(body.warnings[0], /rehearsal was to make this and did not \(provider_busy\)/)
   const { rows } = await house.database.query(`select data from event where task_id = $1 and type = 'task.retried' order by id`, [body.id])
   assert.deepEqual(rows.map(row => row.data.next.provider), ['rehearsal-b', 'rehearsal-c'])
+  assert.deepEqual(body.tried.map((one: any) => [one.attempt, one.provider, one.model, one.outcome, one.code, one.retry_after_s]),
+    [[1, 'rehearsal', 'one', 'failed', 'provider_busy', 30], [2, 'rehearsal-b', 'two', 'failed', 'provider_down', null], [3, 'rehearsal-c', 'three', 'done', null, null]])
+})
+
+test('every door says in headers who served it, and who was tried', async () => {
+  tell(0, { kind: 'busy', retryAfterS: 30 })
+  const call = (prompt: string, key = house.liveKey) => fetch(`${house.url}/v1/images/generations`, { method: 'POST', headers: { authorization: `Bearer ${key}`, 'content-type': 'application/json' }, body: JSON.stringify({ model: 'rehearsal-3', prompt }) })
+  const first = await call('a kite')
+  assert.deepEqual([first.status, first.headers.get('x-served-by'), first.headers.get('x-tried')], [200, 'rehearsal-b', 'rehearsal=provider_busy, rehearsal-b=done'])
+  const second = await call('a boat')
+  assert.deepEqual([second.headers.get('x-served-by'), second.headers.get('x-tried')], ['rehearsal-b', null])
+  assert.equal((await call('a boat', house.testKey)).headers.get('x-served-by'), 'sandbox-1')
+  await Promise.all([first, second].map(answer => answer.text()))
+})
+
+test('a route whose provider is not set up is passed over', async () => {
+  await setRoutes('rehearsal-3', [{ provider: 'gemini', model: 'none' }, { provider: 'rehearsal-b', model: 'two' }])
+  const fits = await order()
+  await wellDone(fits.body, 'rehearsal-b')
+  await setRoutes('rehearsal-3', null)
 })
 
 test('an upstream that asked to be left alone is not asked by the next task', async () => {
@@ -147,4 +174,151 @@ test('work that is queued for an upstream that went down is given to another rou
   const made = await fetch(`${house.url}/plantain/v1/tasks/${body.id}/wait?timeout=20`, { headers: { authorization: `Bearer ${house.liveKey}` } }).then(answer => answer.json() as any)
   await wellDone(made, 'rehearsal-b')
   assert.deepEqual(asked(), [0, 1, 0])
+})
+
+/** As an operator does it: with a live key that has the scope. */
+let operatorKey = ''
+let testOperatorKey = ''
+const operate = async (method: string, path: string, body?: object, key = operatorKey) => {
+  const answer = await fetch(`${house.url}/plantain/v1/routing/${path}`, { method, headers: { authorization: `Bearer ${key}`, ...body ? { 'content-type': 'application/json' } : {} }, ...body ? { body: JSON.stringify(body) } : {} })
+  const text = await answer.text()
+  return { status: answer.status, body: text === '' ? null : JSON.parse(text) as any }
+}
+const setRoutes = async (model: string, routes: object[] | null) => {
+  const answer = await operate(routes ? 'PUT' : 'DELETE', `models/${model}`, routes ? { routes } : undefined)
+  assert.equal(answer.status, 200, JSON.stringify(answer.body))
+  return answer.body
+}
+const b = { provider: 'rehearsal-b', model: 'two' }
+const c = { provider: 'rehearsal-c', model: 'three' }
+
+test('routes are swapped while the house runs, with an audit row each, and given back', async () => {
+  const set = await setRoutes('rehearsal-3', [c, { ...b, enabled: false }])
+  assert.deepEqual([set.source, set.routes.map((one: any) => [one.provider, one.order, one.weight, one.enabled, one.configured, one.standing])], ['operator', [['rehearsal-c', 1, 1, true, true, 'ready'], ['rehearsal-b', 2, 1, false, true, 'ready']]])
+  await wellDone((await order()).body, 'rehearsal-c')
+  const reset = await setRoutes('rehearsal-3', null)
+  assert.deepEqual([reset.source, reset.routes.length], ['card', 3])
+  await wellDone((await order()).body, 'rehearsal')
+  const { rows } = await house.database.query(`select act, subject, details, key_id is not null as keyed from audit where act like 'routes.%' order by id desc limit 2`)
+  assert.deepEqual(rows.map(row => [row.act, row.subject, row.keyed, row.details.after.length]), [['routes.reset', 'rehearsal-3', true, 3], ['routes.set', 'rehearsal-3', true, 2]])
+})
+
+test('another process hears of a swap within a moment', async () => {
+  const other = await startHouse({ ...house.house.config, PORT: 0 }, { roles: ['serve'], log: createLog('error') })
+  try {
+    await setRoutes('rehearsal-3', [c])
+    await until(() => other.routing.routesIn(other.catalog.find('rehearsal-3')!.card).source === 'operator', 'the other process to know')
+  } finally {
+    await other.close()
+    await setRoutes('rehearsal-3', null)
+  }
+})
+
+test('queued work follows when its route is taken away', async () => {
+  await house.database.query(`insert into provider_health (provider, state, trips, open_until) values ('rehearsal-c', 'open', 1, now() + interval '1 hour')`)
+  await house.house.routing.changed()
+  await setRoutes('rehearsal-3', [c])
+  const { body } = await order({}, 0)
+  assert.equal(body.state, 'queued')
+  await setRoutes('rehearsal-3', [b])
+  const made = await fetch(`${house.url}/plantain/v1/tasks/${body.id}/wait?timeout=20`, { headers: { authorization: `Bearer ${house.liveKey}` } }).then(answer => answer.json() as any)
+  await wellDone(made, 'rehearsal-b')
+  assert.deepEqual(asked(), [0, 1, 0])
+  await setRoutes('rehearsal-3', null)
+})
+
+test('a model whose routes are all off says so, and takes nothing', async () => {
+  await setRoutes('rehearsal-3', [{ ...b, enabled: false }])
+  const { status, body } = await order()
+  assert.deepEqual([status, body.error.code], [503, 'provider_not_configured'])
+  assert.match(body.error.message, /switched off/)
+  await setRoutes('rehearsal-3', null)
+  assert.deepEqual([asked(), await house.audit()], [[0, 0, 0], []])
+})
+
+test('weights share the traffic, and one sticky key always goes one way', async () => {
+  await setRoutes('rehearsal-3', [{ ...b, order: 1, weight: 1 }, { ...c, order: 1, weight: 1 }])
+  const bodies = await Promise.all(Array.from({ length: 24 }, (_, index) => order({ prompt: `kite ${index}` })))
+  assert.equal(new Set(bodies.map(({ body }) => body.served_by)).size, 2, 'both were asked')
+  const sticky = await Promise.all(Array.from({ length: 8 }, () => order({ sticky_key: 'user-17' })))
+  assert.equal(new Set(sticky.map(({ body }) => body.served_by)).size, 1)
+  const byHeader = await fetch(`${house.url}/v1/images/generations`, { method: 'POST', headers: { authorization: `Bearer ${house.liveKey}`, 'content-type': 'application/json', 'x-sticky-key': 'user-17' }, body: JSON.stringify({ model: 'rehearsal-3', prompt: 'a kite' }) })
+  assert.equal(byHeader.headers.get('x-served-by'), sticky[0]!.body.served_by)
+  await byHeader.text()
+  const wrong = await fetch(`${house.url}/plantain/v1/models`, { headers: { authorization: `Bearer ${house.liveKey}`, 'x-sticky-key': 'x'.repeat(129) } })
+  assert.deepEqual([wrong.status, (await wrong.json() as any).error.code], [400, 'bad_request'])
+  await setRoutes('rehearsal-3', null)
+})
+
+test('an alias is a model at every door, for test keys too, and can be moved', async () => {
+  assert.equal((await operate('PUT', 'aliases/hero', { model: 'rehearsal-3' })).status, 200)
+  const { body } = await order({ model: 'hero' })
+  await wellDone(body, 'rehearsal')
+  assert.deepEqual([body.model, body.model_asked], ['rehearsal-3', 'hero'])
+  await operate('PUT', 'aliases/hero', { model: 'sandbox-1' })
+  const moved = await fetch(`${house.url}/v1/images/generations`, { method: 'POST', headers: { authorization: `Bearer ${house.testKey}`, 'content-type': 'application/json' }, body: JSON.stringify({ model: 'hero', prompt: 'a kite' }) })
+  assert.equal(moved.status, 200, await moved.clone().text())
+  assert.deepEqual((await operate('GET', 'aliases')).body.data.map((one: any) => [one.name, one.model]), [['hero', 'sandbox-1']])
+  assert.equal((await operate('DELETE', 'aliases/hero')).status, 204)
+  assert.deepEqual([(await order({ model: 'hero' })).status, (await operate('DELETE', 'aliases/hero')).status], [404, 404])
+})
+
+const actsBefore = async () => Number((await house.database.query('select count(*) as count from audit')).rows[0].count)
+const refused = (name: string, method: string, path: string, body: object | undefined, expected: [number, string], key: () => string = () => operatorKey) => test(`refused, and nothing changes: ${name}`, async () => {
+  const before = await actsBefore()
+  const answer = await operate(method, path, body, key())
+  assert.deepEqual([answer.status, answer.body.error.code], expected, JSON.stringify(answer.body))
+  assert.deepEqual([await actsBefore(), (await house.house.routing.changes.read()).routes.size, (await house.house.routing.changes.read()).aliases.size], [before, 0, 0])
+})
+refused('an admin of an account is no operator', 'PUT', 'models/rehearsal-3', { routes: [b] }, [403, 'forbidden'], () => house.liveKey)
+refused('nor may it look', 'GET', 'models', undefined, [403, 'forbidden'], () => house.liveKey)
+refused('a test key changes nothing of live work', 'PUT', 'models/rehearsal-3', { routes: [b] }, [403, 'forbidden'], () => testOperatorKey)
+refused('a provider nobody knows', 'PUT', 'models/rehearsal-3', { routes: [{ provider: 'acme', model: 'x' }] }, [400, 'bad_request'])
+refused('the sandbox as a route', 'PUT', 'models/rehearsal-3', { routes: [{ provider: 'sandbox', model: 'x' }] }, [400, 'bad_request'])
+refused('the same route twice', 'PUT', 'models/rehearsal-3', { routes: [b, b] }, [400, 'bad_request'])
+refused('no route at all', 'PUT', 'models/rehearsal-3', { routes: [] }, [400, 'bad_request'])
+refused('a weight below zero', 'PUT', 'models/rehearsal-3', { routes: [{ ...b, weight: -1 }] }, [400, 'bad_request'])
+refused('a field nobody knows', 'PUT', 'models/rehearsal-3', { routes: [{ ...b, price: 1 }] }, [400, 'bad_request'])
+refused('a model nobody knows', 'PUT', 'models/acme-1', { routes: [b] }, [404, 'not_found'])
+refused('an alias that would hide a model', 'PUT', 'aliases/nano-banana', { model: 'rehearsal-3' }, [409, 'conflict'])
+refused('an alias that would hide a name of another dialect', 'PUT', `aliases/${encodeURIComponent('google/nano-banana-edit')}`, { model: 'rehearsal-3' }, [409, 'conflict'])
+refused('an alias for nothing', 'PUT', 'aliases/hero', { model: 'acme-1' }, [404, 'unknown_model'])
+refused('an alias of odd signs', 'PUT', `aliases/${encodeURIComponent('he ro')}`, { model: 'rehearsal-3' }, [400, 'bad_request'])
+
+test('an admin cannot make itself an operator', async () => {
+  const answer = await fetch(`${house.url}/plantain/v1/keys`, { method: 'POST', headers: { authorization: `Bearer ${house.liveKey}`, 'content-type': 'application/json' }, body: JSON.stringify({ name: 'more', scopes: ['operator'] }) })
+  assert.deepEqual([answer.status, (await answer.json() as any).error.code], [403, 'forbidden'])
+})
+
+test('an operator sees how every provider stands', async () => {
+  await house.database.query(`insert into provider_health (provider, state, trips, open_until) values ('rehearsal-b', 'open', 1, now() + interval '1 hour')`)
+  await house.house.routing.changed()
+  const { body } = await operate('GET', 'providers')
+  const [kie, down] = ['kie', 'rehearsal-b'].map(id => body.data.find((one: any) => one.id === id))
+  assert.deepEqual([kie.configured, kie.missing, kie.state, down.configured, down.state, down.open_until !== null], [false, ['KIE_API_KEY'], 'closed', true, 'open', true])
+})
+
+test('pictures a minute are exact, and one order that is more than a minute’s gets a minute of its own', async () => {
+  const room = (imagesPerMinute: number) => [{ provider: 'rehearsal-c', slots: 100, limits: { concurrency: null, perMinute: null, imagesPerMinute, perProcess: null } }]
+  await until(() => new Date().getSeconds() < 50, 'a minute that is young enough', 20_000)
+  // Kept from the house's own worker by its breaker while they are ordered.
+  await house.database.query(`insert into provider_health (provider, state, trips, open_until) values ('rehearsal-c', 'open', 1, now() + interval '1 hour')`)
+  await setRoutes('rehearsal-3', [c])
+  for (const count of [2, 2, 2, 1]) await order({ parameters: { count } }, 0)
+  await house.database.query(`delete from provider_pace where provider = 'rehearsal-c'`)
+  const claimAs = async (imagesPerMinute: number) => {
+    const worker = newId()
+    return house.database.transaction(async client => {
+      await client.query(`update provider_health set state = 'closed', open_until = null where provider = 'rehearsal-c'`)
+      const claims = await claim({ ...house.database, transaction: work => work(client) }, worker, room(imagesPerMinute), 0)
+      await client.query(`update provider_health set state = 'open', open_until = now() + interval '1 hour' where provider = 'rehearsal-c'`)
+      return claims.map(one => one.row.count)
+    })
+  }
+  assert.deepEqual(await claimAs(5), [2, 2], 'the third does not fit, and the small one behind it waits its turn')
+  assert.deepEqual(await claimAs(5), [])
+  await house.database.query(`update provider_pace set images = 0 where provider = 'rehearsal-c'`)
+  assert.deepEqual(await claimAs(1), [2], 'more than a minute’s worth, alone')
+  await house.database.query(`update task set state = 'cancelled' where state in ('queued', 'running') and provider = 'rehearsal-c'`)
+  await setRoutes('rehearsal-3', null)
 })

@@ -1,5 +1,5 @@
-/** What a key may do. `admin` may do everything, also to keys. */
-export const scopes = ['tasks:read', 'tasks:write', 'assets:read', 'assets:write', 'usage:read', 'webhooks:write', 'admin'] as const
+/** What a key may do. `admin` may do everything within its account, also to keys; what concerns the whole house (its routes) takes `operator`, which only an operator gives. */
+export const scopes = ['tasks:read', 'tasks:write', 'assets:read', 'assets:write', 'usage:read', 'webhooks:write', 'admin', 'operator'] as const
 export type Scope = (typeof scopes)[number]
 
 export interface KeyLimits {
@@ -21,4 +21,4 @@ export interface Caller {
   limits: KeyLimits
 }
 
-export const mayUse = (caller: Caller, scope: Scope): boolean => caller.scopes.includes('admin') || caller.scopes.includes(scope)
+export const mayUse = (caller: Caller, scope: Scope): boolean => caller.scopes.includes(scope) || scope !== 'operator' && caller.scopes.includes('admin')

@@ -24,6 +24,8 @@ export interface Order {
   parameters: Record<string, Json>
   inputs: InputReference[]
   priority?: Priority
+  /** Among routes of equal order, orders with the same key go the same way as long as the routes and their health are the same. 1 to 128 characters. Absent: each goes its own. */
+  stickyKey?: string
   /** Where to call back when the task has ended, in the words of which protocol. */
   callbackUrl?: string
   /** Seconds from submission: must have started by, must have ended by. */

@@ -99,3 +99,23 @@ export function findWays({ ranked, present, tries, retryAfterMs, now }: Looking)
   const [later] = waits.sort((a, b) => a.floorMs - b.floorMs || a.count - b.count || a.place - b.place)
   return { now: ready, later: later ? { route: later.route, floorMs: later.floorMs } : null }
 }
+
+/** A route as an operator sets it: it may be there and switched off. */
+export interface SetRoute extends Route { enabled: boolean }
+
+/** A model's routes, and whose word they are: the card's own, or the operator's in their place. */
+export interface ModelRoutes { model: string; source: 'card' | 'operator'; changedAt: Date | null; routes: SetRoute[] }
+
+/** A further name of the house's for a model. */
+export interface Alias { name: string; model: string; changedAt: Date }
+
+/** How a provider stands here: whether it is set up (else what is missing), how its breaker stands, until when it asked to be left alone. */
+export interface ProviderStanding {
+  provider: string
+  configured: boolean
+  missing: string[]
+  state: 'closed' | 'open' | 'half_open'
+  failures: number
+  openUntil: Date | null
+  pausedUntil: Date | null
+}

@@ -6,7 +6,7 @@
 import type { Asset } from './asset.ts'
 import type { InputReference, Operation, Priority } from './order.ts'
 import type { Json, Outcome } from './outcome.ts'
-import { problems, type Problem, type StoredProblem } from './problem.ts'
+import { problems, type Problem, type ProblemCode, type StoredProblem } from './problem.ts'
 import { isUnable, type Route, type Ways } from './routing.ts'
 
 export const states = ['queued', 'running', 'waiting', 'done', 'failed', 'cancelled'] as const
@@ -14,6 +14,20 @@ export type State = (typeof states)[number]
 export type EndState = 'done' | 'failed' | 'cancelled'
 
 export const hasEnded = (state: State): state is EndState => state === 'done' || state === 'failed' || state === 'cancelled'
+
+/** One time an upstream was asked to make a task, and what came of it: null while nothing has. */
+export interface Tried {
+  attempt: number
+  provider: string
+  model: string
+  outcome: 'done' | 'failed' | 'unknown' | 'cancelled' | null
+  code: ProblemCode | null
+  message: string | null
+  /** Seconds the upstream asked to be left alone for. */
+  retryAfterS: number | null
+  at: Date
+  endedAt: Date | null
+}
 
 export interface Task {
   /** 32 lower-case hexadecimal characters, rising with time (UUID version 7). */
@@ -52,6 +66,8 @@ export interface Task {
   details: Record<string, Json>
   warnings: string[]
   problem: StoredProblem | null
+  /** Who was asked, in order; of very many the latest. */
+  tried: Tried[]
   metadata: Record<string, string>
   callbackUrl: string | null
   wire: { protocol: string; body: Json } | null

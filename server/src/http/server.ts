@@ -13,6 +13,7 @@ import { asProblem, Problem, problems, type ProblemDetails } from '../domain/pro
 import { openInlineFolder } from '../kit/inline.ts'
 import { inlineBodyMax, inlineFrom, readInlineJson, type InlineBody } from '../kit/json-in.ts'
 import { isKeepable, parseJson, readBytes, requireJson } from '../kit/json.ts'
+import type { Task } from '../domain/task.ts'
 import type { Desk, Incoming, Protocol, Route } from '../protocols/contract.ts'
 import { openDoors, pathOf, type Asking, type Choice, type Place } from './doors.ts'
 import { refuseSocket } from './socket.ts'
@@ -37,7 +38,7 @@ export interface HttpOptions {
   authenticate(secret: string): Promise<Caller | null>
   /** Counts one request; null for a key without a limit. @throws {Problem} `rate_limited` with `retryAfterS` and `limit` */
   countRequest(caller: Caller): Promise<RateState | null>
-  deskFor(caller: Caller): Desk
+  deskFor(caller: Caller, call: CallFacts): Desk
   /** What somebody without a key may do: open a signed link, go on with an upload whose id nobody can guess. */
   publicDesk: { readonly publicUrl: string; assets: Pick<Desk['assets'], 'openLink'>; files: Pick<Desk['files'], 'progress' | 'append' | 'drop'> }
   log: HttpLog
@@ -51,6 +52,14 @@ export interface HttpOptions {
   observe?(answer: { door: string; method: string; route: string; status: number; seconds: number }): void
 }
 
+/** What holds for every door: what a call says in the house's own headers, and what it is told in them. */
+export interface CallFacts {
+  /** `X-Sticky-Key`. */
+  stickyKey: string | null
+  /** Told of every task that is shown, so that the answer can say who served it. */
+  seen(task: Task): void
+}
+
 export interface HttpServer {
   url: string
   port: number
@@ -58,10 +67,13 @@ export interface HttpServer {
   close(options: { graceMs: number }): Promise<void>
 }
 
+/** A header has an end: of many attempts the latest are named. */
+const triedShown = 10
+
 const bodyMaxDefault = 2 * 1024 * 1024
 
-const exposed = 'X-Request-Id, X-RateLimit-Limit, X-RateLimit-Remaining, X-RateLimit-Reset, Retry-After, X-Task-Id, Idempotent-Replayed, Preference-Applied, Location, ETag, Content-Range'
-const allowedHeaders = 'Authorization, Content-Type, Idempotency-Key, Prefer, Last-Event-ID, Range, If-None-Match, X-Request-Id, X-Api-Key, X-Goog-Api-Key, *'
+const exposed = 'X-Request-Id, X-RateLimit-Limit, X-RateLimit-Remaining, X-RateLimit-Reset, Retry-After, X-Task-Id, X-Served-By, X-Tried, Idempotent-Replayed, Preference-Applied, Location, ETag, Content-Range'
+const allowedHeaders = 'Authorization, Content-Type, Idempotency-Key, Prefer, Last-Event-ID, Range, If-None-Match, X-Request-Id, X-Api-Key, X-Goog-Api-Key, X-Sticky-Key, *'
 
 /** What is true of one request while it is answered. */
 interface Visit {
@@ -74,6 +86,8 @@ interface Visit {
   requestId: string
   startedAt: number
   rate: RateState | null
+  /** The tasks it was about, by id. */
+  tasks: Map<string, Task>
   caller: Caller | null
   /** Ends the handler's waiting: the caller has gone, or the server is about to. */
   gone: AbortController
@@ -119,7 +133,7 @@ export async function serveHttp(options: HttpOptions): Promise<HttpServer> {
     reply.hijack()
     const gone = new AbortController()
     const visit: Visit = {
-      request, response: reply.raw, door, pattern, path: pathOf(request.raw.url ?? '/'), requestId: request.id, startedAt: performance.now(), rate: null, caller: null, gone, release: null,
+      request, response: reply.raw, door, pattern, path: pathOf(request.raw.url ?? '/'), requestId: request.id, startedAt: performance.now(), rate: null, tasks: new Map(), caller: null, gone, release: null,
     }
     visits.add(visit)
     reply.raw.once('close', () => {
@@ -152,6 +166,8 @@ export async function serveHttp(options: HttpOptions): Promise<HttpServer> {
     }
     if (response.destroyed) { void out.body?.cancel().catch(() => {}); return }
     setHouseHeaders(visit, problem, closing)
+    const task = visit.tasks.get(out.headers.get('x-task-id') ?? '')
+    if (task) setServedBy(response, task)
     const isStream = out.headers.get('content-type')?.startsWith('text/event-stream') ?? false
     try {
       await send(out, request.raw, response, { ...(isStream ? { stop: streamsEnd.signal } : {}), bodyLeft: hasBody(request.raw) && !request.raw.readableEnded })
@@ -209,7 +225,7 @@ export async function serveHttp(options: HttpOptions): Promise<HttpServer> {
         requestId: visit.requestId,
         signal: visit.gone.signal,
       }
-      return await route.handle(incoming, caller ? options.deskFor(caller) : publicDesk)
+      return await route.handle(incoming, caller ? options.deskFor(caller, { stickyKey: readStickyKey(headers), seen: task => { visit.tasks.set(task.id, task) } }) : publicDesk)
     })
   }
 
@@ -343,6 +359,20 @@ function setHouseHeaders({ response, requestId, rate, door }: Visit, problem: Pr
     response.setHeader('retry-after', Math.max(1, Math.ceil(problem.details.retryAfterS ?? problem.details.limit?.resetS ?? unsaid)))
   }
   if (closing) response.setHeader('connection', 'close')
+}
+
+/** Who made it, and where several were asked, who and why: beside `x-task-id`, whatever the door. */
+function setServedBy(response: ServerResponse, { state, livemode, provider, tried }: Task): void {
+  const named = (id: string) => livemode ? id : 'sandbox-1'
+  if (state === 'done') response.setHeader('x-served-by', named(provider))
+  if (tried.length > 1) response.setHeader('x-tried', tried.slice(-triedShown).map(one => `${named(one.provider)}=${one.code ?? one.outcome ?? 'under_way'}`).join(', '))
+}
+
+function readStickyKey(headers: Incoming['headers']): string | null {
+  const key = headers['x-sticky-key']
+  if (key === undefined) return null
+  if (!/^[\x20-\x7e]{1,128}$/.test(key)) throw new Problem('bad_request', 'X-Sticky-Key is 1 to 128 printable ASCII characters.', { field: 'X-Sticky-Key' })
+  return key
 }
 
 /** A door's own no; should the door stumble over saying it, a plain one. */

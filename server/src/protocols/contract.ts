@@ -15,6 +15,7 @@ import type { Graph, Item, NodeFace } from '../domain/graph/graph.ts'
 import type { Lint } from '../domain/graph/lint.ts'
 import type { Order, Role } from '../domain/order.ts'
 import type { Problem } from '../domain/problem.ts'
+import type { Alias, ModelRoutes, ProviderStanding, SetRoute } from '../domain/routing.ts'
 import type { EventType, State, Task, TaskEvent } from '../domain/task.ts'
 
 export interface Page<T> { items: T[]; /** Hand it back as `after` for the next page; null on the last one. */ next: string | null }
@@ -236,7 +237,25 @@ export interface Desk {
     houseSignature(): Promise<boolean>
     changeHouseSignature(enabled: boolean): Promise<boolean>
   }
+
+  /** Who makes what, for the whole house: for keys with the scope `operator`; only live ones change anything. Takes effect here at once, in other processes within a second. */
+  routing: {
+    models(): RoutedModel[]
+    /** @throws {Problem} `not_found` */
+    model(name: string): RoutedModel
+    setRoutes(model: string, routes: SetRoute[]): Promise<RoutedModel>
+    /** Back to what the card says. */
+    resetRoutes(model: string): Promise<RoutedModel>
+    providers(): ProviderStanding[]
+    aliases(): Promise<Alias[]>
+    /** @throws {Problem} `conflict` where a card has that name */
+    setAlias(name: string, model: string): Promise<Alias>
+    removeAlias(name: string): Promise<void>
+  }
 }
+
+/** A model's routes as they count now, with how each provider stands. */
+export interface RoutedModel extends Omit<ModelRoutes, 'routes'> { routes: (SetRoute & { configured: boolean; standing: 'ready' | 'busy' | 'down'; until: Date | null })[] }
 
 /** A base64 string (or data URL) of a JSON body that was too long to be one: its bytes, decoded. */
 export interface InlineUpload {

@@ -6,7 +6,8 @@ import type { Order } from '../../src/domain/order.ts'
 import { done } from '../../src/domain/outcome.ts'
 import type { Task } from '../../src/domain/task.ts'
 import type { Database } from '../../src/db/pool.ts'
-import { createEngine, type Engine, type EngineOptions } from '../../src/engine/engine.ts'
+import type { Candidate } from '../../src/domain/routing.ts'
+import { createEngine, type Engine, type EngineOptions, type Roads } from '../../src/engine/engine.ts'
 import type { Outgoing } from '../../src/engine/settle.ts'
 import { newId } from '../../src/kit/id.ts'
 import { createLog } from '../../src/kit/log.ts'
@@ -33,18 +34,27 @@ export interface TestEngineOptions {
   work?: EngineOptions['work']
   lostAfterMs?: number | null
   start?: boolean
+  /** Further providers, by id. With `made-up` they are the routes of every task, in this order, all ready; with `down`, those are not. */
+  others?: Record<string, { submit: Connection['submit']; find?: Connection['find']; repeat?: Provider['repeat'] }>
+  down?: string[]
 }
 
 export const picture = Buffer.from('a picture')
 
 /** One engine; several on one database are several processes to it. */
-export function testEngine(database: Database, { submit = async () => done({ made: [{ bytes: picture }] }), poll, find, cancel, glance, limits = {}, repeat = 'never', workerId = newId(), work = { slots: 50 }, lostAfterMs = 60_000 }: TestEngineOptions = {}) {
+export function testEngine(database: Database, { submit = async () => done({ made: [{ bytes: picture }] }), poll, find, cancel, glance, limits = {}, repeat = 'never', workerId = newId(), work = { slots: 50 }, lostAfterMs = 60_000, others = {}, down = [] }: TestEngineOptions = {}) {
   const connection: Connection = { submit, ...(poll ? { poll } : {}), ...(find ? { find } : {}), ...(cancel ? { cancel } : {}), ...(glance ? { glance } : {}) }
   const provider: Provider = { id: 'made-up', title: 'Made up', settings: noSettings, repeat, limits: { concurrency: null, perMinute: null, perProcess: null, ...limits }, connect: () => connection }
+  const benches = new Map([[provider.id, { provider, connection }], ...Object.entries(others).map(([id, { submit, find, repeat = 'never' }]) => {
+    const other: Connection = { submit, ...(find ? { find } : {}) }
+    return [id, { provider: { ...provider, id, repeat }, connection: other }] as const
+  })])
+  const ranked = [...benches.keys()].map((id, index): Candidate => ({ provider: id, model: 'model', order: index, weight: 1, ...down.includes(id) ? { standing: 'down', until: new Date(Date.now() + 3_600_000) } : { standing: 'ready', until: null } }))
+  const roads: Roads = { routesOf: () => benches.size > 1 ? ranked : [], isWell: () => true, stranded: () => down.length > 0 ? { providers: down, models: [] } : null, changed: async () => {} }
   const outgoing: Outgoing[] = []
   const now = () => new Date()
   const engine: Engine = createEngine({
-    database, workerId, benches: new Map([[provider.id, { provider, connection }]]), work, delivers: false, deliver: rows => outgoing.push(...rows),
+    database, workerId, benches, roads, work, delivers: false, deliver: rows => outgoing.push(...rows),
     freeDeliveries: async () => {}, lostAfterMs, log: createLog(process.env.LOG_LEVEL ?? 'silent'), now,
     tools: {
       findCard: () => card, inputsOf: async () => [], readBytes: async () => picture, linkFor: () => null, callbackUrl: () => null, outputExpiry: () => null, now, chance: () => 0.5,
@@ -61,9 +71,9 @@ export function testEngine(database: Database, { submit = async () => done({ mad
 export type Person = Caller
 
 /** An account with money, a project and a caller. */
-export async function newPerson(database: Database, { dollars = 100, limits = {}, concurrent = null as number | null } = {}): Promise<Caller> {
+export async function newPerson(database: Database, { dollars = 100, limits = {}, concurrent = null as number | null, livemode = false } = {}): Promise<Caller> {
   const caller: Caller = {
-    keyId: newId(), keyName: 'key', keyPrefix: 'sk-test', accountId: newId(), projectId: newId(), livemode: false, scopes: ['admin'],
+    keyId: newId(), keyName: 'key', keyPrefix: 'sk-test', accountId: newId(), projectId: newId(), livemode, scopes: ['admin'],
     limits: { requestsPerMinute: null, executionsPerDay: null, concurrent: null, ...limits },
   }
   await database.query('insert into account (id, name, concurrent) values ($1, $2, $3)', [caller.accountId, 'Test', concurrent])

@@ -14,7 +14,7 @@ const asset = (id: string): Asset => ({ id: id.repeat(32), projectId: 'p', livem
 const task = (more: Partial<Task> = {}): Task => ({
   id: 'a'.repeat(32), accountId: 'a', projectId: 'p', keyId: null, livemode: false, state: 'done', turn: 1, attempts: 1, attemptsMax: 8, model: 'nano-banana-2', modelAsked: 'gemini-3.1-flash-image',
   operation: 'generate', prompt: 'a red mug!!!', parameters: { resolution: '1K' }, inputs: [], priority: 'interactive', provider: 'sandbox', upstreamModel: 'm', upstreamId: null, progress: null,
-  priceMicros: 1, chargedMicros: 1, outputs: [asset('1')], text: 'A mug.', details: {}, warnings: [], problem: null, metadata: {}, callbackUrl: null, wire: null,
+  priceMicros: 1, chargedMicros: 1, outputs: [asset('1')], text: 'A mug.', details: {}, warnings: [], problem: null, tried: [], metadata: {}, callbackUrl: null, wire: null,
   createdAt: new Date(0), startedAt: null, endedAt: new Date(1), dueAt: new Date(0), startBy: null, endBy: new Date(0), ...more,
 })
 const wire: GeminiWire = { method: 'generateContent', model: 'gemini-3.1-flash-image', text: true, delivery: 'inline' }

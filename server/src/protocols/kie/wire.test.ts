@@ -11,7 +11,7 @@ const output: Asset = { id: 'b'.repeat(32), projectId: '1'.repeat(32), livemode:
 const task: Task = {
   id: '0f3c9d2e7a5b41688c1d2e3f4a5b6c7d', accountId: '', projectId: '', keyId: null, livemode: false, state: 'running', turn: 1, attempts: 1, attemptsMax: 3,
   model: 'nano-banana-2', modelAsked: 'nano-banana-2', operation: 'generate', prompt: 'a red kite over a grey sea', parameters: { resolution: '2K' }, inputs: [], priority: 'interactive',
-  provider: 'sandbox', upstreamModel: 'sandbox-1', upstreamId: null, progress: null, priceMicros: 60_000, chargedMicros: null, outputs: [], text: null, details: {}, warnings: [], problem: null,
+  provider: 'sandbox', upstreamModel: 'sandbox-1', upstreamId: null, progress: null, priceMicros: 60_000, chargedMicros: null, outputs: [], text: null, details: {}, warnings: [], problem: null, tried: [],
   metadata: {}, callbackUrl: 'https://app.example/hooks/kie', wire: { protocol: 'kie', body: { model: 'nano-banana-2', callBackUrl: 'https://app.example/hooks/kie', input: { prompt: 'a red kite over a grey sea', resolution: '2K', nsfw_checker: false } } },
   createdAt, startedAt: createdAt, endedAt: null, dueAt: createdAt, startBy: null, endBy: createdAt,
 }

@@ -42,6 +42,14 @@ export const OutputView = Type.Object({
   size_bytes: Type.Integer(), sha256: Type.String(), expires_at: maybe(Time),
 }, { title: 'Output' })
 
+export const TriedView = Type.Object({
+  attempt: Type.Integer(), provider: Type.String(), model: Type.String({ description: 'The name it has there.' }),
+  outcome: maybe(Type.Enum(['done', 'failed', 'unknown', 'cancelled'], { description: 'Null while it is being made.' })),
+  code: maybe(Type.String({ description: 'The problem, where it failed.' })), message: maybe(Type.String()),
+  retry_after_s: maybe(Type.Number({ description: 'How long it asked to be left alone.' })),
+  at: Time, ended_at: maybe(Time),
+}, { title: 'Tried' })
+
 export const TaskView = Type.Object({
   id: Id,
   object: Type.Literal('task'),
@@ -58,6 +66,7 @@ export const TaskView = Type.Object({
   details: Type.Record(Type.String(), AnyJson, { description: 'What the maker tells: the seed, what it understood and what not.' }),
   warnings: Type.Array(Type.String()),
   problem: maybe(ProblemView),
+  tried: Type.Array(TriedView, { description: 'Who was asked to make it, in order: an upstream that could not is followed by another route of the model, never by another model. Of more than 50 the latest.' }),
   price: MoneyView,
   cost: maybe(MoneyView),
   attempts: Type.Integer(), progress: maybe(Type.Integer()), priority: Type.Enum([...priorities]),
@@ -100,6 +109,8 @@ function writeTask(task: Task, links: Links): Static<typeof TaskView> {
     })),
     text: task.text, details: task.details, warnings: task.warnings,
     problem: task.problem ? viewProblem(task.problem) : null,
+    tried: task.tried.map(({ attempt, provider, model, outcome, code, message, retryAfterS, at, endedAt }) =>
+      ({ attempt, provider: task.livemode ? provider : testModel, model, outcome, code, message, retry_after_s: retryAfterS, at: at.toISOString(), ended_at: time(endedAt) })),
     price: money(task.priceMicros), cost: task.chargedMicros === null ? null : money(task.chargedMicros),
     attempts: task.attempts, progress: task.progress, priority: task.priority,
     metadata: task.metadata, callback_url: task.callbackUrl,
