@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { after } from 'node:test'
 import type { Card } from '../../src/domain/card.ts'
+import type { Json } from '../../src/domain/outcome.ts'
 
 const folder = new URL('../../src/catalog/cards/', import.meta.url)
 
@@ -20,3 +21,8 @@ export function pricedCards(ids: string[], micros: number): string {
   }
   return priced
 }
+
+/** What an order without parameters of its own asks for. */
+export const defaultsOf = ({ parameters, inputs }: Card): Record<string, Json> =>
+  Object.fromEntries(Object.entries(parameters.properties as Record<string, { default?: Json; 'x-operations'?: string[] }>)
+    .flatMap(([name, schema]) => schema.default === undefined || inputs.min === 0 && schema['x-operations'] ? [] : [[name, schema.default]]))

@@ -7,7 +7,7 @@ import type { AddressInfo } from 'node:net'
 import sharp from 'sharp'
 
 export interface Heard { method: string; path: string; query: URLSearchParams; headers: IncomingMessage['headers']; body: Buffer; json: any }
-export interface Reply { status?: number; json?: unknown; text?: string; bytes?: Buffer; headers?: Record<string, string> }
+export interface Reply { status?: number; json?: unknown; text?: string; bytes?: Buffer; headers?: Record<string, string>; /** Comes in pieces, with pauses between them. */ drip?: true }
 
 /** A rehearsed upstream as the contract suite wants it: `upstreams/<provider>.ts` exports `rehearse`, and nothing has to be named anywhere else. */
 export interface Rehearsal {
@@ -51,9 +51,9 @@ export async function listen(handle: (heard: Heard) => Reply | Promise<Reply>): 
     const one: Heard = { method: request.method!, path: decodeURIComponent(pathname), query: searchParams, headers: request.headers, body, json: parse(body) }
     heard.push(one)
     try {
-      send(response, await handle(one))
+      await send(response, await handle(one))
     } catch (thrown) {
-      if (!(thrown instanceof Cut)) { send(response, { status: 500, text: String((thrown as Error).stack) }); return }
+      if (!(thrown instanceof Cut)) { await send(response, { status: 500, text: String((thrown as Error).stack) }); return }
       if (!thrown.half) { request.socket.destroy(); return }
       const { bytes, headers } = write(thrown.half)
       response.writeHead(thrown.half.status ?? 200, { ...headers, 'content-length': bytes.length })
@@ -69,10 +69,15 @@ function write({ json, text, bytes, headers }: Reply): { bytes: Buffer; headers:
   return text === undefined ? { bytes: Buffer.from(JSON.stringify(json)), headers: { 'content-type': 'application/json', ...headers } } : { bytes: Buffer.from(text), headers: { 'content-type': 'text/html', ...headers } }
 }
 
-function send(response: ServerResponse, reply: Reply): void {
+async function send(response: ServerResponse, reply: Reply): Promise<void> {
   const { bytes, headers } = write(reply)
   response.writeHead(reply.status ?? 200, { ...headers, 'content-length': bytes.length })
-  response.end(bytes)
+  const pieces = reply.drip ? 10 : 1
+  for (let piece = 1; piece < pieces; piece++) {
+    response.write(bytes.subarray(Math.floor(bytes.length * (piece - 1) / pieces), Math.floor(bytes.length * piece / pieces)))
+    await new Promise(resolve => { setTimeout(resolve, 20) })
+  }
+  response.end(bytes.subarray(Math.floor(bytes.length * (pieces - 1) / pieces)))
 }
 
 export const readFault = (prompt: string): string | null => /fault:([a-z0-9_]+)/.exec(prompt)?.[1] ?? null
@@ -98,6 +103,7 @@ export function answerFault(fault: string | null, reply: Reply): Reply {
     case 'cut_half': throw new Cut(reply)
     case 'half_json': { const { bytes } = write(reply); return { ...reply, bytes: bytes.subarray(0, Math.floor(bytes.length / 2)), headers: { 'content-type': 'application/json' } } }
     case 'page': return page
+    case 'drip': return { ...reply, drip: true }
     case 'gateway_after': return { ...page, status: 504 }
     default: return reply
   }
