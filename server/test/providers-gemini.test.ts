@@ -72,7 +72,7 @@ describe('a live order', () => {
   test('that brings another file type says so', async () => {
     const { body } = await send(house, { model: 'nano-banana-2-1', prompt: 'fault:jpeg' })
     assert.deepEqual([body.state, body.outputs[0].mime], ['done', 'image/jpeg'])
-    assert.ok(body.warnings.some((one: string) => one.includes('image/jpeg, not image/png')))
+    assert.ok(body.warnings.includes('png was asked and image/jpeg was made; the file is kept as it came.'), JSON.stringify(body.warnings))
   })
 
   test('keeps thinking apart from the result', async () => {
@@ -94,11 +94,11 @@ describe('what goes wrong', () => {
   fault('status_invalid_argument', { asked: 1, bought: 0, captured: 0, code: 'provider_rejected' })
   fault('status_not_found', { asked: 1, bought: 0, captured: 0, code: 'provider_rejected' })
   fault('status_deadline_exceeded', { asked: 1, bought: 0, captured: 0, code: 'outcome_unknown' })
-  fault('finish_image_safety', { asked: 1, bought: 1, captured: 0, code: 'content_rejected' })
-  fault('finish_no_image', { asked: 1, bought: 1, captured: 0, code: 'bad_output' })
-  fault('block_prohibited_content', { asked: 1, bought: 1, captured: 0, code: 'content_rejected' })
-  fault('words', { asked: 1, bought: 1, captured: 0, code: 'bad_output' })
-  fault('not_a_picture', { asked: 1, bought: 1, captured: 0, code: 'bad_output' })
+  fault('finish_image_safety', { asked: 1, bought: 1, captured: 0, code: 'content_rejected', costs: ['told'] })
+  fault('finish_no_image', { asked: 1, bought: 1, captured: 0, code: 'bad_output', costs: ['told'] })
+  fault('block_prohibited_content', { asked: 1, bought: 1, captured: 0, code: 'content_rejected', costs: ['told'] })
+  fault('words', { asked: 1, bought: 1, captured: 0, code: 'bad_output', costs: ['told'] })
+  fault('not_a_picture', { asked: 1, bought: 1, captured: 0, code: 'bad_output', costs: ['told'] })
   fault('error_200', { asked: 1, bought: 1, captured: 0, code: 'outcome_unknown' })
   fault('cut_before', { asked: 1, bought: 0, captured: 0, code: 'outcome_unknown' })
   fault('cut_after', { asked: 1, bought: 1, captured: 0, code: 'outcome_unknown' })
@@ -107,7 +107,7 @@ describe('what goes wrong', () => {
   fault('page', { asked: 1, bought: 1, captured: 0, code: 'outcome_unknown' })
   fault('gateway', { asked: 1, bought: 0, captured: 0, code: 'outcome_unknown' })
   fault('one_busy', { asked: 3, bought: 2, captured: 2, made: 2 }, { parameters: { count: 3 } })
-  fault('one_lost', { asked: 3, bought: 3, captured: 2, made: 2 }, { parameters: { count: 3 } })
+  fault('one_lost', { asked: 3, bought: 3, captured: 2, made: 2, costs: ['open'] }, { parameters: { count: 3 } })
 })
 
 describe('films', () => {
@@ -123,18 +123,18 @@ describe('films', () => {
     assert.deepEqual({ ...upstream.stats() }, { asked: 1, bought: 1, looks: 2, files: 1 })
   })
 
-  fault('blind', { asked: 1, bought: 1, captured: 1, made: 1 }, veo)
-  fault('inline', { asked: 1, bought: 1, captured: 1, made: 1 }, veo)
-  fault('refused_once', { asked: 1, bought: 1, captured: 1, made: 1 }, veo)
+  fault('blind', { asked: 1, bought: 1, captured: 1, made: 1, costs: ['open'] }, veo)
+  fault('inline', { asked: 1, bought: 1, captured: 1, made: 1, costs: ['open'] }, veo)
+  fault('refused_once', { asked: 1, bought: 1, captured: 1, made: 1, costs: ['open'] }, veo)
   fault('refused', { asked: 1, bought: 1, captured: 0, code: 'output_expired' }, veo)
   fault('filtered', { asked: 1, bought: 1, captured: 0, code: 'content_rejected' }, veo)
-  fault('one_filtered', { asked: 1, bought: 1, captured: 1, made: 1 }, { ...veo, parameters: { ...veo.parameters, count: 2 } })
+  fault('one_filtered', { asked: 1, bought: 1, captured: 1, made: 1, costs: ['open'] }, { ...veo, parameters: { ...veo.parameters, count: 2 } })
   fault('no_files', { asked: 1, bought: 1, captured: 0, code: 'bad_output' }, veo)
   fault('operation_13', { asked: 1, bought: 1, captured: 0, code: 'provider_failed' }, veo)
   fault('cut_after', { asked: 1, bought: 1, captured: 0, code: 'outcome_unknown' }, veo)
   // It may have begun one: unlike a call that brings the picture, this is not asked again.
   fault('status_internal', { asked: 1, bought: 0, captured: 0, code: 'outcome_unknown' }, veo)
-  fault('status_unavailable_once', { asked: 2, bought: 1, captured: 1, made: 1, attempts: 2 }, veo)
+  fault('status_unavailable_once', { asked: 2, bought: 1, captured: 1, made: 1, attempts: 2, costs: ['open'] }, veo)
 
   test('shorter than eight seconds in 1080p are refused before anything is asked', async () => {
     const { body } = await send(house, { model: 'veo-3.1', prompt: 'waves', parameters: { duration_s: 4, resolution: '1080p' } })

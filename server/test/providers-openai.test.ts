@@ -64,7 +64,7 @@ describe('a live order', () => {
 
   test('that brings another size says so', async () => {
     const { body } = await send(house, { model: 'gpt-image-2', prompt: 'fault:other_size', parameters: { size: '1024x1024' } })
-    assert.ok(body.warnings.includes('size 1024x1024 was asked and 512x512 was made.'), JSON.stringify(body.warnings))
+    assert.ok(body.warnings.includes('1024x1024 was asked and 512x512 was made.'), JSON.stringify(body.warnings))
   })
 
   test('takes links where a server sends them', async () => {
@@ -78,16 +78,16 @@ describe('what goes wrong', () => {
   fault('busy_page', { asked: 2, bought: 1, captured: 1, made: 1, attempts: 2 })
   fault('overloaded', { asked: 2, bought: 1, captured: 1, made: 1, attempts: 2 })
   fault('server_once', { asked: 2, bought: 1, captured: 1, made: 1, attempts: 2 })
-  fault('moderation', { asked: 1, bought: 0, captured: 0, code: 'content_rejected' })
-  fault('policy', { asked: 1, bought: 0, captured: 0, code: 'content_rejected' })
+  fault('moderation', { asked: 1, bought: 0, captured: 0, code: 'content_rejected', costs: ['open'] })
+  fault('policy', { asked: 1, bought: 0, captured: 0, code: 'content_rejected', costs: ['open'] })
   fault('not_found', { asked: 1, bought: 0, captured: 0, code: 'provider_rejected' })
   fault('too_large', { asked: 1, bought: 0, captured: 0, code: 'provider_rejected' })
   fault('plain_error', { asked: 1, bought: 0, captured: 0, code: 'provider_rejected' })
   fault('conflict', { asked: 1, bought: 0, captured: 0, code: 'outcome_unknown' })
   fault('error_200', { asked: 1, bought: 1, captured: 0, code: 'content_rejected' })
-  fault('empty', { asked: 1, bought: 1, captured: 0, code: 'bad_output' })
-  fault('not_a_picture', { asked: 1, bought: 1, captured: 0, code: 'bad_output' })
-  fault('expired', { asked: 1, bought: 1, captured: 0, code: 'output_expired' })
+  fault('empty', { asked: 1, bought: 1, captured: 0, code: 'bad_output', costs: ['told'] })
+  fault('not_a_picture', { asked: 1, bought: 1, captured: 0, code: 'bad_output', costs: ['told'] })
+  fault('expired', { asked: 1, bought: 1, captured: 0, code: 'output_expired', costs: ['told'] })
   fault('fewer', { asked: 1, bought: 1, captured: 1, made: 1 }, { parameters: { count: 3 } })
   fault('cut_before', { asked: 1, bought: 0, captured: 0, code: 'outcome_unknown' })
   fault('cut_after', { asked: 1, bought: 1, captured: 0, code: 'outcome_unknown' })

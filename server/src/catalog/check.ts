@@ -10,8 +10,8 @@ import type { Operation, Order } from '../domain/order.ts'
 import type { Json } from '../domain/outcome.ts'
 import { Problem, type ProblemCode } from '../domain/problem.ts'
 import { parametersOf, readMistakes, type Mistake } from './parameters.ts'
-import { sizeOf, tierOf, type Size } from './pixels.ts'
-import { priceOf } from './price.ts'
+import { sizeOf, type Size } from './pixels.ts'
+import { priceOf, pricingOf } from './price.ts'
 
 /** Largest picture any operation may make, in pixels: 400 MB once it is decoded. */
 const outputPixelsMax = 100_000_000
@@ -43,15 +43,12 @@ export function checkOrder(order: Order, { card, name, validators, inputs, now, 
   refuseIfAny(mistakes)
 
   const count = typeof parameters.count === 'number' ? parameters.count : 1
-  const seconds = operation === 'video' ? typeof parameters.duration_s === 'number' ? parameters.duration_s : card.output.seconds?.default ?? 1 : null
   const size = sizeFor(operation, card, parameters, inputs)
   refuseIfAny(checkSize(size, card, operation, parameters))
-  const facts = { ...parameters, operation, ...(size ? { output_tier: tierOf(size) } : {}) }
+  const asked = { operation, parameters, count, width: size?.width ?? null, height: size?.height ?? null }
   return {
-    card, operation, parameters, count,
-    width: size?.width ?? null,
-    height: size?.height ?? null,
-    priceMicros: priceOf(card, { facts, count, seconds, pixels: size ? size.width * size.height : null, now }),
+    card, ...asked,
+    priceMicros: priceOf(card, pricingOf(card, asked, now)),
     warnings: livemode && card.life.state === 'deprecated' ? [deprecation(card)] : [],
   }
 }

@@ -54,6 +54,7 @@ export const CardFile = Type.Object({
     from: day,
     source: text,
     rows: Type.Array(Type.Object(price, closed), { minItems: 1 }),
+    tokens: Type.Optional(tokens),
   }, closed), { minItems: 1 }),
   life: Type.Object({
     state: oneOf(['active', 'deprecated', 'retired']),

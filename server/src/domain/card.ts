@@ -12,8 +12,11 @@ export interface PriceRow {
   per: 'image' | 'megapixel' | 'second' | 'video' | 'run'
 }
 
-/** A price list with a date: the newest one that has begun counts. */
-export interface PriceList { from: string; source: string; rows: PriceRow[] }
+/**
+ * A price list with a date: the newest one that has begun counts. With `tokens` the model is sold by what it took, where the upstream
+ * tells that: the rows are then what is held and the most that is taken (docs/decisions/0009).
+ */
+export interface PriceList { from: string; source: string; rows: PriceRow[]; tokens?: TokenPrices }
 
 /** Prices of tokens by modality, in micro-dollars for a million of them. Thinking counts as text that came back. */
 export interface TokenPrices { textIn: number; imageIn: number; textOut: number; imageOut: number }

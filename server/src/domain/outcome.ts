@@ -1,4 +1,5 @@
 import type { Problem } from './problem.ts'
+import type { Took } from './usage.ts'
 
 /** Any JSON value: what a receipt is made of. */
 export type Json = null | boolean | number | string | Json[] | { [key: string]: Json }
@@ -9,7 +10,7 @@ export type Json = null | boolean | number | string | Json[] | { [key: string]: 
 export type Outcome<T> =
   | { kind: 'done'; value: T }
   | { kind: 'wait'; receipt: Json; afterMs: number | null; progress?: number }
-  | { kind: 'failed'; problem: Problem; retryAfterMs: number | null }
+  | { kind: 'failed'; problem: Problem; retryAfterMs: number | null; took?: Took }
 
 export const done = <T>(value: T): Outcome<T> => ({ kind: 'done', value })
 
@@ -17,5 +18,6 @@ export const done = <T>(value: T): Outcome<T> => ({ kind: 'done', value })
 export const wait = (receipt: Json, afterMs: number | null = null, progress?: number): Outcome<never> =>
   ({ kind: 'wait', receipt, afterMs, ...(progress === undefined ? {} : { progress }) })
 
-/** `retryAfterMs` is the upstream's own word (`Retry-After`); null leaves the pause to the engine. */
-export const failed = (problem: Problem, retryAfterMs: number | null = null): Outcome<never> => ({ kind: 'failed', problem, retryAfterMs })
+/** `retryAfterMs` is the upstream's own word (`Retry-After`); null leaves the pause to the engine. `took`: what the upstream says it cost all the same. */
+export const failed = (problem: Problem, retryAfterMs: number | null = null, took: Took = {}): Outcome<never> & { kind: 'failed' } =>
+  ({ kind: 'failed', problem, retryAfterMs, ...(took.usage || took.costMicros !== undefined ? { took } : {}) })

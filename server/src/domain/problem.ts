@@ -7,10 +7,11 @@
 /**
  * `again`: `no` is final at once; `later` may pass by itself (the engine asks again after a pause); `elsewhere` is this
  * provider's own trouble, so the next route of the card is tried. `charge`: the work was done and is paid although it failed.
+ * `bought`: whether an attempt that ended so cost the house something at the upstream.
  */
-interface Line { status: number; again: 'no' | 'later' | 'elsewhere'; charge: boolean }
+interface Line { status: number; again: 'no' | 'later' | 'elsewhere'; charge: boolean; bought: 'no' | 'maybe' | 'yes' }
 
-const line = (status: number, again: Line['again'] = 'no', charge = false): Line => ({ status, again, charge })
+const line = (status: number, again: Line['again'] = 'no', bought: Line['bought'] = 'no', charge = false): Line => ({ status, again, charge, bought })
 
 export const problems = {
   // What the caller can mend.
@@ -37,23 +38,23 @@ export const problems = {
   // What the operator can mend.
   provider_not_configured: line(503, 'elsewhere'),
   // What an upstream did.
-  content_rejected: line(422),
+  content_rejected: line(422, 'no', 'maybe'),
   provider_rejected: line(502),
   provider_busy: line(503, 'later'),
   provider_down: line(502, 'later'),
-  provider_failed: line(502),
-  provider_timeout: line(504),
-  bad_output: line(502),
-  output_expired: line(502),
-  outcome_unknown: line(502),
+  provider_failed: line(502, 'no', 'maybe'),
+  provider_timeout: line(504, 'no', 'maybe'),
+  bad_output: line(502, 'no', 'yes'),
+  output_expired: line(502, 'no', 'yes'),
+  outcome_unknown: line(502, 'no', 'maybe'),
   // What time or a person did.
   start_deadline: line(504),
-  deadline: line(504),
-  cancelled: line(409),
+  deadline: line(504, 'no', 'maybe'),
+  cancelled: line(409, 'no', 'maybe'),
   // What we did.
   shutting_down: line(503),
   unavailable: line(503, 'later'),
-  internal: line(500),
+  internal: line(500, 'no', 'maybe'),
 } as const satisfies Record<string, Line>
 
 export type ProblemCode = keyof typeof problems

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { done, failed, wait } from './outcome.ts'
 import { Problem, problems, type ProblemCode } from './problem.ts'
-import { backoffMs, chargeFor, decide, pollMs } from './task.ts'
+import { backoffMs, decide, pollMs } from './task.ts'
 
 const now = new Date('2026-11-21T10:00:00Z')
 const task = { attempts: 1, attemptsMax: 3, polls: 0, endBy: new Date('2026-11-21T10:10:00Z') }
@@ -76,10 +76,6 @@ test('a pause that would end after the deadline is no pause', () => {
 test('pauses grow and have an end', () => {
   assert.deepEqual([1, 2, 3, 20].map(attempt => backoffMs(attempt, 0.5)), [500, 1_000, 2_000, 60_000])
   assert.deepEqual([0, 1, 2, 20].map(polls => pollMs(polls, 0.5)), [1_000, 1_500, 2_250, 10_000])
-})
-
-test('fewer pictures cost less, rounded in the caller’s favour', () => {
-  assert.deepEqual([chargeFor(40_000, 4, 3), chargeFor(40_000, 4, 4), chargeFor(10, 3, 1), chargeFor(10, 3, 0)], [30_000, 40_000, 3, 0])
 })
 
 test('every problem has a status a client understands, and none is charged', () => {

@@ -167,7 +167,3 @@ export function decide(task: Deciding, outcome: Outcome<unknown>, now: Date, cha
     }
   }
 }
-
-/** What part of the price is owed when fewer pictures came than were asked for. Whole micro-dollars, rounded in the caller's favour. */
-export const chargeFor = (priceMicros: number, asked: number, made: number): number =>
-  made >= asked ? priceMicros : Math.floor(priceMicros * made / asked)

@@ -121,7 +121,7 @@ export function createPump({ database, workerId, benches, tools, slots, settle, 
         return
       } catch (error) {
         log.warn({ taskId: settlement.id, tries, error }, 'a settlement could not be written yet')
-        if (tries === 8) settlement = { id: settlement.id, turn: settlement.turn, state: 'failed', attemptOutcome: 'failed', chargedMicros: 0,
+        if (tries === 8) settlement = { id: settlement.id, turn: settlement.turn, state: 'failed', attemptOutcome: 'failed', chargedMicros: 0, ...(settlement.cost ? { cost: settlement.cost } : {}),
           problem: storeProblem(new Problem('internal', 'The result could not be written down. Nothing was charged.')) }
         if (tries > 16) throw error
         await new Promise(resolve => { setTimeout(resolve, Math.min(5_000, 100 * 2 ** tries)) })

@@ -21,12 +21,14 @@ export interface TaskRow {
 
 /**
  * What the engine keeps of an attempt that is under way. `upstream` is the provider's own receipt. `find`: the answer was lost,
- * the upstream is to be asked by our key. `fetch`: it is made, and its links are being fetched.
+ * the upstream is to be asked by our key. `fetch`: it is made, and its links are being fetched; `from` is what the links came by.
+ * `fresh`: links of an earlier answer had expired, and this is the one time the upstream is asked for new ones.
  */
-export type Receipt =
-  | { kind: 'upstream'; receipt: Json }
-  | { kind: 'find' }
-  | { kind: 'fetch'; making: Json }
+export type Receipt = Asking | { kind: 'fetch'; making: Json; from?: Asking | null }
+export type Asking = { kind: 'upstream'; receipt: Json; fresh?: true } | { kind: 'find'; fresh?: true }
+
+/** What the upstream can be asked by again; null where nothing was given to come back with. */
+export const askingOf = (receipt: Receipt | null): Asking | null => receipt?.kind === 'fetch' ? receipt.from ?? null : receipt
 
 interface TriedRow { number: number; provider: string; model: string; outcome: Tried['outcome']; code: ProblemCode | null; message: string | null; retry_after_s: number | null; sent_at: string; ended_at: string | null }
 

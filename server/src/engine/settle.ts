@@ -10,6 +10,8 @@ import type { Json } from '../domain/outcome.ts'
 import type { StoredProblem } from '../domain/problem.ts'
 import { endEvent, hasEnded, type EndState, type EventType } from '../domain/task.ts'
 import type { Client, Database } from '../db/pool.ts'
+import type { Cost } from '../domain/usage.ts'
+import { unknownCost, writeCosts } from '../ledger/costs.ts'
 import { close } from '../ledger/ledger.ts'
 import type { Receipt } from './rows.ts'
 
@@ -27,6 +29,8 @@ export interface Settlement {
   /** The attempt did not happen (handed back before the upstream could know): it is not counted. */
   uncount?: boolean
   chargedMicros?: number
+  /** What the attempt cost us; absent where it surely cost nothing. */
+  cost?: Cost
   problem?: StoredProblem | null
   outputs?: { blob: StoredBlob; name: string; expiresAt: Date | null }[]
   text?: string | null
@@ -87,6 +91,13 @@ export async function settleIn(client: Client, group: Settlement[], deliverer: s
     accountId: row.account_id, livemode: row.livemode, taskId: row.id, projectId: row.project_id, keyId: row.key_id,
     heldMicros: row.price_micros, chargedMicros: settlements.get(row.id)!.chargedMicros ?? 0,
   })))
+  await writeCosts(client, rows.flatMap(row => {
+    const { attemptOutcome, cost, chargedMicros = 0 } = settlements.get(row.id)!
+    if (!row.livemode || attemptOutcome === null) return []
+    const charged = hasEnded(row.state as EndState) ? chargedMicros : 0
+    const surely = attemptOutcome === 'done' || attemptOutcome === 'unknown' || charged > 0
+    return cost || surely ? [{ taskId: row.id, number: row.attempts, cost: cost ?? unknownCost, chargedMicros: charged, late: false }] : []
+  }))
   await insertOutputs(client, rows, settlements)
   await insertEvents(client, rows, settlements)
   const outgoing = await insertDeliveries(client, ended, deliverer)

@@ -7,15 +7,15 @@
 import type { Asset, StoredBlob } from '../domain/asset.ts'
 import type { Sign } from '../domain/breaker.ts'
 import type { Card } from '../domain/card.ts'
-import type { Json } from '../domain/outcome.ts'
 import { asProblem, Problem, problems, storeProblem, type ProblemCode } from '../domain/problem.ts'
 import { findWays, isPatient, isSame, isUnable, type Candidate, type Try, type Ways } from '../domain/routing.ts'
-import { chargeFor, decide, pollMs } from '../domain/task.ts'
+import { decide, pollMs } from '../domain/task.ts'
 import { failed, wait, type Outcome } from '../domain/outcome.ts'
 import type { Connection, Job, JobInput, JobOutcome, Made, Making, Provider } from '../providers/contract.ts'
 import type { Log } from '../kit/log.ts'
 import type { Claim } from './claim.ts'
-import type { Receipt, TaskRow } from './rows.ts'
+import { costOfFailure, settleMaking } from './making.ts'
+import { askingOf, type Receipt, type TaskRow } from './rows.ts'
 import type { Settlement } from './settle.ts'
 
 /** What a step needs of the rooms beside the engine. */
@@ -43,8 +43,6 @@ export interface StepTools {
 /** A provider that is set up here. */
 export interface Workbench { provider: Provider; connection: Connection }
 
-/** How often links of finished work are tried again before the task fails. */
-const fetchesMax = 5
 /** How often an upstream that makes it in the call is asked how far it is. */
 const glanceMs = 1_000
 
@@ -74,6 +72,7 @@ export async function step(claim: Claim, bench: Workbench, tools: StepTools, sig
 
 async function settleAnswer(claim: Claim, outcome: Answer, bench: Workbench, tools: StepTools): Promise<Stepped> {
   const { row } = claim
+  if (askingOf(row.receipt)?.fresh && (outcome === 'again' || typeof outcome === 'object' && outcome.kind === 'failed')) return { settlement: expire(row, outcome, tools) }
   if (outcome === 'again') return { settlement: askAgain(row, tools) }
   if (outcome === 'lost') return { settlement: loseAnswer(row, bench, tools) }
   if (outcome.kind === 'done') return { settlement: await settleMaking(row, outcome.value, tools) }
@@ -138,6 +137,7 @@ function glancing<T>(making: Promise<T>, look: () => Promise<void>): Promise<T> 
 
 export function writeJob(row: TaskRow, inputs: Asset[], tools: Pick<StepTools, 'readBytes' | 'linkFor' | 'callbackUrl'>): Job {
   return {
+    ...(askingOf(row.receipt)?.fresh ? { fresh: true } : {}),
     taskId: row.id, attempt: row.attempts, key: `${row.id}-${row.attempts}`, cardId: row.model, model: row.upstream_model, operation: row.operation,
     prompt: row.prompt, parameters: row.parameters, count: row.count, partials: row.partials, width: row.width, height: row.height, livemode: row.livemode,
     callbackUrl: tools.callbackUrl(row),
@@ -148,6 +148,14 @@ export function writeJob(row: TaskRow, inputs: Asset[], tools: Pick<StepTools, '
         read: () => tools.readBytes(asset.sha256), link: () => tools.linkFor(asset) }
     }),
   }
+}
+
+/** It was made, its links had expired, and there are no others. Whatever the upstream says of it now, it is not bought again. */
+function expire(row: TaskRow, outcome: JobOutcome | 'again', tools: StepTools): Settlement {
+  const problem = new Problem('output_expired', 'This was made, but the upstream does not hand it out any more. Nothing was charged.')
+  const took = outcome !== 'again' && outcome.kind === 'failed' ? outcome.took : undefined
+  const cost = costOfFailure(row, problem, took, tools)
+  return { id: row.id, turn: row.turn, state: 'failed', attemptOutcome: 'failed', chargedMicros: 0, problem: storeProblem(problem), ...(cost ? { cost } : {}) }
 }
 
 /** The upstream surely never heard of this attempt: it is made again under the same number. */
@@ -192,12 +200,13 @@ async function settleOutcome(claim: Claim, outcome: Outcome<unknown>, bench: Wor
   const decision = decide({ attempts: row.attempts, attemptsMax: row.attempts_max, endBy: row.end_by, polls: row.polls, ...past }, outcome, tools.now(), tools.chance(), ways)
   const problem = decision.problem && storeProblem(outcome.kind === 'failed' && outcome.retryAfterMs !== null && decision.problem.details.retryAfterS === undefined
     ? new Problem(decision.problem.code, decision.problem.message, { ...decision.problem.details, retryAfterS: Math.ceil(outcome.retryAfterMs / 1_000) }) : decision.problem)
-  const common = { id: row.id, turn: row.turn, problem, event: decision.event }
+  const cost = outcome.kind === 'failed' ? costOfFailure(row, outcome.problem, outcome.took, tools) : undefined
+  const common = { id: row.id, turn: row.turn, problem, event: decision.event, ...(cost ? { cost } : {}) }
   const pause = outcome.kind === 'failed' && outcome.problem.code === 'provider_busy' && outcome.retryAfterMs !== null ? { pauseMs: outcome.retryAfterMs } : {}
   switch (decision.state) {
     case 'waiting': {
       // A look that failed brings no receipt: the one we have stays.
-      const receipt: Receipt | null = decision.receipt === null ? row.receipt : { kind: 'upstream', receipt: decision.receipt }
+      const receipt: Receipt | null = decision.receipt === null ? row.receipt : { kind: 'upstream', receipt: decision.receipt, ...(askingOf(row.receipt)?.fresh ? { fresh: true } : {}) }
       const progress = outcome.kind === 'wait' ? outcome.progress ?? null : null
       return { settlement: { ...common, state: 'waiting', dueAt: decision.dueAt, receipt, attemptOutcome: null, upstreamId: upstreamIdOf(receipt), progress,
         event: progress !== null && progress !== row.progress ? 'task.progressed' : null } }
@@ -224,36 +233,3 @@ const upstreamIdOf = (receipt: Receipt | null): string | null => {
   const { id } = receipt.receipt
   return typeof id === 'string' ? id.slice(0, 200) : null
 }
-
-/** It is made: bytes into the store first, then the settlement that says so. */
-async function settleMaking(row: TaskRow, making: Making, tools: StepTools): Promise<Settlement> {
-  const kind = tools.findCard(row.model)?.output.kind === 'video' && row.operation === 'video' ? 'video' : 'image'
-  const blobs: StoredBlob[] = []
-  try {
-    if (making.made.length === 0) throw new Problem('bad_output', 'The upstream answered without a picture.')
-    for (const made of making.made) blobs.push(await tools.storeMade(made, { kind }))
-  } catch (thrown) {
-    const problem = asProblem(thrown)
-    const links = making.made.every(made => 'url' in made)
-    if (links && problems[problem.code].again !== 'no' && row.polls < fetchesMax && problem.code !== 'internal') {
-      // Made and paid, only not fetched: come back for the links, never for the making.
-      return { id: row.id, turn: row.turn, state: 'waiting', dueAt: new Date(tools.now().getTime() + pollMs(row.polls, tools.chance())), receipt: { kind: 'fetch', making: making as unknown as Json }, attemptOutcome: null }
-    }
-    if (problem.code === 'internal') tools.log.error({ taskId: row.id, error: thrown }, 'an output could not be stored')
-    return { id: row.id, turn: row.turn, state: 'failed', attemptOutcome: 'failed', chargedMicros: 0, problem: storeProblem(problem) }
-  }
-  const expiresAt = tools.outputExpiry(row, tools.now())
-  const seeds = making.made.map(made => made.seed ?? null)
-  const short = making.made.length < row.count ? [`${making.made.length} of ${row.count} pictures were made; only those are charged.`] : []
-  return {
-    id: row.id, turn: row.turn, state: 'done', attemptOutcome: 'done',
-    chargedMicros: chargeFor(row.price_micros, row.count, making.made.length),
-    outputs: blobs.map((blob, position) => ({ blob, name: `${row.model}-${row.id.slice(-8)}-${position + 1}.${extensionOf(blob.mime)}`, expiresAt })),
-    text: making.text ?? null, upstreamId: making.upstreamId ?? null, progress: 100,
-    details: { ...making.details, ...(seeds.some(seed => seed !== null) ? { seeds } : {}) },
-    warnings: [...making.warnings ?? [], ...short],
-  }
-}
-
-const extensions: Record<string, string> = { 'image/png': 'png', 'image/jpeg': 'jpg', 'image/webp': 'webp', 'image/gif': 'gif', 'image/avif': 'avif', 'video/mp4': 'mp4', 'video/webm': 'webm', 'video/quicktime': 'mov' }
-const extensionOf = (mime: string) => extensions[mime] ?? 'bin'

@@ -54,6 +54,21 @@ export async function audit(client: Client): Promise<string[]> {
       where -coalesce(l.amount, 0) <> coalesce(t.charged_micros, t.price_micros)
     union all
     select format('task %s ended without a charge', id) from task where ended_at is not null and charged_micros is null
+    union all
+    select format('task %s: attempt %s was done and nobody wrote down what it cost', a.task_id, a.number)
+      from attempt a join task t on t.id = a.task_id
+      where t.livemode and a.outcome = 'done' and not exists (select from provider_cost c where c.task_id = a.task_id and c.number = a.number)
+    union all
+    select format('task %s: its attempts say that %s was charged, the task %s', t.id, c.charged, t.charged_micros)
+      from task t join (select task_id, sum(charged_micros)::bigint as charged from provider_cost group by 1) c on c.task_id = t.id where c.charged <> coalesce(t.charged_micros, 0)
+    union all
+    select format('task %s was charged %s, and no attempt of it', t.id, t.charged_micros)
+      from task t where t.livemode and t.charged_micros > 0 and not exists (select from provider_cost c where c.task_id = t.id)
+    union all
+    select format('%s: %s searches were counted in the month of %s, its attempts say %s', f.provider, f.used, f.month, coalesce(c.searches, 0))
+      from free_use f left join (select provider, (date_trunc('month', created_at, 'UTC') at time zone 'UTC')::date as month, sum((usage->>'searches')::bigint)::bigint as searches
+        from provider_cost group by 1, 2) c on c.provider = f.provider and c.month = f.month
+      where f.what = 'search' and f.used <> coalesce(c.searches, 0)
     limit 100`)
   return rows.map(row => row.sentence)
 }

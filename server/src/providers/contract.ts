@@ -46,6 +46,8 @@ export interface Job {
   partials?: number
   /** Where the upstream may call us back; null where we cannot be reached. */
   callbackUrl: string | null
+  /** In a look: the links of the last answer had expired. Ask anew, also for what was known. */
+  fresh?: boolean
 }
 
 /** One thing that was made: its bytes, or a link the engine fetches at once (upstream links expire). */

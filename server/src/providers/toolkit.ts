@@ -9,6 +9,7 @@ import { createHmac, randomBytes, timingSafeEqual } from 'node:crypto'
 import { failed, wait } from '../domain/outcome.ts'
 import type { Json } from '../domain/outcome.ts'
 import { Problem, problems, type ProblemCode } from '../domain/problem.ts'
+import { addTook } from '../domain/usage.ts'
 import { decodeWhole } from '../kit/base64.ts'
 import { giveBack } from '../kit/blocks.ts'
 import { fetchWhole, readRetryAfter } from '../kit/fetch.ts'
@@ -204,10 +205,13 @@ export const missingOnes = (all: Problem[], count: number): string[] =>
 export function gather(outcomes: JobOutcome[], merge: (makings: Making[]) => Making): JobOutcome {
   const failures = outcomes.flatMap(one => one.kind === 'failed' ? [one] : [])
   const makings = outcomes.flatMap(one => one.kind === 'done' ? [one.value] : [])
-  if (makings.length === 0) return failed(...problemOf(gravest(failures)))
+  // What surely bought nothing has nothing to tell.
+  const took = addTook(outcomes.flatMap(one => one.kind === 'done' ? [one.value] : one.kind === 'failed' && (one.took || problems[one.problem.code].bought !== 'no') ? [one.took ?? {}] : []))
+  if (makings.length === 0) return failed(...problemOf(gravest(failures)), took)
   const making = makings.length === 1 && failures.length === 0 ? makings[0]! : merge(makings)
   const warnings = [...new Set([...making.warnings ?? [], ...missingOnes(failures.map(({ problem }) => problem), outcomes.length)])]
-  return { kind: 'done', value: { ...making, ...(warnings.length > 0 ? { warnings } : {}) } }
+  const { usage: _, costMicros: __, ...rest } = making
+  return { kind: 'done', value: { ...rest, ...took, ...(warnings.length > 0 ? { warnings } : {}) } }
 }
 
 export const problemOf = ({ problem, retryAfterMs }: { problem: Problem; retryAfterMs: number | null }): [Problem, number | null] => [problem, retryAfterMs]

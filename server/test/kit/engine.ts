@@ -9,6 +9,7 @@ import type { Database } from '../../src/db/pool.ts'
 import type { Candidate } from '../../src/domain/routing.ts'
 import { createEngine, type Engine, type EngineOptions, type Roads } from '../../src/engine/engine.ts'
 import type { Outgoing } from '../../src/engine/settle.ts'
+import type { StepTools } from '../../src/engine/step.ts'
 import { newId } from '../../src/kit/id.ts'
 import { createLog } from '../../src/kit/log.ts'
 import { grant } from '../../src/ledger/ledger.ts'
@@ -32,6 +33,9 @@ export interface TestEngineOptions {
   repeat?: Provider['repeat']
   workerId?: string
   work?: EngineOptions['work']
+  /** What the model costs us and is sold for, and the format of its files. */
+  card?: Partial<Card>
+  storeMade?: StepTools['storeMade']
   lostAfterMs?: number | null
   start?: boolean
   /** Further providers, by id. With `made-up` they are the routes of every task, in this order, all ready; with `down`, those are not. */
@@ -41,8 +45,13 @@ export interface TestEngineOptions {
 
 export const picture = Buffer.from('a picture')
 
+const storeAnything: StepTools['storeMade'] = async made => {
+  const bytes = 'bytes' in made ? made.bytes : picture
+  return { sha256: createHash('sha256').update(bytes).digest('hex'), mime: 'image/png', sizeBytes: bytes.byteLength, width: 64, height: 64 }
+}
+
 /** One engine; several on one database are several processes to it. */
-export function testEngine(database: Database, { submit = async () => done({ made: [{ bytes: picture }] }), poll, find, cancel, glance, limits = {}, repeat = 'never', workerId = newId(), work = { slots: 50 }, lostAfterMs = 60_000, others = {}, down = [] }: TestEngineOptions = {}) {
+export function testEngine(database: Database, { submit = async () => done({ made: [{ bytes: picture }] }), poll, find, cancel, glance, limits = {}, repeat = 'never', workerId = newId(), work = { slots: 50 }, lostAfterMs = 60_000, others = {}, down = [], card: more = {}, storeMade = storeAnything }: TestEngineOptions = {}) {
   const connection: Connection = { submit, ...(poll ? { poll } : {}), ...(find ? { find } : {}), ...(cancel ? { cancel } : {}), ...(glance ? { glance } : {}) }
   const provider: Provider = { id: 'made-up', title: 'Made up', settings: noSettings, repeat, limits: { concurrency: null, perMinute: null, perProcess: null, ...limits }, connect: () => connection }
   const benches = new Map([[provider.id, { provider, connection }], ...Object.entries(others).map(([id, { submit, find, repeat = 'never' }]) => {
@@ -57,12 +66,9 @@ export function testEngine(database: Database, { submit = async () => done({ mad
     database, workerId, benches, roads, work, delivers: false, deliver: rows => outgoing.push(...rows),
     freeDeliveries: async () => {}, lostAfterMs, log: createLog(process.env.LOG_LEVEL ?? 'silent'), now,
     tools: {
-      findCard: () => card, inputsOf: async () => [], readBytes: async () => picture, linkFor: () => null, callbackUrl: () => null, outputExpiry: () => null, now, chance: () => 0.5,
+      findCard: () => ({ ...card, ...more }), inputsOf: async () => [], readBytes: async () => picture, linkFor: () => null, callbackUrl: () => null, outputExpiry: () => null, now, chance: () => 0.5,
       log: createLog(process.env.LOG_LEVEL ?? 'silent'),
-      async storeMade(made) {
-        const bytes = 'bytes' in made ? made.bytes : picture
-        return { sha256: createHash('sha256').update(bytes).digest('hex'), mime: 'image/png', sizeBytes: bytes.byteLength, width: 1, height: 1 }
-      },
+      storeMade,
     },
   })
   return { engine, workerId, outgoing }

@@ -20,7 +20,17 @@ export async function moneyOf(house: TestHouse, taskId: string): Promise<{ held:
 }
 
 /** What a fault came to: how often the upstream was asked, what it sold, how much of the price was taken (in pictures), and what the caller heard. */
-export interface Expected { asked: number; bought: number; captured: number; code?: string; made?: number; attempts?: number }
+export interface Expected {
+  asked: number; bought: number; captured: number; code?: string; made?: number; attempts?: number
+  /** What the operator's books have of its attempts: the upstream told what it took, or only a price list can say, if anybody. None where surely nothing was bought. */
+  costs?: ('told' | 'open')[]
+}
+
+/** What the operator's books have of a task's attempts, in order. */
+export async function costsOf(house: TestHouse, taskId: string): Promise<NonNullable<Expected['costs']>> {
+  const { rows } = await house.database.query<{ told: boolean }>(`select basis = 'reported' or usage is not null as told from provider_cost where task_id = $1 order by id`, [taskId])
+  return rows.map(({ told }) => told ? 'told' : 'open')
+}
 
 export interface MoneyTable {
   house(): TestHouse
@@ -31,7 +41,7 @@ export interface MoneyTable {
 }
 
 /** A money table's rows: each orders `fault:<word>` of the rehearsed upstream and checks what it cost everybody. */
-export const moneyTable = ({ house, upstream, model, key }: MoneyTable) => (word: string, { asked, bought, captured, code, made = 0, attempts = 1 }: Expected, more: Record<string, unknown> = {}) =>
+export const moneyTable = ({ house, upstream, model, key }: MoneyTable) => (word: string, { asked, bought, captured, code, made = 0, attempts = 1, costs = captured > 0 ? ['told'] : bought > 0 || code === 'outcome_unknown' ? ['open'] : [] }: Expected, more: Record<string, unknown> = {}) =>
   test(`${word}: asked ${asked}, bought ${bought}, captured ${captured}${code ? `, ${code}` : ''}`, async () => {
     // Each fault meets an upstream that was well: the breaker (`routing.test.ts`) would leave one alone that had five in a row.
     await house().database.query('delete from provider_health')
@@ -42,6 +52,7 @@ export const moneyTable = ({ house, upstream, model, key }: MoneyTable) => (word
     const money = await moneyOf(house(), body.id)
     assert.ok(money.held > 0)
     assert.deepEqual({ asked: stats.asked, bought: stats.bought, attempts: body.attempts, captured: money.captured }, { asked, bought, attempts, captured: captured * (money.held / count) })
+    assert.deepEqual(await costsOf(house(), body.id), costs)
     assert.deepEqual(await house().audit(), [])
     assert.ok(!JSON.stringify(body).includes(key), 'the key stays here')
   })

@@ -7,6 +7,7 @@
  * `thinks`, `jpeg`, `not_a_picture`, `error_200`, `one_busy`, `one_lost`; for films `filtered`, `one_filtered`, `operation_13`,
  * `blind`, `lost`, `refused`, `refused_once`, `inline`, `elsewhere`, `no_files`.
  */
+import { tables } from '../../src/catalog/pixels.ts'
 import { answerFault, counter, Cut, film, lineFault, listen, page, paint, readFault, type Heard, type Loopback, type Rehearsal, type Reply } from './loopback.ts'
 
 export interface GeminiStats { asked: number; bought: number; looks: number; files: number }
@@ -15,6 +16,20 @@ export interface GeminiUpstream extends Loopback {
   /** Bodies of calls that make something, with the model. */
   orders(): { model: string; body: any }[]
   clear(): void
+}
+
+const sizes: Record<string, string> = { FIVE_TWELVE: '512', ONE_K: '1K', TWO_K: '2K', FOUR_K: '4K' }
+const words = ['ZERO', 'ONE', 'TWO', 'THREE', 'FOUR', 'FIVE', 'SIX', 'SEVEN', 'EIGHT', 'NINE']
+const numbers: Record<string, number> = { ...Object.fromEntries(words.map((word, index) => [word, index])), SIXTEEN: 16, TWENTY_ONE: 21 }
+
+/** The pixels that are asked for in either form; small ones where nobody says. */
+function sizeOf(model: string, { imageConfig, responseFormat }: any): [number, number] {
+  const { aspectRatio, imageSize } = imageConfig ?? responseFormat?.image ?? {}
+  if (aspectRatio === undefined) return [64, 64]
+  const ratio = String(aspectRatio).startsWith('ASPECT_RATIO_') ? aspectRatio.slice('ASPECT_RATIO_'.length).split('_BY_').map((word: string) => numbers[word]).join(':') : aspectRatio
+  const resolution = String(imageSize ?? '1K').replace(/^IMAGE_SIZE_/, '')
+  const { width, height } = tables[model.includes('2.5') ? 'gemini-2.5' : 'gemini-3']!(ratio, sizes[resolution] ?? resolution)
+  return [width, height]
 }
 
 export const geminiKey = 'gemini-rehearsed-key'
@@ -91,7 +106,7 @@ export async function startGemini(): Promise<GeminiUpstream> {
     if (fault === 'error_200') return { error: { code: 500, status: 'INTERNAL', message: 'late trouble' } }
     if (fault === 'words') return { candidates: [{ index: 0, content: { role: 'model', parts: [{ text: 'What colour should it be?' }] }, finishReason: 'STOP' }], ...more }
     const mimeType = fault === 'jpeg' || config.responseFormat?.image?.mimeType === 'image/jpeg' ? 'image/jpeg' : 'image/png'
-    const bytes = fault === 'not_a_picture' ? Buffer.from(page.text!) : await paint(64, 64, mimeType === 'image/jpeg' ? 'jpeg' : 'png')
+    const bytes = fault === 'not_a_picture' ? Buffer.from(page.text!) : await paint(...sizeOf(model, config), mimeType === 'image/jpeg' ? 'jpeg' : 'png')
     const draft = fault === 'thinks' ? [{ text: 'A boat needs water.', thought: true }, { inlineData: { mimeType, data: (await paint(8, 8)).toString('base64') }, thought: true }] : []
     return {
       candidates: [{

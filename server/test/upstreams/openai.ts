@@ -27,6 +27,12 @@ const no = (status: number, message: string, { type = 'invalid_request_error', c
 /** Fields the models document; anything else is told off, as OpenAI does it. */
 const known = new Set(['model', 'prompt', 'n', 'size', 'quality', 'background', 'moderation', 'output_format', 'output_compression', 'stream', 'partial_images', 'complexity', 'input_fidelity', 'user'])
 
+/** The pixels that are asked for; small ones where nobody says. */
+const sizeOf = (fault: string | null, { size }: Record<string, any>): [number, number] => {
+  if (fault === 'other_size') return [512, 512]
+  const [, width, height] = /^(\d+)x(\d+)$/.exec(size ?? '') ?? []
+  return width && height ? [Number(width), Number(height)] : [64, 64]
+}
 const usage = (count: number) => ({ input_tokens: 22, input_tokens_details: { text_tokens: 22, image_tokens: 0 }, output_tokens: 1056 * count, output_tokens_details: { text_tokens: 0, image_tokens: 1056 * count }, total_tokens: 22 + 1056 * count })
 const effects = (fields: Record<string, any>) => ({ background: 'opaque', output_format: fields.output_format ?? 'png', quality: fields.quality ?? 'medium', size: fields.size === undefined || fields.size === 'auto' ? '1024x1024' : fields.size })
 
@@ -105,7 +111,7 @@ export async function startOpenai(): Promise<OpenaiUpstream> {
     const count = fault === 'fewer' ? 1 : fault === 'empty' ? 0 : Number(fields.n ?? 1)
     const data = await Promise.all(Array.from({ length: count }, async (_, index) => {
       if (fault === 'links' || fault === 'expired') return { url: `${loopback.url}/f/${fault}-${index}.png` }
-      const bytes = fault === 'not_a_picture' ? Buffer.from(page.text!) : await paint(64, 64, fields.output_format ?? 'png')
+      const bytes = fault === 'not_a_picture' ? Buffer.from(page.text!) : await paint(...sizeOf(fault, fields), fields.output_format ?? 'png')
       return { b64_json: bytes.toString('base64'), revised_prompt: 'A paper boat, at dusk.' }
     }))
     return { json: { created: 1795170516, ...effects(fields), ...(fault === 'other_size' ? { size: '512x512' } : {}), data, usage: usage(count) } }
@@ -114,7 +120,7 @@ export async function startOpenai(): Promise<OpenaiUpstream> {
   async function stream(fault: string | null, fields: Record<string, any>, name: string): Promise<Reply> {
     if (fault === 'stream_none') return answer(null, fields)
     const event = (data: Record<string, unknown>) => `event: ${String(data.type)}\ndata: ${JSON.stringify(data)}\n\n`
-    const picture = async () => ({ b64_json: (await paint(64, 64)).toString('base64'), created_at: 1795170516, ...effects(fields) })
+    const picture = async () => ({ b64_json: (await paint(...sizeOf(fault, fields), fields.output_format ?? 'png')).toString('base64'), created_at: 1795170516, ...effects(fields) })
     const partials = await Promise.all(Array.from({ length: Number(fields.partial_images ?? 0) }, async (_, index) => event({ type: `${name}.partial_image`, partial_image_index: index, ...await picture() })))
     const end = fault === 'stream_error' ? event({ type: 'error', error: { message: 'It broke.', type: 'image_generation_server_error', code: null, param: null } })
       : fault === 'stream_ends' ? '' : event({ type: `${name}.completed`, ...await picture(), usage: usage(1) })

@@ -43,10 +43,10 @@ export default provider({
         return writeGeneration(job, await read(job), handlings)
       })
       if ('stopped' in prepared) return prepared.stopped
-      const { path, bodies, warnings, mime } = prepared.value
+      const { path, bodies, warnings } = prepared.value
       const { seed } = job.parameters
       const outcomes = await Promise.all(bodies.map(async (body, index) =>
-        readOnce(await post(path, JSON.stringify(body), signal), reply => readGeneration(reply, { mime, seed: typeof seed === 'number' ? (seed + index) % 2_147_483_648 : undefined }))))
+        readOnce(await post(path, JSON.stringify(body), signal), reply => readGeneration(reply, { seed: typeof seed === 'number' ? (seed + index) % 2_147_483_648 : undefined }))))
       const gathered = gather(outcomes, mergeMakings)
       return gathered.kind === 'done' && warnings.length > 0 ? done({ ...gathered.value, warnings: [...warnings, ...gathered.value.warnings ?? []] }) : gathered
     }

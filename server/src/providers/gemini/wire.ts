@@ -16,7 +16,7 @@ import { Answer, readContent } from '../toolkit/gemini.ts'
 export const title = 'The Gemini API'
 
 /** Reads what a call for one picture brought. */
-export function readGeneration(reply: Reply, expected: { mime: string; seed: number | undefined }): JobOutcome {
+export function readGeneration(reply: Reply, expected: { seed: number | undefined }): JobOutcome {
   if (reply.kind === 'unreached') return failed(unreached(title))
   if (reply.kind === 'lost') return failed(unknown(title))
   const { status, body, bytesOf } = reply

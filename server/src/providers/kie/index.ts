@@ -5,7 +5,7 @@ import { provider } from '../contract.ts'
 import type { Job, JobInput, JobOutcome } from '../contract.ts'
 import { asking, before, extensionOf, gravest, missingOnes, problemOf, tellOperator, withoutTail } from '../toolkit.ts'
 import { writeInput, type Written } from './input.ts'
-import { asProblemAgain, fold, readCreated, readLook, readReceipt, readUpload, verifyCallback, writeTask, type Failure, type Looked, type Receipt } from './wire.ts'
+import { asProblemAgain, fold, readCreated, readLook, readReceipt, readTook, readUpload, verifyCallback, writeTask, type Failure, type Looked, type Receipt } from './wire.ts'
 
 /** Up to here a file goes as base64 in JSON, as Kie advises; larger ones as a form. */
 const base64Max = 10_000_000
@@ -73,7 +73,9 @@ export default provider({
       },
 
       async poll(stored, job, signal) {
-        const receipt = readReceipt(stored)
+        const kept = readReceipt(stored)
+        // Links that have expired are of no use: every task is looked at anew.
+        const receipt: Receipt = job.fresh ? { ...kept, tasks: kept.tasks.map(({ id, failed: ended, credits }) => ended ? { id, failed: ended, ...(credits === undefined ? {} : { credits }) } : { id }) } : kept
         const ageMs = now().getTime() - receipt.since
         const looks = await Promise.all(receipt.tasks.map(async task => task.urls || task.failed ? null : look(task.id, signal)))
         const tasks = receipt.tasks.map((task, index) => looks[index] ? fold(task, looks[index], ageMs) : task)
@@ -92,13 +94,14 @@ export default provider({
 function finish({ id, tasks, refused, warnings }: Receipt, job: Job): JobOutcome {
   const failures: Problem[] = [...tasks.flatMap(({ failed: one }) => one ? [asProblemAgain(one)] : []), ...refused.map(asProblemAgain)]
   const urls = tasks.flatMap(task => task.urls ?? [])
-  if (urls.length === 0) return failed(gravest(failures.map((problem): Failure => ({ problem, retryAfterMs: null }))).problem)
+  if (urls.length === 0) return failed(gravest(failures.map((problem): Failure => ({ problem, retryAfterMs: null }))).problem, null, readTook(tasks))
   const credits = tasks.reduce((sum, task) => sum + (task.credits ?? 0), 0)
   return done({
     made: urls.map(url => ({ url })),
     upstreamId: id,
     details: { kie: { task_ids: tasks.map(task => task.id), ...(tasks.some(task => task.credits !== undefined) ? { credits } : {}) } },
     warnings: [...warnings, ...missingOnes(failures, job.count)],
+    ...readTook(tasks),
   })
 }
 

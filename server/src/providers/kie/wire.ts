@@ -10,6 +10,7 @@ import type { Static } from 'typebox'
 import { Value } from 'typebox/value'
 import type { Json } from '../../domain/outcome.ts'
 import { Problem, type ProblemCode } from '../../domain/problem.ts'
+import type { Took } from '../../domain/usage.ts'
 import type { Callback, Verdict } from '../contract.ts'
 import { forged, isFresh, isSame, shorten, speaksOfPolicy, unclaimed, unknown, unreached } from '../toolkit.ts'
 import type { Reply } from '../toolkit.ts'
@@ -112,7 +113,7 @@ export type Looked =
   /** Kie does not know it. Right after it was handed in that may pass. */
   | { kind: 'missing' }
   | { kind: 'made'; urls: string[]; credits: number | null }
-  | ({ kind: 'failed' } & Failure)
+  | ({ kind: 'failed'; credits: number | null } & Failure)
 
 const pending = (progress: number | null = null, retryAfterMs: number | null = null): Looked => ({ kind: 'pending', progress, retryAfterMs })
 
@@ -138,10 +139,11 @@ export function readInfo(info: Info): Looked {
     case 'success': {
       const urls = readResults(info.resultJson) ?? readResults(info.response) ?? []
       return urls.length > 0 ? { kind: 'made', urls, credits: info.creditsConsumed ?? null }
-        : { kind: 'failed', ...failure(new Problem('bad_output', 'Kie.ai says that it is made, but gives no link to it.', { upstreamCode: 'success' })) }
+        : { kind: 'failed', credits: info.creditsConsumed ?? null, ...failure(new Problem('bad_output', 'Kie.ai says that it is made, but gives no link to it.', { upstreamCode: 'success' })) }
     }
     case 'fail':
-      return { kind: 'failed', ...readFailed(String(info.failCode ?? ''), shorten(info.failMsg || 'no reason given')) }
+      // Failed tasks are not charged, and most records of one say so.
+      return { kind: 'failed', credits: info.creditsConsumed ?? 0, ...readFailed(String(info.failCode ?? ''), shorten(info.failMsg || 'no reason given')) }
   }
 }
 
@@ -241,7 +243,7 @@ export function fold(task: Receipt['tasks'][number], looked: Looked, ageMs: numb
     case 'made': return { ...task, urls: looked.urls, ...(looked.credits === null ? {} : { credits: looked.credits }) }
     case 'failed': {
       const { code, message, details } = looked.problem
-      return { ...task, failed: { code, message, ...(details.upstreamCode === undefined ? {} : { upstreamCode: details.upstreamCode }) } }
+      return { ...task, ...(looked.credits === null ? {} : { credits: looked.credits }), failed: { code, message, ...(details.upstreamCode === undefined ? {} : { upstreamCode: details.upstreamCode }) } }
     }
   }
 }
@@ -262,3 +264,10 @@ export function verifyCallback({ headers, body }: Pick<Callback, 'headers' | 'bo
   if (!isSame(signature, createHmac('sha256', key).update(`${taskId}.${timestamp}`).digest('base64'))) return forged('Its signature is not made with our key.')
   return isFresh(timestamp, now) ? { kind: 'genuine', id: `${taskId}.${timestamp}` } : forged('Its time is not near ours.')
 }
+
+/** What Kie takes for one credit, in micro-dollars. */
+export const creditMicros = 5_000
+
+/** What a job took: the credits of its tasks. Told only where Kie told it of every one. */
+export const readTook = (tasks: Receipt['tasks']): Took =>
+  tasks.some(({ credits }) => credits === undefined) ? {} : { costMicros: Math.round(tasks.reduce((sum, { credits = 0 }) => sum + credits, 0) * creditMicros) }

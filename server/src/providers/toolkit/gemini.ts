@@ -7,9 +7,11 @@
  */
 import { Type } from 'typebox'
 import type { Static } from 'typebox'
+import { Value } from 'typebox/value'
 import { done, failed } from '../../domain/outcome.ts'
 import type { Json } from '../../domain/outcome.ts'
 import { Problem, type ProblemCode } from '../../domain/problem.ts'
+import type { Took } from '../../domain/usage.ts'
 import type { JobOutcome, Made, Making } from '../contract.ts'
 import { shorten, writeParameters } from '../toolkit.ts'
 import type { Asked, BytesOf, Handling } from '../toolkit.ts'
@@ -18,7 +20,7 @@ import type { Asked, BytesOf, Handling } from '../toolkit.ts'
 export const inlineMax = 95_000_000
 
 export interface SentPicture { mime: string; base64: string }
-export interface WrittenCall { path: string; bodies: Json[]; warnings: string[]; mime: 'image/png' | 'image/jpeg' }
+export interface WrittenCall { path: string; bodies: Json[]; warnings: string[] }
 
 const ratioNames: Record<string, string> = {
   '1:1': 'ONE_BY_ONE', '2:3': 'TWO_BY_THREE', '3:2': 'THREE_BY_TWO', '3:4': 'THREE_BY_FOUR', '4:3': 'FOUR_BY_THREE', '4:5': 'FOUR_BY_FIVE', '5:4': 'FIVE_BY_FOUR',
@@ -53,7 +55,7 @@ export function writeGeneration(job: Asked, pictures: SentPicture[], handlings: 
     generationConfig: { responseModalities: ['TEXT', 'IMAGE'], ...format, ...(typeof seed === 'number' ? { seed: seedOf(seed, index) } : {}) },
     ...(search === true ? { tools: [{ googleSearch: {} }] } : {}),
   }))
-  return { path: `models/${encodeURIComponent(job.model)}:generateContent`, bodies, warnings, mime: mimeType === undefined ? 'image/png' : 'image/jpeg' }
+  return { path: `models/${encodeURIComponent(job.model)}:generateContent`, bodies, warnings }
 }
 
 /** Seeds are whole numbers of 31 bits; the next picture takes the next one. */
@@ -69,6 +71,34 @@ const Candidate = Type.Object({
   content: Type.Optional(Type.Object({ parts: Type.Optional(Type.Array(Part)) })),
   finishReason: Type.Optional(Type.String()), finishMessage: Type.Optional(Type.String()), groundingMetadata: Type.Optional(Type.Unknown()),
 })
+const Tokens = Type.Optional(Type.Array(Type.Object({ modality: Type.Optional(Type.String()), tokenCount: Type.Optional(Type.Number()) })))
+const UsageMetadata = Type.Object({
+  promptTokenCount: Type.Optional(Type.Number()), candidatesTokenCount: Type.Optional(Type.Number()), thoughtsTokenCount: Type.Optional(Type.Number()),
+  promptTokensDetails: Tokens, candidatesTokensDetails: Tokens,
+})
+const Grounding = Type.Object({ webSearchQueries: Type.Optional(Type.Array(Type.Unknown())), imageSearchQueries: Type.Optional(Type.Array(Type.Unknown())) })
+
+/**
+ * What a call took. Of the prompt, what is no picture counts as text; of the answer, pictures are what is said to be one, and the rest is
+ * text, with the thinking. Without details an answer counts as pictures, the dearer of the two.
+ */
+export function readUsage({ usageMetadata, candidates = [] }: Pick<Answer, 'usageMetadata' | 'candidates'>): Took {
+  const searches = candidates.reduce((sum, { groundingMetadata: grounding }) =>
+    Value.Check(Grounding, grounding) ? sum + (grounding.webSearchQueries?.length ?? 0) + (grounding.imageSearchQueries?.length ?? 0) : sum, 0)
+  const searched = searches > 0 ? { searches } : {}
+  // Counts nobody can read are no reason to lose a picture.
+  if (!Value.Check(UsageMetadata, usageMetadata)) return searches > 0 ? { usage: searched } : {}
+  const { promptTokenCount, candidatesTokenCount, thoughtsTokenCount = 0, promptTokensDetails, candidatesTokensDetails } = usageMetadata
+  const pictures = (details: NonNullable<typeof promptTokensDetails>) => details.reduce((sum, { modality, tokenCount = 0 }) => modality === 'IMAGE' ? sum + tokenCount : sum, 0)
+  const imageIn = promptTokensDetails ? pictures(promptTokensDetails) : 0
+  const imageOut = candidatesTokensDetails ? pictures(candidatesTokensDetails) : candidatesTokenCount ?? 0
+  return { usage: {
+    ...(promptTokenCount === undefined ? {} : { textIn: Math.max(0, promptTokenCount - imageIn), imageIn }),
+    textOut: Math.max(0, (candidatesTokenCount ?? imageOut) - imageOut) + thoughtsTokenCount, imageOut,
+    ...searched,
+  } }
+}
+
 export const Answer = Type.Object({
   candidates: Type.Optional(Type.Array(Candidate)),
   promptFeedback: Type.Optional(Type.Object({ blockReason: Type.Optional(Type.String()), blockReasonMessage: Type.Optional(Type.String()) })),
@@ -139,16 +169,17 @@ const textMax = 8_000
 /** A signature has to go back as it came or not at all; one larger than this does not belong into a row. */
 const signatureMax = 32 * 1024
 
-export function readContent(answer: Answer, bytesOf: BytesOf, { mime, seed }: { mime: string; seed: number | undefined }): JobOutcome {
+export function readContent(answer: Answer, bytesOf: BytesOf, { seed }: { seed: number | undefined }): JobOutcome {
   const { blockReason, blockReasonMessage = '' } = answer.promptFeedback ?? {}
-  if (blockReason !== undefined) return failed(readBlock(blockReason, shorten(blockReasonMessage)))
+  const took = readUsage(answer)
+  if (blockReason !== undefined) return failed(readBlock(blockReason, shorten(blockReasonMessage)), null, took)
   const candidates = answer.candidates ?? []
   const parts = candidates.flatMap(candidate => candidate.content?.parts ?? [])
   const pictures = parts.filter(part => isResult(part) && (part.inlineData !== undefined || part.fileData !== undefined))
   const said = parts.filter(isResult).flatMap(({ text }) => text ? [text] : []).join('').trim()
   const stopped = candidates.map(({ finishReason, finishMessage = '' }) => readFinish(finishReason, shorten(finishMessage || (pictures.length === 0 ? said : '')), pictures.length > 0)).find(problem => problem !== null)
-  if (stopped) return failed(stopped)
-  if (pictures.length === 0) return failed(new Problem('bad_output', 'The model answered with neither a picture nor a reason.', { upstreamCode: 'none' }))
+  if (stopped) return failed(stopped, null, took)
+  if (pictures.length === 0) return failed(new Problem('bad_output', 'The model answered with neither a picture nor a reason.', { upstreamCode: 'none' }), null, took)
   const thoughts = parts.filter(part => part.thought === true).flatMap(({ text }) => text ? [text] : []).join('').trim()
   const grounding = candidates.find(({ groundingMetadata }) => groundingMetadata !== undefined)?.groundingMetadata
   const made = pictures.map(({ inlineData, fileData }): Made => {
@@ -156,7 +187,6 @@ export function readContent(answer: Answer, bytesOf: BytesOf, { mime, seed }: { 
     const more = { ...(type === undefined ? {} : { mime: type }), ...(seed === undefined ? {} : { seed }) }
     return inlineData ? { bytes: bytesOf(inlineData.data), ...more } : { url: fileData!.fileUri, ...more }
   })
-  const other = made.find(one => one.mime !== undefined && one.mime !== mime)?.mime
   return done({
     made,
     ...(said ? { text: shorten(said, textMax) } : {}),
@@ -168,7 +198,7 @@ export function readContent(answer: Answer, bytesOf: BytesOf, { mime, seed }: { 
       ...(thoughts ? { thoughts: shorten(thoughts, textMax) } : {}),
       ...(answer.modelVersion === undefined ? {} : { model_version: answer.modelVersion }),
     },
-    ...(other === undefined ? {} : { warnings: [`The model sent ${other}, not ${mime}; the file is kept as it came.`] }),
+    ...took,
   } satisfies Making)
 }
 

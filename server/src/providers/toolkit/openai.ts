@@ -6,9 +6,11 @@
  */
 import { Type } from 'typebox'
 import type { Static } from 'typebox'
+import { Value } from 'typebox/value'
 import { done, failed } from '../../domain/outcome.ts'
 import type { Json } from '../../domain/outcome.ts'
 import { Problem } from '../../domain/problem.ts'
+import type { Took } from '../../domain/usage.ts'
 import type { JobOutcome, Made } from '../contract.ts'
 import { as, nothing, when, words, writeParameters } from '../toolkit.ts'
 import type { Asked, BytesOf, Handling } from '../toolkit.ts'
@@ -79,6 +81,23 @@ export const Images = Type.Object({
 })
 export type Images = Static<typeof Images>
 
+const Count = Type.Optional(Type.Number())
+const Details = Type.Optional(Type.Union([Type.Object({ text_tokens: Count, image_tokens: Count }), Type.Null()]))
+const Counted = Type.Object({ input_tokens: Count, output_tokens: Count, input_tokens_details: Details, output_tokens_details: Details })
+
+/** What a call took. What an images API does not tell apart goes in as text and comes out as pictures. */
+export function readUsage(usage: unknown): Took {
+  if (!Value.Check(Counted, usage)) return {}
+  const { input_tokens: input, output_tokens: output, input_tokens_details: given, output_tokens_details: came } = usage
+  if (input === undefined && output === undefined) return {}
+  const imageIn = given?.image_tokens ?? 0
+  const textOut = came?.text_tokens ?? 0
+  return { usage: {
+    ...(input === undefined ? {} : { textIn: given?.text_tokens ?? Math.max(0, input - imageIn), imageIn }),
+    ...(output === undefined ? {} : { textOut, imageOut: came?.image_tokens ?? Math.max(0, output - textOut) }),
+  } }
+}
+
 const formats: Record<string, string> = { png: 'image/png', jpeg: 'image/jpeg', webp: 'image/webp', gif: 'image/gif' }
 
 /** What was asked for and what there is to say beside the answer. */
@@ -88,14 +107,12 @@ export interface Said { asked: Record<string, Json>; warnings: string[]; request
 export function readMade({ data, ...effects }: Images, bytesOf: BytesOf, { asked, warnings, requestId }: Said): JobOutcome {
   const mime = formats[String(effects.output_format)]
   const made = data.flatMap(({ b64_json: base64, url }): Made[] => base64 ? [{ bytes: bytesOf(base64), ...(mime ? { mime } : {}) }] : url && URL.canParse(url) ? [{ url, ...(mime ? { mime } : {}) }] : [])
-  if (made.length === 0) return failed(new Problem('bad_output', 'The images API answered without a picture.', { upstreamCode: '200' }))
+  if (made.length === 0) return failed(new Problem('bad_output', 'The images API answered without a picture.', { upstreamCode: '200' }), null, readUsage(effects.usage))
   const revised = data.find(({ revised_prompt: one }) => one)?.revised_prompt
-  // What it did beside what was asked: an answer that names something else says that it did not listen.
-  const changed = (['size', 'output_format', 'background'] as const).flatMap(name => {
-    const did = effects[name]
-    const wanted = asked[name]
-    return typeof did === 'string' && wanted !== undefined && wanted !== 'auto' && did !== 'auto' && did !== wanted ? [`${name} ${String(wanted)} was asked and ${did} was made.`] : []
-  })
+  // What no file shows: an answer that names something else says that it did not listen.
+  const { background } = effects
+  const changed = typeof background === 'string' && asked.background !== undefined && asked.background !== 'auto' && background !== 'auto' && background !== asked.background
+    ? [`background ${String(asked.background)} was asked and ${background} was made.`] : []
   const told = Object.fromEntries((['size', 'quality', 'background', 'output_format'] as const).flatMap(name => typeof effects[name] === 'string' ? [[name, effects[name]]] : []))
   const all = [...warnings, ...changed]
   return done({
@@ -103,5 +120,6 @@ export function readMade({ data, ...effects }: Images, bytesOf: BytesOf, { asked
     ...(requestId ? { upstreamId: requestId } : {}),
     details: { ...(effects.usage ? { usage: effects.usage as Json } : {}), ...(revised ? { revised_prompt: revised } : {}), ...(Object.keys(told).length > 0 ? { openai: told } : {}) },
     ...(all.length > 0 ? { warnings: all } : {}),
+    ...readUsage(effects.usage),
   })
 }

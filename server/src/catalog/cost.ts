@@ -1,0 +1,31 @@
+/** What an attempt cost us, by the costs that stand on its route. Pure; whole micro-dollars. */
+import type { CostList, CostRow, PriceRow } from '../domain/card.ts'
+import type { Cost, Took } from '../domain/usage.ts'
+import { agrees, amountOf, hasTokens, listAt, tokensAmount, type Pricing } from './price.ts'
+
+export interface Attempted extends Omit<Pricing, 'count'> {
+  took: Took
+  /** How many pictures or films came; what a price list sells by the piece. */
+  made: number
+}
+
+const isByTokens = (row: CostRow): row is Exclude<CostRow, PriceRow> => 'tokens' in row
+
+/**
+ * What is best known: the upstream's own word, else its usage at the route's prices of tokens, else the route's price list.
+ *
+ * Where nothing came out and the upstream told nothing, the list says nothing either: a refused prompt may be free or not.
+ */
+export function costOf(costs: CostList[] | undefined, { took: { usage, costMicros }, made, ...pricing }: Attempted): Cost {
+  const told = { usage: usage ?? null }
+  if (costMicros !== undefined) return { micros: costMicros, basis: 'reported', ...told, search: null }
+  const unknown: Cost = { micros: null, basis: 'unknown', ...told, search: null }
+  if (!costs || costs.length === 0) return unknown
+  const list = listAt(costs, pricing.now)
+  const tokens = usage && hasTokens(usage) ? usage : null
+  const row = list.rows.find(one => agrees(one, pricing.facts) && (tokens !== null || !isByTokens(one)))
+  if (!row) return unknown
+  const search = list.search ?? null
+  if (isByTokens(row)) return { micros: tokensAmount(tokens!, row.tokens), basis: 'usage', ...told, search }
+  return made > 0 ? { micros: amountOf(row, { ...pricing, count: made }), basis: 'table', ...told, search } : unknown
+}
