@@ -45,7 +45,7 @@ export interface TestEngineOptions {
 
 export const picture = Buffer.from('a picture')
 
-const storeAnything: StepTools['storeMade'] = async made => {
+export const storeAnything: StepTools['storeMade'] = async made => {
   const bytes = 'bytes' in made ? made.bytes : picture
   return { sha256: createHash('sha256').update(bytes).digest('hex'), mime: 'image/png', sizeBytes: bytes.byteLength, width: 64, height: 64 }
 }

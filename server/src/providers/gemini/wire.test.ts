@@ -5,7 +5,7 @@ import { readRetryAfter } from '../../kit/fetch.ts'
 import type { JobOutcome } from '../contract.ts'
 import type { Asked, Reply } from '../toolkit.ts'
 import { readBegun, readLook, readOperationError, writeFilm } from './film.ts'
-import { addUp, blockReasons, finishReasons, readBlock, readFinish, writeGeneration } from '../toolkit/gemini.ts'
+import { addUp, blockReasons, finishReasons, readBlock, readFinish, readUsage, writeGeneration } from '../toolkit/gemini.ts'
 import { handlingsOf } from './models.ts'
 import { readError, readGeneration, statuses } from './wire.ts'
 
@@ -119,3 +119,18 @@ test('pictures of a film go by what they are for', () => {
 test('usages add up by modality', () =>
   assert.deepEqual(addUp({ total: 3, by: [{ modality: 'TEXT', tokenCount: 1 }] }, { total: 4, by: [{ modality: 'IMAGE', tokenCount: 2 }, { modality: 'TEXT', tokenCount: 5 }], more: 1 }),
     { total: 7, by: [{ modality: 'TEXT', tokenCount: 6 }, { modality: 'IMAGE', tokenCount: 2 }], more: 1 }))
+
+test('tokens are told apart by modality, thinking is text, and searches are counted', () => {
+  const usageMetadata = {
+    promptTokenCount: 274, candidatesTokenCount: 1132, thoughtsTokenCount: 88, totalTokenCount: 1494,
+    promptTokensDetails: [{ modality: 'TEXT', tokenCount: 16 }, { modality: 'IMAGE', tokenCount: 258 }], candidatesTokensDetails: [{ modality: 'IMAGE', tokenCount: 1120 }, { modality: 'TEXT', tokenCount: 12 }],
+  }
+  assert.deepEqual(readUsage({ usageMetadata, candidates: [{ groundingMetadata: { webSearchQueries: ['boats', 'sails'], imageSearchQueries: ['boat'] } }] }).usage, { textIn: 16, imageIn: 258, textOut: 100, imageOut: 1120, searches: 3 })
+  assert.deepEqual(readUsage({ usageMetadata: { promptTokenCount: 16, candidatesTokenCount: 1290 } }).usage, { textIn: 16, imageIn: 0, textOut: 0, imageOut: 1290 })
+})
+test('a prompt that was blocked took what went in', () => assert.deepEqual(readUsage({ usageMetadata: { promptTokenCount: 16 } }).usage, { textIn: 16, imageIn: 0, textOut: 0, imageOut: 0 }))
+test('counts nobody can read are not told, and no reason to lose a picture', () => {
+  assert.deepEqual([readUsage({}), readUsage({ usageMetadata: { promptTokenCount: 'many' } as object })], [{}, {}])
+  const { body, ...answer } = reply('picture')
+  assert.equal(readGeneration({ ...answer, body: { ...body as object, usageMetadata: { candidatesTokensDetails: 'none' } } }, expected).kind, 'done')
+})

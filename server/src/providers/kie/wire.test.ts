@@ -6,7 +6,7 @@ import { readRetryAfter } from '../../kit/fetch.ts'
 import type { Asked, Reply } from '../toolkit.ts'
 import { writeInput } from './input.ts'
 import { modelNames } from './models.ts'
-import { codes, fold, readCreated, readFailed, readLook, readRefusal, readUpload, verifyCallback } from './wire.ts'
+import { codes, fold, readCreated, readFailed, readLook, readRefusal, readTook, readUpload, verifyCallback } from './wire.ts'
 
 function reply(name: string): Reply {
   const { status, headers = {}, body } = JSON.parse(readFileSync(new URL(`fixtures/${name}.json`, import.meta.url), 'utf8')) as { status: number; headers?: Record<string, string>; body: unknown }
@@ -123,4 +123,9 @@ test('one that is unsigned, signed otherwise, for another task, too old or no JS
   for (const wrong of [{ signature: null }, { timestamp: null }, { signature: vector.signature.replace('V', 'W') }, { key: 'whk_other' }, { body: { data: { taskId: 'another' } } }, { body: {} }, { body: 'no' }, { lateS: 301 }, { timestamp: '1794560442' }]) {
     assert.equal(verify(wrong).kind, 'forged', JSON.stringify(wrong))
   }
+})
+
+test('a credit is half a cent, and a job took what all its tasks took', () => {
+  assert.deepEqual(readTook([{ id: 'a', credits: 6 }, { id: 'b', credits: 0 }, { id: 'c', credits: 2.5 }]), { costMicros: 42_500 })
+  assert.deepEqual(readTook([{ id: 'a', credits: 6 }, { id: 'b' }]), {}, 'a sum without one of them would be too small')
 })

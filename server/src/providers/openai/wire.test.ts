@@ -4,7 +4,7 @@ import { test } from 'node:test'
 import { readRetryAfter } from '../../kit/fetch.ts'
 import type { JobOutcome } from '../contract.ts'
 import type { Asked, Reply } from '../toolkit.ts'
-import { writeFields } from '../toolkit/openai.ts'
+import { readUsage, writeFields } from '../toolkit/openai.ts'
 import { readEvents } from './events.ts'
 import { readDuration, readEvent, readImages, readReason } from './wire.ts'
 
@@ -91,4 +91,14 @@ test('every kind of event has a meaning', () => {
   assert.equal(refusedLate.kind === 'end' && said(refusedLate.outcome), 'content_rejected')
   assert.equal(read({ type: 'never.heard.of' }).kind, 'other')
   assert.equal(read(undefined).kind, 'other')
+})
+
+const took = (usage: unknown, expected: object | undefined) => assert.deepEqual(readUsage(usage).usage, expected)
+test('tokens are told apart by modality; what is not told apart goes in as text and comes out as pictures', () => {
+  took({ input_tokens: 40, input_tokens_details: { text_tokens: 22, image_tokens: 18 }, output_tokens: 1060, output_tokens_details: { text_tokens: 4, image_tokens: 1056 }, total_tokens: 1100 }, { textIn: 22, imageIn: 18, textOut: 4, imageOut: 1056 })
+  took({ input_tokens: 40, output_tokens: 1056 }, { textIn: 40, imageIn: 0, textOut: 0, imageOut: 1056 })
+  took({ input_tokens: 40, input_tokens_details: { image_tokens: 18 }, output_tokens: 9, output_tokens_details: null }, { textIn: 22, imageIn: 18, textOut: 0, imageOut: 9 })
+})
+test('usage that is not there, or cannot be read, is not told, and no reason to lose a picture', () => {
+  for (const none of [undefined, null, {}, 'many', { input_tokens: 'many' }, { total_tokens: 4 }]) took(none, undefined)
 })
