@@ -1,7 +1,7 @@
 /** OpenAI's images API rehearsed: real cards and a live key against a server that follows its wire page, fault by fault. Nothing here has met OpenAI. */
 import assert from 'node:assert/strict'
 import { after, before, beforeEach, describe, test } from 'node:test'
-import OpenAI from 'openai'
+import OpenAI, { AzureOpenAI } from 'openai'
 import sharp from 'sharp'
 import openai from '../src/providers/openai/index.ts'
 import type { Job, JobOutcome } from '../src/providers/contract.ts'
@@ -189,6 +189,43 @@ test('OpenAI’s own client takes the rehearsal for OpenAI', async () => {
   for await (const event of await client.images.generate({ model: 'gpt-image-2', prompt: 'a boat', stream: true, partial_images: 1 })) seen.push(event.type)
   assert.deepEqual(seen, ['image_generation.partial_image', 'image_generation.completed'])
   await assert.rejects(client.images.generate({ model: 'gpt-image-2', prompt: 'fault:moderation' }), { status: 400, code: 'moderation_blocked' })
+})
+
+describe('Azure', () => {
+  const azure = (more: Partial<Job>, { baseUrl = upstream.url, apiVersion = '2025-04-01-preview', apiKey = openaiKey } = {}) =>
+    openai.connect({ apiKey, baseUrl, apiVersion }, { fetch: fetchRaw, now: () => new Date(), log: { info() {}, warn() {} } }).submit(job({ model: 'marketing-pictures', ...more }), AbortSignal.timeout(5_000))
+
+  test('is asked by deployment, with its own key and version, whatever the deployment is called', async () => {
+    assert.equal(codeOf(await azure({})), 'done')
+    const [{ path, fields }] = upstream.orders() as [ReturnType<OpenaiUpstream['orders']>[number]]
+    assert.deepEqual([path, 'response_format' in fields, upstream.heard[0]!.query.get('api-version'), upstream.heard[0]!.headers.authorization], ['/openai/deployments/marketing-pictures/images/generations', false, '2025-04-01-preview', undefined])
+  })
+  test('is edited at as well', async () => {
+    const picture = await paint(20, 20)
+    const inputs: Job['inputs'] = [{ assetId: 'a', role: 'reference', mime: 'image/png', sizeBytes: picture.length, width: 20, height: 20, sha256: '', read: async () => picture, link: () => null }]
+    assert.equal(codeOf(await azure({ operation: 'edit', inputs }, { baseUrl: `${upstream.url}/openai` })), 'done')
+    assert.equal(upstream.orders()[0]!.path, '/openai/deployments/marketing-pictures/images/edits')
+  })
+  test('says no in its own words', async () => {
+    assert.equal(codeOf(await azure({ prompt: 'fault:azure_filter' })), 'content_rejected')
+    assert.equal(codeOf(await azure({ prompt: 'fault:azure_busy' })), 'provider_busy')
+    assert.equal(codeOf(await azure({ model: 'nobody' })), 'provider_rejected')
+    assert.equal(codeOf(await azure({}, { apiKey: 'wrong' })), 'provider_not_configured')
+    assert.equal(upstream.stats().bought, 0)
+  })
+  test('is set up by settings', async () => {
+    const other = await testHouse({ settings: { OPENAI_API_KEY: openaiKey, OPENAI_BASE_URL: upstream.url, OPENAI_API_VERSION: '2025-04-01-preview' } })
+    try {
+      const { body } = await send(other, { model: 'gpt-image-2', prompt: 'a boat' })
+      assert.deepEqual([body.state, upstream.orders()[0]!.path], ['done', '/openai/deployments/gpt-image-2/images/generations'], JSON.stringify(body.problem))
+    } finally { await other.close() }
+  })
+  test('is what its own client takes the rehearsal for', async () => {
+    const client = new AzureOpenAI({ apiKey: openaiKey, endpoint: upstream.url, apiVersion: '2025-04-01-preview', maxRetries: 0 })
+    const answer = await client.images.generate({ model: 'marketing-pictures', prompt: 'a boat', n: 2 })
+    assert.equal(answer.data?.length, 2)
+    await assert.rejects(client.images.generate({ model: 'marketing-pictures', prompt: 'fault:azure_filter' }), { status: 400, code: 'contentFilter' })
+  })
 })
 
 test('every card that is made by OpenAI names a model whose fields are known here', () => {

@@ -3,7 +3,7 @@
  * pictures.
  *
  * What a prompt may rehearse: the line's faults (`loopback.ts`), `moderation`, `policy`, `quota`, `busy`, `busy_reset`, `busy_page`,
- * `overloaded`, `server`, `server_once`, `key`, `not_found`, `too_large`, `conflict`, `plain_error`, `fewer`, `links`, `expired`,
+ * `overloaded`, `server`, `server_once`, `key`, `not_found`, `too_large`, `conflict`, `plain_error`, `azure_filter`, `azure_busy`, `fewer`, `links`, `expired`,
  * `other_size`, `not_a_picture`, `empty`, `error_200`; in streams `stream_error`, `stream_cut`, `stream_ends`, `stream_none`.
  */
 import { Readable } from 'node:stream'
@@ -36,6 +36,8 @@ const sizeOf = (fault: string | null, { size }: Record<string, any>): [number, n
 const usage = (count: number) => ({ input_tokens: 22, input_tokens_details: { text_tokens: 22, image_tokens: 0 }, output_tokens: 1056 * count, output_tokens_details: { text_tokens: 0, image_tokens: 1056 * count }, total_tokens: 22 + 1056 * count })
 const effects = (fields: Record<string, any>) => ({ background: 'opaque', output_format: fields.output_format ?? 'png', quality: fields.quality ?? 'medium', size: fields.size === undefined || fields.size === 'auto' ? '1024x1024' : fields.size })
 
+const azure = (status: number, code: string, message: string, headers: Record<string, string> = {}): Reply => ({ status, headers, json: { error: { code, message } } })
+
 export async function startOpenai(): Promise<OpenaiUpstream> {
   const counts = counter()
   const orders: ReturnType<OpenaiUpstream['orders']> = []
@@ -49,9 +51,26 @@ export async function startOpenai(): Promise<OpenaiUpstream> {
   async function handle(heard: Heard): Promise<Reply> {
     const { method, path, headers } = heard
     if (method === 'GET' && path.startsWith('/f/')) { stats.files++; return path.includes('expired') ? { status: 403, text: 'expired' } : { bytes: await paint(64, 64), headers: { 'content-type': 'image/png' } } }
+    if (path.startsWith('/openai/')) return handleAzure(heard)
     if (method !== 'POST' || !/^\/v1\/images\/(generations|edits)$/.test(path)) return no(404, 'Unknown request URL.', { code: 'unknown_url' })
     stats.asked++
     if (headers.authorization !== `Bearer ${openaiKey}`) return no(401, 'Incorrect API key provided.', { code: 'invalid_api_key' })
+    return draw(heard, false)
+  }
+
+  /** The same calls as Azure serves them: `api-key`, deployments in the path, `api-version`, errors in its words. */
+  async function handleAzure(heard: Heard): Promise<Reply> {
+    const { method, path, headers, query } = heard
+    const [, isV1] = /^\/openai\/(v1|deployments\/[^/]+)\/images\/(generations|edits)$/.exec(path) ?? []
+    if (method !== 'POST' || isV1 === undefined || isV1 !== 'v1' && !query.has('api-version')) return azure(404, '404', 'Resource not found')
+    stats.asked++
+    if (headers['api-key'] !== openaiKey) return azure(401, '401', 'Access denied due to invalid subscription key or wrong API endpoint.')
+    if (path.includes('/deployments/nobody')) return azure(404, 'DeploymentNotFound', 'The API deployment for this resource does not exist.')
+    return draw(heard, true)
+  }
+
+  async function draw(heard: Heard, isAzure: boolean): Promise<Reply> {
+    const { path, headers } = heard
     const { fields, files } = await readFields(heard)
     orders.push({ path, fields, files, key: headers['idempotency-key'] as string | undefined })
     const prompt = String(fields.prompt ?? '')
@@ -59,7 +78,7 @@ export async function startOpenai(): Promise<OpenaiUpstream> {
     const nth = counts.next(prompt)
     const line = lineFault(fault)
     if (line) return line
-    const told = refusal(fault, nth) ?? await mistake(path, fields, files)
+    const told = refusal(fault, nth) ?? await mistake(path, fields, files, isAzure)
     if (told) return told
     stats.bought++
     if (fields.stream === true || fields.stream === 'true') return stream(fault, fields, path.endsWith('edits') ? 'image_edit' : 'image_generation')
@@ -87,13 +106,15 @@ export async function startOpenai(): Promise<OpenaiUpstream> {
       case 'not_found': return no(404, 'The model does not exist.', { code: 'model_not_found' })
       case 'too_large': return no(413, 'Too large.', { code: 'request_too_large' })
       case 'conflict': return no(409, 'A call with this key is under way.')
+      case 'azure_filter': return azure(400, 'contentFilter', 'Your task failed as a result of our safety system.')
+      case 'azure_busy': return nth === 1 ? azure(429, '429', 'Requests have exceeded call rate limit. Please retry after 1 second.', { 'retry-after': '1' }) : null
       case 'plain_error': return { status: 400, json: { error: 'n must be at most 8' } }
       default: return null
     }
   }
 
-  async function mistake(path: string, fields: Record<string, any>, files: FilePart[]): Promise<Reply | null> {
-    const foreign = !String(fields.model).startsWith('gpt-image')
+  async function mistake(path: string, fields: Record<string, any>, files: FilePart[], isAzure: boolean): Promise<Reply | null> {
+    const foreign = !isAzure && !String(fields.model).startsWith('gpt-image')
     const strange = Object.keys(fields).find(name => !known.has(name))
     if (strange !== undefined && !foreign) return no(400, `Unknown parameter: '${strange}'.`, { code: 'unknown_parameter', param: strange })
     if (!fields.prompt) return no(400, 'prompt is missing.', { code: 'missing_required_parameter', param: 'prompt' })

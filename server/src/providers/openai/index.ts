@@ -1,18 +1,15 @@
 import { Type } from 'typebox'
 import { failed } from '../../domain/outcome.ts'
-import type { Json } from '../../domain/outcome.ts'
 import { provider } from '../contract.ts'
 import type { Job, JobOutcome } from '../contract.ts'
-import { asking, before, extensionOf, readAnswer, readOnce, readReply, silence, tellOperator, unknown } from '../toolkit.ts'
-import { writeFields, type WrittenCall } from '../toolkit/openai.ts'
+import { asking, before, readAnswer, readOnce, readReply, silence, tellOperator, unknown } from '../toolkit.ts'
+import { prepareCall, writeCall, type PreparedCall } from '../toolkit/images-form.ts'
+import { readAddress } from './address.ts'
 import { readEvents } from './events.ts'
-import { writeMask } from './mask.ts'
 import { readEvent, readImages, title } from './wire.ts'
 
-interface Prepared extends WrittenCall { files: { field: string; name: string; mime: string; bytes: Buffer }[] }
-
 /**
- * OpenAI's images API, and every server shaped like it: gateways, LocalAI, sd.cpp, another Plantain.
+ * OpenAI's images API, and every server shaped like it: Azure, gateways, LocalAI, sd.cpp, another Plantain.
  *
  * The picture comes in the call. OpenAI documents no idempotency key for it, so a lost answer stays lost (`repeat: 'never'`); the
  * key is sent all the same, for the servers that know what to do with it.
@@ -21,19 +18,18 @@ export default provider({
   id: 'openai',
   title: 'OpenAI',
   settings: Type.Object({
-    apiKey: Type.String({ description: 'From the page platform.openai.com/api-keys, or whatever the server at OPENAI_BASE_URL takes as a bearer.', minLength: 1 }),
-    baseUrl: Type.String({ default: 'https://api.openai.com/v1', description: 'Where images/generations is, version included.', pattern: '^https?://' }),
+    apiKey: Type.String({ description: 'From the page platform.openai.com/api-keys, or whatever the server at OPENAI_BASE_URL takes as a bearer (Azure: as its api-key).', minLength: 1 }),
+    baseUrl: Type.String({ default: 'https://api.openai.com/v1', description: 'Where images/generations is, version included; of Azure the resource (https://….openai.azure.com).', pattern: '^https?://' }),
+    apiVersion: Type.Optional(Type.String({ description: 'Only for Azure’s addresses by deployment: the api-version, for example 2025-04-01-preview. Without it Azure’s /openai/v1 is used.', pattern: '^[A-Za-z0-9.-]+$' })),
   }),
   limits: { concurrency: 30, perMinute: 100, perProcess: null },
   repeat: 'never',
-  connect({ apiKey, baseUrl }, { fetch, now, log }) {
-    const base = baseUrl.replace(/\/+$/, '')
+  connect({ apiKey, baseUrl, apiVersion }, { fetch, now, log }) {
+    const address = readAddress(baseUrl, apiVersion)
 
-    async function call({ path, fields, files, warnings }: Prepared, job: Job, signal: AbortSignal, partial?: (index: number, bytes: Uint8Array) => void): Promise<JobOutcome> {
-      const headers = { authorization: `Bearer ${apiKey}`, 'idempotency-key': job.key }
-      const body = files.length > 0 ? { headers, body: writeForm(fields, files) } : { headers: { ...headers, 'content-type': 'application/json' }, body: JSON.stringify(fields) }
-      const url = new URL(`${base}/${path}`)
-      const init = { method: 'POST', signal, ...body }
+    async function call({ path, fields, files, warnings }: PreparedCall, job: Job, signal: AbortSignal, partial?: (index: number, bytes: Uint8Array) => void): Promise<JobOutcome> {
+      const url = address.url(path, job.model)
+      const init = { method: 'POST', signal, ...writeCall({ fields, files }, { ...address.headers(apiKey), 'idempotency-key': job.key }) }
       if (fields.stream !== true) return readOnce(await asking(fetch, now)(url, init), reply => readImages(reply, fields, warnings))
       try {
         const response = await fetch(url, init)
@@ -47,29 +43,12 @@ export default provider({
 
     return {
       async submit(job, signal, partial) {
-        const prepared = await before(signal, () => prepare(job, partial ? job.partials ?? 0 : 0))
+        const prepared = await before(signal, () => prepareCall(job, { partials: partial ? job.partials ?? 0 : 0, ...(address.isAzure ? { isOwn: true } : {}) }))
         return 'stopped' in prepared ? prepared.stopped : tellOperator(await call(prepared.value, job, signal, partial), 'openai', log)
       },
     }
   },
 })
-
-/** Everything that can be refused is, and every file is read, before anything is sent. */
-async function prepare(job: Job, partials: number): Promise<Prepared> {
-  const written = writeFields(job, { partials })
-  const pictures = job.inputs.filter(({ role }) => role !== 'mask')
-  const mask = job.inputs.find(({ role }) => role === 'mask')
-  const files = await Promise.all(pictures.map(async (input, index) => (
-    { field: pictures.length === 1 ? 'image' : 'image[]', name: `picture-${index + 1}.${extensionOf(input.mime)}`, mime: input.mime, bytes: await input.read() })))
-  return { ...written, files: mask ? [...files, { field: 'mask', name: 'mask.png', mime: 'image/png', bytes: await writeMask(await mask.read(), pictures[0]!) }] : files }
-}
-
-function writeForm(fields: Record<string, Json>, files: Prepared['files']): FormData {
-  const form = new FormData()
-  for (const [name, value] of Object.entries(fields)) form.set(name, typeof value === 'string' ? value : JSON.stringify(value))
-  for (const { field, name, mime, bytes } of files) form.append(field, new Blob([new Uint8Array(bytes)], { type: mime }), name)
-  return form
-}
 
 /** Shows in-between pictures as they come. A stream that ends without its last event is a lost answer. */
 async function follow(response: Response, said: Parameters<typeof readEvent>[2], partial?: (index: number, bytes: Uint8Array) => void): Promise<JobOutcome> {

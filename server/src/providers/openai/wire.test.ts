@@ -5,6 +5,7 @@ import { readRetryAfter } from '../../kit/fetch.ts'
 import type { JobOutcome } from '../contract.ts'
 import type { Asked, Reply } from '../toolkit.ts'
 import { readUsage, writeFields } from '../toolkit/openai.ts'
+import { readAddress } from './address.ts'
 import { readEvents } from './events.ts'
 import { readDuration, readEvent, readImages, readReason } from './wire.ts'
 
@@ -34,6 +35,18 @@ answered('server', 'provider_down')
 answered('overloaded', 'provider_busy')
 answered('string-error', 'provider_rejected')
 answered('gateway', 'outcome_unknown')
+answered('azure-filter', 'content_rejected')
+answered('azure-filter-inner', 'content_rejected')
+answered('azure-deployment', 'provider_rejected')
+answered('azure-resource', 'provider_rejected')
+answered('azure-key', 'provider_not_configured')
+answered('azure-token', 'provider_not_configured')
+answered('azure-busy', 'provider_busy', 20_000)
+answered('azure-server', 'provider_down')
+answered('localai-error', 'provider_down')
+answered('localai-key', 'provider_not_configured')
+answered('sd-cpp-error', 'provider_down')
+answered('sd-cpp-busy', 'provider_busy')
 
 test('silence is a lost answer, unless nobody was there', () => {
   assert.deepEqual([said(readImages({ kind: 'lost' }, {}, [])), said(readImages({ kind: 'unreached' }, {}, []))], ['outcome_unknown', 'provider_down'])
@@ -101,4 +114,22 @@ test('tokens are told apart by modality; what is not told apart goes in as text 
 })
 test('usage that is not there, or cannot be read, is not told, and no reason to lose a picture', () => {
   for (const none of [undefined, null, {}, 'many', { input_tokens: 'many' }, { total_tokens: 4 }]) took(none, undefined)
+})
+
+const goes = (baseUrl: string, apiVersion: string | undefined, expected: string, header: string) => test(`a call to ${baseUrl}${apiVersion ? ` of ${apiVersion}` : ''}`, () => {
+  const address = readAddress(baseUrl, apiVersion)
+  assert.deepEqual([address.url('images/edits', 'my pictures').href, Object.keys(address.headers('k'))], [expected, [header]])
+})
+goes('https://api.openai.com/v1/', undefined, 'https://api.openai.com/v1/images/edits', 'authorization')
+goes('http://localhost:8080/v1', undefined, 'http://localhost:8080/v1/images/edits', 'authorization')
+goes('https://pics.openai.azure.com', undefined, 'https://pics.openai.azure.com/openai/v1/images/edits', 'api-key')
+goes('https://pics.openai.azure.com/openai/v1/', 'preview', 'https://pics.openai.azure.com/openai/v1/images/edits?api-version=preview', 'api-key')
+goes('https://pics.openai.azure.com/', '2025-04-01-preview', 'https://pics.openai.azure.com/openai/deployments/my%20pictures/images/edits?api-version=2025-04-01-preview', 'api-key')
+goes('https://pics.services.ai.azure.com/openai', '2025-04-01-preview', 'https://pics.services.ai.azure.com/openai/deployments/my%20pictures/images/edits?api-version=2025-04-01-preview', 'api-key')
+goes('https://gate.example/openai/deployments/one', '2025-04-01-preview', 'https://gate.example/openai/deployments/one/images/edits?api-version=2025-04-01-preview', 'api-key')
+
+test('a deployment of any name is asked as a model of OpenAI’s', () => {
+  const written = writeFields(job({ model: 'marketing-pictures', parameters: { output_format: 'png' } }), { partials: 0, isOwn: true })
+  assert.deepEqual(written, { path: 'images/generations', fields: { model: 'marketing-pictures', prompt: 'a boat', n: 1, output_format: 'png' }, warnings: [] })
+  assert.throws(() => writeFields(job({ model: 'marketing-pictures', parameters: { seed: 1 } }), { partials: 0, isOwn: true }), { code: 'unsupported_parameter' })
 })

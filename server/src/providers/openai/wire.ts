@@ -28,25 +28,32 @@ export function readImages(reply: Reply, asked: Record<string, Json>, warnings: 
   return Value.Check(ErrorBody, body) ? failed(readReason(body, null).problem) : failed(unknown(title, String(status)))
 }
 
+const Inner = Type.Union([Type.Object({ code: Type.Optional(Type.String()) }), Type.Null()])
 const ErrorBody = Type.Object({ error: Type.Union([
   Type.String(),
-  Type.Object({ message: Type.Optional(Type.Union([Type.String(), Type.Null()])), type: Type.Optional(Type.Union([Type.String(), Type.Null()])), code: Type.Optional(Type.Union([Type.String(), Type.Number(), Type.Null()])), param: Type.Optional(Type.Union([Type.String(), Type.Null()])) }),
+  Type.Object({ message: Type.Optional(Type.Union([Type.String(), Type.Null()])), type: Type.Optional(Type.Union([Type.String(), Type.Null()])), code: Type.Optional(Type.Union([Type.String(), Type.Number(), Type.Null()])), param: Type.Optional(Type.Union([Type.String(), Type.Null()])),
+    // Azure's filter says so here, under one name or the other.
+    inner_error: Type.Optional(Inner), innererror: Type.Optional(Inner) }),
 ]) })
 type ErrorBody = Static<typeof ErrorBody>
 
 /** A no the upstream gave a reason for, and the HTTP status that came with it; null inside a stream. */
 export function readReason({ error }: ErrorBody, status: number | null): { problem: Problem; busy: boolean } {
-  const { message, type, code } = typeof error === 'string' ? { message: error, type: null, code: null } : error
+  const { message, type, code, inner_error, innererror } = typeof error === 'string' ? { message: error } : error
   const said = shorten(message || 'no reason given')
   const upstreamCode = String(code ?? status ?? type ?? 'error')
   const no = (problem: ProblemCode, sentence: string) => ({ problem: new Problem(problem, sentence, { upstreamCode }), busy: problem === 'provider_busy' || problem === 'provider_down' })
+  if ((inner_error ?? innererror)?.code === 'ResponsibleAIPolicyViolation') return no('content_rejected', `The model refused this: ${said}`)
   switch (code) {
     case 'moderation_blocked':
+    case 'contentFilter':
+    case 'content_filter':
     case 'content_policy_violation': return no('content_rejected', `The model refused this: ${said}`)
     case 'insufficient_quota':
     case 'billing_hard_limit_reached': return { problem: unclaimed(title, 'the credit of your account there', 'has no credit left for us', upstreamCode, said), busy: false }
     case 'invalid_api_key': return { problem: unclaimed(title, 'OPENAI_API_KEY', 'does not take our key', upstreamCode, said), busy: false }
     case 'rate_limit_exceeded': return no('provider_busy', `The images API has no room for us: ${said}`)
+    case 'DeploymentNotFound':
     case 'model_not_found': return no('provider_rejected', `The images API does not know this model: ${said}`)
   }
   switch (type) {

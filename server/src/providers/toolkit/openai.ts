@@ -15,7 +15,12 @@ import type { JobOutcome, Made } from '../contract.ts'
 import { as, nothing, when, words, writeParameters } from '../toolkit.ts'
 import type { Asked, BytesOf, Handling } from '../toolkit.ts'
 
-export interface Wishes { /** In-between pictures that are wanted; 0 asks for none. */ partials: number }
+export interface Wishes {
+  /** In-between pictures that are wanted; 0 asks for none. */
+  partials: number
+  /** It is a model of OpenAI's, whatever its name. */
+  isOwn?: boolean
+}
 
 export interface WrittenCall { path: 'images/generations' | 'images/edits'; fields: Record<string, Json>; warnings: string[] }
 
@@ -45,15 +50,14 @@ const hidden = /<\/?sd_cpp_extra_args[^>]*>/gi
  *
  * @throws {Problem} `unsupported_parameter` for what the model cannot honour
  */
-export function writeFields(job: Asked, { partials }: Wishes): WrittenCall {
+export function writeFields(job: Asked, { partials, isOwn = isOpenai(job.model) }: Wishes): WrittenCall {
   const unfit = job.inputs.find(({ role }) => role === 'video' || role === 'first_frame' || role === 'last_frame')
   if (unfit) throw new Problem('unsupported_parameter', `${job.model} takes no ${unfit.role}.`, { field: 'inputs', value: unfit.role })
   const pictures = job.inputs.filter(({ role }) => role !== 'mask')
   if (pictures.length === 0 && job.inputs.length > 0) throw new Problem('bad_request', 'A mask needs a picture to lie on. Add one to inputs.', { field: 'inputs' })
   if (pictures.length > 16) throw new Problem('unsupported_parameter', `${job.model} takes at most 16 pictures, not ${pictures.length}.`, { field: 'inputs', value: pictures.length, allowed: { max: 16 } })
-  const own = isOpenai(job.model)
-  const { fields, warnings } = writeParameters(job, 'the images API', own ? common : { ...extensions(job), ...common })
-  const prompt = own ? job.prompt : job.prompt.replace(hidden, '')
+  const { fields, warnings } = writeParameters(job, 'the images API', isOwn ? common : { ...extensions(job), ...common })
+  const prompt = isOwn ? job.prompt : job.prompt.replace(hidden, '')
   const told = job.inputs.some(({ role }) => role === 'character' || role === 'object' || role === 'style') ? ['The roles of the pictures were not passed on. Say in the prompt what each is for.'] : []
   const cleaned = prompt === job.prompt ? [] : ['Settings hidden in the prompt were taken out.']
   return {
@@ -61,7 +65,7 @@ export function writeFields(job: Asked, { partials }: Wishes): WrittenCall {
     fields: {
       model: job.model, prompt, n: job.count, ...fields,
       // Older and foreign models answer with links unless they are told.
-      ...(own ? {} : { response_format: 'b64_json' }),
+      ...(isOwn ? {} : { response_format: 'b64_json' }),
       // A stream carries one picture; more of them come in one piece.
       ...(partials > 0 && job.count === 1 ? { stream: true, partial_images: Math.min(3, partials) } : {}),
     },

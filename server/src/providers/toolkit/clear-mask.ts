@@ -5,7 +5,7 @@
  */
 import sharp from 'sharp'
 import { Problem } from '../../domain/problem.ts'
-import { lookAtMask, readGrey, type Size } from '../toolkit/mask.ts'
+import { lookAtMask, readGrey, type Size } from './mask.ts'
 
 const bytesMax = 4_000_000
 
