@@ -13,7 +13,7 @@ import { newId } from '../src/kit/id.ts'
 import { audit } from '../src/ledger/books.ts'
 import { readCosts } from '../src/ledger/costs.ts'
 import { testDatabase } from './kit/database.ts'
-import { ended, newPerson, picture, priceMicros, submit, testEngine } from './kit/engine.ts'
+import { ended, newPerson, picture, priceMicros, stoppingDatabase, submit, testEngine } from './kit/engine.ts'
 
 let database: Database
 let close: () => Promise<void>
@@ -127,14 +127,9 @@ test('a stop between two statements of a settlement leaves neither a cost nor a 
   const settlement = await inHand(await newPerson(database, { livemode: true }))
   // Each statement of the transaction in turn is the one that is never heard.
   for (let stopAt = 1; ; stopAt++) {
-    let statements = 0
-    let stopped = false
-    const stopping = { ...database, transaction: <T>(work: (client: never) => Promise<T>) => database.transaction(client => work({ ...client, query: (...query: Parameters<typeof client.query>) => {
-      if (++statements === stopAt) { stopped = true; throw new Error('stopped here') }
-      return client.query(...query)
-    } } as never)) }
-    await settleGroup(stopping as unknown as Database, null)([settlement]).catch(error => { assert.match(String(error), /stopped here/) })
-    if (!stopped) break
+    const { stopping, state } = stoppingDatabase(database, stopAt)
+    await settleGroup(stopping, null)([settlement]).catch(error => { assert.match(String(error), /stopped here/) })
+    if (!state.stopped) break
     assert.deepEqual([await costsOf(settlement.id), await used()], [[], usedBefore], `stopped at statement ${stopAt}`)
     assert.deepEqual(await audit(database), [])
   }

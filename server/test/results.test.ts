@@ -1,4 +1,4 @@
-/** What upstreams made and did not hand over at once: links that expired. Nothing here may lead to a second purchase. */
+/** What upstreams made and did not hand over at once: links that expired, results that came after their task had ended. Nothing here may lead to a second purchase, and nobody pays for what came late. */
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
 import { done, failed, wait } from '../src/domain/outcome.ts'
@@ -6,10 +6,12 @@ import { Problem } from '../src/domain/problem.ts'
 import type { Task } from '../src/domain/task.ts'
 import type { Database } from '../src/db/pool.ts'
 import { newId } from '../src/kit/id.ts'
+import { createLateLooks } from '../src/engine/late.ts'
+import type { Caller } from '../src/domain/caller.ts'
 import { audit } from '../src/ledger/books.ts'
 import type { Connection, Job } from '../src/providers/contract.ts'
 import { testDatabase } from './kit/database.ts'
-import { ended, latch, newPerson, priceMicros, storeAnything, submit, testEngine, type TestEngineOptions } from './kit/engine.ts'
+import { ended, latch, newPerson, ownerOf, picture, priceMicros, stoppingDatabase, storeAnything, submit, testEngine, until, type TestEngineOptions } from './kit/engine.ts'
 
 let database: Database
 let close: () => Promise<void>
@@ -111,4 +113,218 @@ test('a process that dies with the second look in hand leaves it to the next one
     assert.deepEqual([task.state, task.chargedMicros, asked, looks], ['done', priceMicros, 1, [false, true, true]])
   })
   assert.deepEqual(await audit(database), [])
+})
+
+// Late results ---------------------------------------------------------------------------------------------------------
+
+const costs = [{ from: '2026-01-01', source: 'test', rows: [{ micros: 25_000, per: 'image' as const }] }]
+const byPicture: TestEngineOptions['card'] = { routes: [{ provider: 'made-up', model: 'model', order: 1, weight: 1, costs }] }
+
+/** An upstream that goes on with its job until it is told that it is ready. */
+function slowUpstream(more: TestEngineOptions = {}) {
+  const state = { asked: 0, looks: 0, ready: false }
+  const options: TestEngineOptions = {
+    card: byPicture, submit: async () => { state.asked++; return wait({ id: 'slow-1' }, 60_000) },
+    poll: async () => { state.looks++; return state.ready ? done({ made: [{ bytes: picture }] }) : wait({ id: 'slow-1' }, 60_000) }, ...more,
+  }
+  return { state, options }
+}
+
+type Engine = ReturnType<typeof testEngine>['engine']
+const stateOf = async (engine: Engine, caller: Caller, taskId: string) => (await engine.find(ownerOf(caller), taskId))!.state
+const waiting = async (engine: Engine, caller: Caller): Promise<string> => {
+  const { taskId } = await submit(engine, caller)
+  await until(async () => await stateOf(engine, caller, taskId) === 'waiting', 'the task to wait')
+  return taskId
+}
+/** Ends a task by its deadline. */
+const overrun = async (engine: Engine, caller: Caller, taskId: string): Promise<Task> => {
+  await database.query('update task set end_by = now() where id = $1', [taskId])
+  return ended(engine, caller, taskId)
+}
+const lateOf = async (taskId: string) => (await database.query<{ state: string; looks: number }>('select state, looks from late_look where task_id = $1', [taskId])).rows[0] ?? null
+const costsOf = async (taskId: string) => (await database.query<{ micros: number | null; late: boolean; charged: number }>('select micros, late, charged_micros as charged from provider_cost where task_id = $1 order by id', [taskId])).rows
+const lateEvents = async (taskId: string) => (await database.query(`select data from event where task_id = $1 and type = 'task.late_result'`, [taskId])).rows.map(row => row.data)
+const arrived = async (engine: Engine, caller: Caller, taskId: string): Promise<Task> => {
+  await until(async () => (await engine.find(ownerOf(caller), taskId))!.lateOutputs !== undefined, 'the late result')
+  return (await engine.find(ownerOf(caller), taskId))!
+}
+
+test('what is made after the deadline is kept for the task: its state stays, nobody is charged, and its cost is written down', () => {
+  const { state, options } = slowUpstream()
+  return withEngine(options, async ({ engine, outgoing }) => {
+    const caller = await newPerson(database, { livemode: true })
+    await database.query(`insert into endpoint (id, project_id, livemode, url, events, secret) values ($1, $2, true, 'https://late.example', '{task.late_result}', 'whsec_x'), ($3, $2, true, 'https://ends.example', '{task.failed}', 'whsec_x')`, [newId(), caller.projectId, newId()])
+    const taskId = await waiting(engine, caller)
+    const task = await overrun(engine, caller, taskId)
+    assert.deepEqual([task.state, task.problem?.code, task.chargedMicros, await costsOf(taskId), await lateOf(taskId)], ['failed', 'deadline', 0, [], { state: 'open', looks: 0 }])
+    state.ready = true
+    await engine.nudge(taskId)
+    const late = await arrived(engine, caller, taskId)
+    assert.deepEqual([late.state, late.problem?.code, late.chargedMicros, late.outputs, late.lateOutputs!.length, late.lateOutputs![0]!.kind], ['failed', 'deadline', 0, [], 1, 'output'])
+    assert.deepEqual([await costsOf(taskId), await lateEvents(taskId), state.asked], [[{ micros: 25_000, late: true, charged: 0 }], [{ attempt: 1, outputs: 1 }], 1])
+    const told = outgoing.filter(one => one.taskId === taskId).map(one => [one.eventType, one.url])
+    assert.deepEqual(told, [['task.failed', 'https://ends.example'], ['task.late_result', 'https://late.example']])
+    assert.deepEqual(await audit(database), [])
+  })
+})
+
+test('a cancelled task is looked after likewise, unless its upstream was told to stop and did', async () => {
+  for (const stops of [false, true]) {
+    const { state, options } = slowUpstream({ cancel: async () => stops })
+    await withEngine(options, async ({ engine }) => {
+      const caller = await newPerson(database, { livemode: true })
+      const taskId = await waiting(engine, caller)
+      await engine.cancel(ownerOf(caller), taskId)
+      state.ready = true
+      if (stops) {
+        await until(async () => (await lateOf(taskId))?.state === 'stopped', 'the upstream to be stopped')
+        await engine.nudge(taskId)
+        assert.deepEqual([state.looks, await costsOf(taskId)], [0, [{ micros: null, late: false, charged: 0 }]])
+      } else {
+        await engine.nudge(taskId)
+        const late = await arrived(engine, caller, taskId)
+        assert.deepEqual([late.state, late.chargedMicros, late.lateOutputs!.length], ['cancelled', 0, 1])
+      }
+      assert.deepEqual(await audit(database), [])
+    })
+  }
+})
+
+test('an upstream that goes on is looked at again, with growing pauses; one that failed is not', () => {
+  let failing = false
+  return withEngine({ card: byPicture, submit: async () => wait({ id: 'up' }, 60_000), poll: async () => failing ? failed(new Problem('provider_failed', 'it broke'), null, { costMicros: 0 }) : wait({ id: 'up' }, 60_000) }, async ({ engine }) => {
+    const caller = await newPerson(database, { livemode: true })
+    const taskId = await waiting(engine, caller)
+    await overrun(engine, caller, taskId)
+    const pause = async () => (await database.query<{ s: number }>('select round(extract(epoch from due_at - now()))::int as s from late_look where task_id = $1', [taskId])).rows[0]!.s
+    for (const [looks, expected] of [[1, 30], [2, 60], [3, 120]] as const) {
+      await engine.nudge(taskId)
+      await until(async () => (await lateOf(taskId))?.looks === looks && await pause() <= expected, `look ${looks} to be written down`)
+      assert.ok(await pause() > expected * 0.7, `${await pause()} s after look ${looks}`)
+    }
+    failing = true
+    await engine.nudge(taskId)
+    await until(async () => (await lateOf(taskId))?.state === 'nothing', 'the end of looking')
+    assert.deepEqual(await costsOf(taskId), [{ micros: 0, late: true, charged: 0 }])
+  })
+})
+
+test('looking ends after its hours, and says that the cost is not known', () => {
+  const { options } = slowUpstream()
+  return withEngine(options, async ({ engine }) => {
+    const caller = await newPerson(database, { livemode: true })
+    const taskId = await waiting(engine, caller)
+    await overrun(engine, caller, taskId)
+    await database.query('update late_look set until = now() where task_id = $1', [taskId])
+    await engine.nudge(taskId)
+    await until(async () => (await lateOf(taskId))?.state === 'given_up', 'the end of looking')
+    assert.deepEqual([await costsOf(taskId), await lateEvents(taskId)], [[{ micros: null, late: true, charged: 0 }], []])
+    assert.deepEqual(await audit(database), [])
+  })
+})
+
+test('links of a late result that have expired get fresh ones, too', () => {
+  const looks: boolean[] = []
+  let ready = false
+  return withEngine({ storeMade: storing, submit: async () => wait({ id: 'up' }, 60_000), poll: async (_receipt, job) => { looks.push(job.fresh ?? false); return ready ? links(job.fresh ? fresh : old) : wait({ id: 'up' }, 60_000) } }, async ({ engine }) => {
+    const caller = await newPerson(database, { livemode: true })
+    const taskId = await waiting(engine, caller)
+    await overrun(engine, caller, taskId)
+    ready = true
+    await until(async () => { await engine.nudge(taskId); return (await lateOf(taskId))?.state === 'made' }, 'the late result')
+    assert.deepEqual([looks, (await arrived(engine, caller, taskId)).lateOutputs!.length], [[false, true], 1])
+  })
+})
+
+test('what one process began to look after, the next one finds; of two that look at once, one attaches it', async () => {
+  const { state, options } = slowUpstream()
+  const caller = await newPerson(database, { livemode: true })
+  const taskId = await withEngine(options, async ({ engine }) => {
+    const id = await waiting(engine, caller)
+    await overrun(engine, caller, id)
+    return id
+  })
+  state.ready = true
+  await withEngine(options, one => withEngine(options, async other => {
+    await Promise.all([one.engine.nudge(taskId), other.engine.nudge(taskId), one.engine.nudge(taskId)])
+    const late = await arrived(one.engine, caller, taskId)
+    assert.deepEqual([late.lateOutputs!.length, (await lateEvents(taskId)).length, (await costsOf(taskId)).length], [1, 1, 1])
+  }))
+  assert.deepEqual(await audit(database), [])
+})
+
+test('a stop between two statements leaves a late result to the next look: kept once, or not yet', async () => {
+  const { state, options } = slowUpstream()
+  const caller = await newPerson(database, { livemode: true })
+  const taskId = await withEngine(options, async ({ engine }) => {
+    const id = await waiting(engine, caller)
+    await overrun(engine, caller, id)
+    return id
+  })
+  state.ready = true
+  const { benches, tools, engine } = testEngine(database, { ...options, work: null })
+  for (let stopAt = 1; ; stopAt++) {
+    const { stopping, state: stop } = stoppingDatabase(database, stopAt)
+    await database.query('update late_look set due_at = now() where task_id = $1', [taskId])
+    const told: string[] = []
+    const looks = createLateLooks({ database: stopping, benches, tools: { ...tools, showPartial: async () => {}, showProgress: async () => {}, routesOf: () => [], readTries: async () => ({ tries: [], again: false }) }, deliverer: null, told: id => told.push(id), log: tools.log })
+    await looks.look()
+    if (!stop.stopped) { assert.deepEqual(told, [taskId]); break }
+    assert.deepEqual([told, (await engine.find(ownerOf(caller), taskId))!.lateOutputs, await lateEvents(taskId), await costsOf(taskId), (await lateOf(taskId))!.state], [[], undefined, [], [], 'open'], `stopped at statement ${stopAt}`)
+    assert.ok(stopAt < 30)
+  }
+  assert.deepEqual([(await engine.find(ownerOf(caller), taskId))!.lateOutputs!.length, (await lateEvents(taskId)).length, await costsOf(taskId), await audit(database)], [1, 1, [{ micros: 25_000, late: true, charged: 0 }], []])
+})
+
+test('a worker that had the task in hand when it was cancelled keeps what it brings', async () => {
+  for (const brings of ['a picture', 'a receipt'] as const) {
+    const begun = latch()
+    const gate = latch()
+    await withEngine({ card: byPicture, submit: async () => { begun.open(); await gate.opened; return brings === 'a picture' ? done({ made: [{ bytes: picture }] }) : wait({ id: 'up-9' }, 60_000) }, poll: async receipt => { assert.deepEqual(receipt, { id: 'up-9' }); return done({ made: [{ bytes: picture }] }) } }, async ({ engine }) => {
+      const caller = await newPerson(database, { livemode: true })
+      const { taskId } = await submit(engine, caller)
+      await begun.opened
+      await engine.cancel(ownerOf(caller), taskId)
+      gate.open()
+      await until(async () => await lateOf(taskId) !== null, 'it to be kept')
+      await engine.nudge(taskId)
+      const late = await arrived(engine, caller, taskId)
+      assert.deepEqual([late.state, late.chargedMicros, late.lateOutputs!.length, await costsOf(taskId)], ['cancelled', 0, 1, [{ micros: 25_000, late: true, charged: 0 }]])
+      assert.deepEqual(await audit(database), [])
+    })
+  }
+})
+
+test('a lost answer is looked up until the deadline, and after it: never bought again', () => {
+  let asked = 0
+  let found = false
+  let searches = 0
+  return withEngine({
+    card: byPicture, repeat: 'find', submit: async () => { asked++; throw new Problem('provider_down', 'cut', { reached: true }) }, poll: async () => wait(null, 1),
+    find: async () => { searches++; if (searches % 2) throw new Problem('provider_down', 'cannot say'); return found ? done({ made: [{ bytes: picture }] }) : wait(null, 1) },
+  }, async ({ engine }) => {
+    const caller = await newPerson(database, { livemode: true })
+    const { taskId } = await submit(engine, caller)
+    await until(() => searches > 2, 'several looks')
+    const task = await overrun(engine, caller, taskId)
+    assert.deepEqual([task.state, task.problem?.code], ['failed', 'deadline'])
+    found = true
+    await until(async () => { await engine.nudge(taskId); return await lateOf(taskId).then(late => late?.state === 'made') }, 'it to be found')
+    assert.deepEqual([(await arrived(engine, caller, taskId)).lateOutputs!.length, asked], [1, 1])
+    assert.deepEqual(await audit(database), [])
+  })
+})
+
+test('a call back that comes before the receipt is written makes the first look come at once', () => {
+  const begun = latch()
+  const gate = latch()
+  return withEngine({ submit: async () => { begun.open(); await gate.opened; return wait({ id: 'up' }, 3_600_000) }, poll: async () => done({ made: [{ bytes: picture }] }) }, async ({ engine }) => {
+    const caller = await newPerson(database, { livemode: true })
+    const { taskId } = await submit(engine, caller, { endWithinS: 7_200 })
+    await begun.opened
+    await engine.nudge(taskId)
+    gate.open()
+    assert.equal((await ended(engine, caller, taskId)).state, 'done')
+  })
 })

@@ -9,7 +9,7 @@ import { newWebhookSecret } from './signature.ts'
 import { checkTarget } from './target.ts'
 
 /** What an endpoint can listen to. A ping arrives in any case: it was asked for. */
-export const endpointEvents = ['task.completed', 'task.failed', 'task.cancelled']
+export const endpointEvents = ['task.completed', 'task.failed', 'task.cancelled', 'task.late_result']
 
 const endpointsMax = 50
 

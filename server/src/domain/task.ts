@@ -60,6 +60,8 @@ export interface Task {
   /** Set when the task has ended. */
   chargedMicros: number | null
   outputs: Asset[]
+  /** What its upstreams made after it had ended: kept, and never charged. */
+  lateOutputs?: Asset[]
   /** Text that came with the pictures. */
   text: string | null
   /** What the provider tells about the making (seed, what the sandbox understood). */
@@ -79,7 +81,7 @@ export interface Task {
   endBy: Date
 }
 
-export type EventType = 'task.created' | 'task.started' | 'task.progressed' | 'task.retried' | 'task.completed' | 'task.failed' | 'task.cancelled'
+export type EventType = 'task.created' | 'task.started' | 'task.progressed' | 'task.retried' | 'task.completed' | 'task.failed' | 'task.cancelled' | 'task.late_result'
 
 export interface TaskEvent {
   /** Rises within a project; a reader that has seen N asks for what came after N. */
@@ -116,6 +118,9 @@ export const backoffMs = (attempt: number, chance: number): number =>
 
 /** Pause before looking at a waiting job again: 1 s × 1.5 up to 10 s, spread by ±20 % (DESIGN 5). `polls` counts the looks so far. */
 export const pollMs = (polls: number, chance: number): number => Math.round(Math.min(10_000, 1_000 * 1.5 ** polls) * (0.8 + 0.4 * chance))
+
+/** Pause before looking again at an attempt whose task has ended: 30 s, 1 min, 2 min … up to 15 min. `looks` counts those that were. */
+export const lateMs = (looks: number): number => Math.min(900_000, 30_000 * 2 ** Math.max(0, Math.min(10, looks - 1)))
 
 /** What `decide` needs to know of a task. `spared`: how many of its earlier attempts do not count (`isPatient`); `round`: how often its present route was asked. */
 export type Deciding = Pick<Task, 'attempts' | 'attemptsMax' | 'endBy'> & { polls: number; spared?: number; round?: number }

@@ -23,6 +23,7 @@ import type { Log } from '../kit/log.ts'
 import { insertPartial, insertProgress, lastEventId, readEvents } from './events.ts'
 import { createFinder, listTasks, type Listing, type Owner } from './find.ts'
 import { noteSign } from './health.ts'
+import { createLateLooks, forgetLate, hurryLate, keepLate, stopLate } from './late.ts'
 import { createPump, type Pump } from './pump.ts'
 import { markUnanswered } from './repeat.ts'
 import { settleGroup, settleIn, type Outgoing, type Settled, type Settlement } from './settle.ts'
@@ -111,6 +112,7 @@ const attemptsMax = 8
 const beatMs = 2_000
 const overdueMs = 1_000
 const tidyMs = 60_000
+const lateLooksMs = 5_000
 /** Waiters look by themselves this often, should every hint be lost. */
 const lookMs = 1_000
 
@@ -149,7 +151,19 @@ export function createEngine(options: EngineOptions): Engine {
     options.notify?.('plantain_work', ids)
   }
 
-  if (options.work) pump = createPump({ database, workerId, benches, tools, slots: options.work.slots, settle, noteHealth, log })
+  /** Something came for a task after it had ended. */
+  const toldLate = (taskId: string, outgoing: Outgoing[]) => {
+    watch.tell([taskId])
+    if (outgoing.length > 0) options.deliver(outgoing)
+    options.notify?.('plantain_work', [taskId])
+  }
+  const late = options.work ? createLateLooks({ database, benches, tools, deliverer, told: toldLate, log }) : null
+  const keepMissed = async (row: TaskRow, settlement: Settlement) => {
+    const { attached, outgoing } = await keepLate(database, row, settlement, deliverer)
+    if (attached) toldLate(row.id, outgoing)
+  }
+
+  if (options.work) pump = createPump({ database, workerId, benches, tools, slots: options.work.slots, settle, keepLate: keepMissed, noteHealth, log })
 
   /** A provider that cannot be asked here (not set up, or without a look-up) leaves the outcome unknown. */
   const repeatOf: RepeatOf = id => {
@@ -261,7 +275,11 @@ export function createEngine(options: EngineOptions): Engine {
 
     async nudge(taskId) {
       await database.query(`update task set due_at = now() where id = $1 and state = 'waiting' and due_at > now()`, [taskId])
+      // Before its receipt is written: whoever writes it looks at once. After its task has ended: who looks after it does.
+      await database.query(`update task set hinted = true where id = $1 and state = 'running'`, [taskId])
+      await hurryLate(database, taskId)
       wakeWorkers([taskId])
+      void late?.look().catch(error => log.warn({ error }, 'late looks failed'))
     },
 
     hear(channel, ids) {
@@ -284,13 +302,14 @@ export function createEngine(options: EngineOptions): Engine {
       every(beatMs, 'lost workers', () => options.lostAfterMs === null ? Promise.resolve() : freeDead())
       every(overdueMs, 'overdue', async () => { const settled = await endOverdue(database, deliverer); settledMany(settled, settled.held); if (settled.held.size > 0) pump!.wake() })
       every(overdueMs, 'stranded work', rerouteStranded)
-      every(tidyMs, 'old rows', () => forgetOld(database))
+      every(tidyMs, 'old rows', async () => { await forgetOld(database); await forgetLate(database) })
+      every(lateLooksMs, 'late looks', () => late!.look())
       pump.start()
     },
 
     async stop(graceMs) {
       for (const timer of timers) clearInterval(timer)
-      await pump?.stop(graceMs)
+      await Promise.all([pump?.stop(graceMs), late?.stop()])
       await settle.drain()
       await submit.drain()
     },
@@ -367,8 +386,10 @@ export function createEngine(options: EngineOptions): Engine {
     if (row?.receipt?.kind !== 'upstream') return
     const job = { taskId: task.id, attempt: task.attempts, key: `${task.id}-${task.attempts}`, cardId: task.model, model: task.upstreamModel, operation: task.operation, prompt: task.prompt,
       parameters: task.parameters, count: 1, partials: 0, width: null, height: null, inputs: [], livemode: task.livemode, callbackUrl: null }
-    await bench.connection.cancel(row.receipt.receipt, job, AbortSignal.timeout(5_000))
+    const stopped = await bench.connection.cancel(row.receipt.receipt, job, AbortSignal.timeout(5_000))
       .catch(error => log.info({ taskId: task.id, error }, 'the upstream could not be told to stop'))
+    // What has surely stopped needs nobody to look for it.
+    if (stopped === true) await stopLate(database, task.id, task.attempts).catch(error => log.warn({ taskId: task.id, error }, 'that the upstream stopped could not be written down'))
   }
 
   return engine

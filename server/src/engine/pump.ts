@@ -10,6 +10,7 @@ import { Problem, storeProblem } from '../domain/problem.ts'
 import type { Database } from '../db/pool.ts'
 import type { Log } from '../kit/log.ts'
 import { claim, pauseProvider, type Claim, type Room } from './claim.ts'
+import type { TaskRow } from './rows.ts'
 import type { Settlement } from './settle.ts'
 import { step, type StepTools, type Workbench } from './step.ts'
 import { takeOver } from './sweep.ts'
@@ -22,6 +23,8 @@ export interface PumpOptions {
   /** Steps in hand at once in this process. */
   slots: number
   settle(settlement: Settlement): Promise<boolean>
+  /** Keeps what was brought for a task that had been ended meanwhile. */
+  keepLate(row: TaskRow, settlement: Settlement): Promise<void>
   /** Writes down what an attempt told about its upstream. Never fails. */
   noteHealth(provider: string, sign: Sign, taskId: string): Promise<void>
   log: Log
@@ -45,7 +48,7 @@ const lookEveryMs = 1_000
 /** Waiting jobs looked after in one claim. */
 const waitingMax = 500
 
-export function createPump({ database, workerId, benches, tools, slots, settle, noteHealth, log }: PumpOptions): Pump {
+export function createPump({ database, workerId, benches, tools, slots, settle, keepLate, noteHealth, log }: PumpOptions): Pump {
   const inHand = new Map<string, { provider: string; abort: AbortController; finished: Promise<void> }>()
   let running = false
   let looking: Promise<void> | null = null
@@ -109,16 +112,16 @@ export function createPump({ database, workerId, benches, tools, slots, settle, 
     // Before the settlement: whoever claims this task or the next one knows of it, and a probe is not over before its word is written.
     if (pauseMs !== undefined) await pauseProvider(database, row.provider, Math.min(pauseMs, 60_000)).catch(() => {})
     if (sign !== undefined && row.livemode) await noteHealth(row.provider, sign, row.id)
-    await settleSurely(settlement)
+    if (!await settleSurely(settlement)) await keepLate(row, settlement).catch(error => { log.error({ taskId: row.id, error }, 'what came after the end of a task could not be kept') })
     if (settlement.dueAt) lookAt(settlement.dueAt)
   }
 
-  const settleSurely = async (settlement: Settlement) => {
+  const settleSurely = async (settlement: Settlement): Promise<boolean> => {
     for (let tries = 1; ; tries++) {
       try {
         const held = await settle(settlement)
         if (!held) log.info({ taskId: settlement.id, turn: settlement.turn }, 'the task was ended or taken by somebody else meanwhile')
-        return
+        return held
       } catch (error) {
         log.warn({ taskId: settlement.id, tries, error }, 'a settlement could not be written yet')
         if (tries === 8) settlement = { id: settlement.id, turn: settlement.turn, state: 'failed', attemptOutcome: 'failed', chargedMicros: 0, ...(settlement.cost ? { cost: settlement.cost } : {}),

@@ -16,6 +16,7 @@ export interface TaskRow {
   metadata: Record<string, string>; callback_url: string | null; wire: { protocol: string; body: Json } | null
   sticky_key: string | null; created_at: Date; started_at: Date | null; ended_at: Date | null; due_at: Date; start_by: Date | null; end_by: Date
   outputs?: OutputRow[] | null
+  late_outputs?: OutputRow[] | null
   tried?: TriedRow[] | null
 }
 
@@ -53,26 +54,29 @@ export const taskColumns = `t.id, t.account_id, t.project_id, t.key_id, t.livemo
   t.progress, t.receipt, t.price_micros, t.charged_micros, t.text, t.details, t.warnings, t.problem, t.metadata, t.callback_url, t.wire, t.sticky_key,
   t.created_at, t.started_at, t.ended_at, t.due_at, t.start_by, t.end_by`
 
-export const withOutputs = `case when t.state = 'done' then (
+const outputsOf = (late: boolean) => `(
   select jsonb_agg(jsonb_build_object('id', replace(a.id::text, '-', ''), 'sha256', encode(a.sha256, 'hex'), 'mime', b.mime, 'size_bytes', b.size_bytes,
-    'width', b.width, 'height', b.height, 'name', a.name, 'created_at', a.created_at, 'expires_at', a.expires_at) order by a.position)
-  from asset a join blob b using (sha256) where a.task_id = t.id) end as outputs,
+    'width', b.width, 'height', b.height, 'name', a.name, 'created_at', a.created_at, 'expires_at', a.expires_at) order by ${late ? 'a.id' : 'a.position'})
+  from asset a join blob b using (sha256) where a.task_id = t.id and ${late ? '' : 'not '}a.late)`
+
+export const withOutputs = `case when t.state = 'done' then ${outputsOf(false)} end as outputs, case when t.late then ${outputsOf(true)} end as late_outputs,
   case when t.attempts > 1 or t.attempts = 1 and (t.state = 'queued' or t.problem is not null) then (
   select jsonb_agg(to_jsonb(a) order by a.number) from (
     select number, provider, upstream_model as model, outcome, problem->>'code' as code, problem->>'message' as message, (problem->'details'->>'retryAfterS')::float8 as retry_after_s, sent_at, ended_at
     from attempt where task_id = t.id order by number desc limit ${triedMax}) a) end as tried`
 
 export function readTask(row: TaskRow): Task {
-  const outputs: Asset[] = (row.outputs ?? []).map(output => ({
+  const read = (output: OutputRow): Asset => ({
     id: output.id, projectId: row.project_id, livemode: row.livemode, kind: 'output', sha256: output.sha256, mime: output.mime, sizeBytes: output.size_bytes,
     width: output.width, height: output.height, name: output.name, taskId: row.id, createdAt: new Date(output.created_at), expiresAt: output.expires_at === null ? null : new Date(output.expires_at),
-  }))
+  })
+  const outputs = (row.outputs ?? []).map(read)
   return {
     id: row.id, accountId: row.account_id, projectId: row.project_id, keyId: row.key_id, livemode: row.livemode,
     state: row.state, turn: row.turn, attempts: row.attempts, attemptsMax: row.attempts_max,
     model: row.model, modelAsked: row.model_asked, operation: row.operation, prompt: row.prompt, parameters: row.parameters, inputs: row.inputs, priority: row.priority,
     provider: row.provider, upstreamModel: row.upstream_model, upstreamId: row.upstream_id, progress: row.progress,
-    priceMicros: row.price_micros, chargedMicros: row.charged_micros, outputs, text: row.text, details: row.details, warnings: row.warnings, problem: row.problem, tried: readTried(row),
+    priceMicros: row.price_micros, chargedMicros: row.charged_micros, outputs, ...(row.late_outputs ? { lateOutputs: row.late_outputs.map(read) } : {}), text: row.text, details: row.details, warnings: row.warnings, problem: row.problem, tried: readTried(row),
     metadata: row.metadata, callbackUrl: row.callback_url, wire: row.wire,
     createdAt: row.created_at, startedAt: row.started_at, endedAt: row.ended_at, dueAt: row.due_at, startBy: row.start_by, endBy: row.end_by,
   }

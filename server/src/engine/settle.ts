@@ -13,6 +13,7 @@ import type { Client, Database } from '../db/pool.ts'
 import type { Cost } from '../domain/usage.ts'
 import { unknownCost, writeCosts } from '../ledger/costs.ts'
 import { close } from '../ledger/ledger.ts'
+import { beginLate } from './late.ts'
 import type { Receipt } from './rows.ts'
 
 /** What becomes of a task in hand. */
@@ -64,7 +65,7 @@ export async function settleIn(client: Client, group: Settlement[], deliverer: s
         text text, details jsonb, warnings jsonb, upstream_id text, progress int, ended boolean, provider text, upstream_model text)),
     locked as materialized (select t.id from task t join s on s.id = t.id and s.turn = t.turn where t.state = 'running' or s.forced and t.state in ('queued', 'waiting') order by t.id for update of t),
     settled as (
-      update task t set state = s.state, worker = null, due_at = coalesce(s.due_at, t.due_at), receipt = s.receipt, turn = t.turn + s.forced::int,
+      update task t set state = s.state, worker = null, due_at = case when t.hinted and s.state = 'waiting' then now() else coalesce(s.due_at, t.due_at) end, hinted = false, receipt = s.receipt, turn = t.turn + s.forced::int,
         attempts = t.attempts - s.uncount::int, charged_micros = s.charged, problem = s.problem, text = coalesce(s.text, t.text),
         details = case when s.details is null then t.details else t.details || s.details end, warnings = case when s.warnings is null then t.warnings else t.warnings || s.warnings end,
         provider = coalesce(s.provider, t.provider), upstream_model = coalesce(s.upstream_model, t.upstream_model),
@@ -91,33 +92,37 @@ export async function settleIn(client: Client, group: Settlement[], deliverer: s
     accountId: row.account_id, livemode: row.livemode, taskId: row.id, projectId: row.project_id, keyId: row.key_id,
     heldMicros: row.price_micros, chargedMicros: settlements.get(row.id)!.chargedMicros ?? 0,
   })))
+  const open = rows.filter(({ s_attempt: outcome }) => outcome === 'unknown' || outcome === 'cancelled')
+  const late = await beginLate(client, open.map(row => ({ taskId: row.id, number: row.attempts })))
   await writeCosts(client, rows.flatMap(row => {
     const { attemptOutcome, cost, chargedMicros = 0 } = settlements.get(row.id)!
     if (!row.livemode || attemptOutcome === null) return []
     const charged = hasEnded(row.state as EndState) ? chargedMicros : 0
-    const surely = attemptOutcome === 'done' || attemptOutcome === 'unknown' || charged > 0
+    // What is still looked after is written down when that is over.
+    const surely = attemptOutcome === 'done' || attemptOutcome === 'unknown' && !late.has(row.id) || charged > 0
     return cost || surely ? [{ taskId: row.id, number: row.attempts, cost: cost ?? unknownCost, chargedMicros: charged, late: false }] : []
   }))
-  await insertOutputs(client, rows, settlements)
+  await insertOutputs(client, rows.flatMap(row => (settlements.get(row.id)!.outputs ?? []).map((output, position) => ({ row, output, position, late: false }))))
   await insertEvents(client, rows, settlements)
-  const outgoing = await insertDeliveries(client, ended, deliverer)
+  const outgoing = await insertDeliveries(client, ended, row => endEvent[row.state as EndState], deliverer)
   return { ended: ended.map(row => row.id), held, outgoing }
 }
 
-async function insertOutputs(client: Client, rows: SettledRow[], settlements: Map<string, Settlement>): Promise<void> {
-  const outputs = rows.flatMap(row => (settlements.get(row.id)!.outputs ?? []).map((output, position) => ({ row, output, position })))
+interface WrittenOutput { row: Pick<SettledRow, 'id' | 'project_id' | 'livemode'>; output: NonNullable<Settlement['outputs']>[number]; position: number; late: boolean }
+
+export async function insertOutputs(client: Client, outputs: WrittenOutput[]): Promise<void> {
   if (outputs.length === 0) return
   await client.query({ name: 'settle outputs', text: `
     with made as materialized (
-      select * from jsonb_to_recordset($1) as o(id uuid, project_id uuid, livemode boolean, sha256 text, mime text, size_bytes bigint, width int, height int, name text, task_id uuid, position int, expires_at timestamptz)),
+      select * from jsonb_to_recordset($1) as o(id uuid, project_id uuid, livemode boolean, sha256 text, mime text, size_bytes bigint, width int, height int, name text, task_id uuid, position int, expires_at timestamptz, late boolean)),
     bytes as (
       insert into blob (sha256, mime, size_bytes, width, height) select distinct on (sha256) decode(sha256, 'hex'), mime, size_bytes, width, height from made order by sha256
       on conflict (sha256) do nothing)
-    insert into asset (id, project_id, livemode, kind, sha256, name, task_id, position, expires_at)
-    select id, project_id, livemode, 'output', decode(sha256, 'hex'), name, task_id, position, expires_at from made` },
-  [JSON.stringify(outputs.map(({ row, output: { blob, name, expiresAt }, position }) => ({
+    insert into asset (id, project_id, livemode, kind, sha256, name, task_id, position, expires_at, late)
+    select id, project_id, livemode, 'output', decode(sha256, 'hex'), name, task_id, position, expires_at, late from made` },
+  [JSON.stringify(outputs.map(({ row, output: { blob, name, expiresAt }, position, late }) => ({
     id: newId(), project_id: row.project_id, livemode: row.livemode, sha256: blob.sha256, mime: blob.mime, size_bytes: blob.sizeBytes,
-    width: blob.width, height: blob.height, name, task_id: row.id, position, expires_at: expiresAt,
+    width: blob.width, height: blob.height, name, task_id: row.id, position, expires_at: expiresAt, late,
   })))])
 }
 
@@ -138,19 +143,21 @@ async function insertEvents(client: Client, rows: SettledRow[], settlements: Map
   [events.map(one => one.row.project_id), events.map(one => one.row.livemode), events.map(one => one.row.id), events.map(one => one.type), events.map(one => JSON.stringify(one.data))])
 }
 
+interface Told extends Pick<SettledRow, 'id' | 'project_id' | 'livemode' | 'callback_url' | 'style'> {}
+
 /** The outbox: one row per call back that was asked for and per endpoint that listens. Held by `deliverer` from the start, so that it need not be claimed. */
-async function insertDeliveries(client: Client, ended: SettledRow[], deliverer: string | null): Promise<Outgoing[]> {
+export async function insertDeliveries<Row extends Told>(client: Client, ended: Row[], typeOf: (row: Row) => EventType, deliverer: string | null): Promise<Outgoing[]> {
   if (ended.length === 0) return []
   const outgoing: Outgoing[] = []
-  const of = (row: SettledRow, endpointId: string | null, style: string, url: string) => outgoing.push({
-    id: newId(), projectId: row.project_id, livemode: row.livemode, taskId: row.id, endpointId, eventType: endEvent[row.state as EndState], style, url })
+  const of = (row: Row, endpointId: string | null, style: string, url: string) => outgoing.push({
+    id: newId(), projectId: row.project_id, livemode: row.livemode, taskId: row.id, endpointId, eventType: typeOf(row), style, url })
   const { rows: endpoints } = await client.query<{ id: string; project_id: string; livemode: boolean; url: string; events: string[] }>({ name: 'settle endpoints', text: `
     select id, project_id, livemode, url, events from endpoint where enabled and project_id = any($1::uuid[])` }, [[...new Set(ended.map(row => row.project_id))]])
   for (const row of ended) {
     if (row.callback_url !== null) of(row, null, row.style ?? 'plantain', row.callback_url)
     for (const endpoint of endpoints) {
       if (endpoint.project_id !== row.project_id || endpoint.livemode !== row.livemode) continue
-      if (endpoint.events.includes('*') || endpoint.events.includes(endEvent[row.state as EndState])) of(row, endpoint.id, 'plantain', endpoint.url)
+      if (endpoint.events.includes('*') || endpoint.events.includes(typeOf(row))) of(row, endpoint.id, 'plantain', endpoint.url)
     }
   }
   if (outgoing.length === 0) return outgoing

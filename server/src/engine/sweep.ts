@@ -106,9 +106,10 @@ export const forgetWorkers = (client: Client, workers: string[]) => client.query
   delete from worker w where w.id = any($1::uuid[]) and not exists (select from task t where t.worker = w.id and t.state = 'running')
     and not exists (select from delivery d where d.worker = w.id)` }, [workers])
 
-/** Old idempotency keys (24 h) and rate windows. */
+/** Old idempotency keys (24 h), rate windows and call backs that were heard. */
 export async function forgetOld(client: Client): Promise<void> {
   await client.query(`delete from idempotency where ctid in (select ctid from idempotency where created_at < now() - interval '24 hours' limit 5000)`)
   await client.query(`delete from recent_call where ctid in (select ctid from recent_call where created_at < now() - interval '1 hour' limit 5000)`)
+  await client.query(`delete from callback_seen where ctid in (select ctid from callback_seen where seen_at < now() - interval '1 day' limit 5000)`)
   await client.query(`delete from rate_window where starts_at < now() - interval '2 days'`)
 }

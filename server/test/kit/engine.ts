@@ -62,16 +62,16 @@ export function testEngine(database: Database, { submit = async () => done({ mad
   const roads: Roads = { routesOf: () => benches.size > 1 ? ranked : [], isWell: () => true, stranded: () => down.length > 0 ? { providers: down, models: [] } : null, changed: async () => {} }
   const outgoing: Outgoing[] = []
   const now = () => new Date()
+  const log = createLog(process.env.LOG_LEVEL ?? 'silent')
+  const tools: EngineOptions['tools'] = {
+    findCard: () => ({ ...card, ...more }), inputsOf: async () => [], readBytes: async () => picture, linkFor: () => null, callbackUrl: () => null, outputExpiry: () => null, now, chance: () => 0.5, log,
+    storeMade,
+  }
   const engine: Engine = createEngine({
     database, workerId, benches, roads, work, delivers: false, deliver: rows => outgoing.push(...rows),
-    freeDeliveries: async () => {}, lostAfterMs, log: createLog(process.env.LOG_LEVEL ?? 'silent'), now,
-    tools: {
-      findCard: () => ({ ...card, ...more }), inputsOf: async () => [], readBytes: async () => picture, linkFor: () => null, callbackUrl: () => null, outputExpiry: () => null, now, chance: () => 0.5,
-      log: createLog(process.env.LOG_LEVEL ?? 'silent'),
-      storeMade,
-    },
+    freeDeliveries: async () => {}, lostAfterMs, log, now, tools,
   })
-  return { engine, workerId, outgoing }
+  return { engine, workerId, outgoing, benches, tools }
 }
 
 export type Person = Caller
@@ -120,3 +120,17 @@ export async function until(condition: () => boolean | Promise<boolean>, what = 
 }
 
 export type { Job }
+
+/**
+ * A database on which each statement of its transactions in turn is the one that is never heard: `stopAt` counts from 1. `stopped` says whether
+ * it came to that.
+ */
+export function stoppingDatabase(database: Database, stopAt: number) {
+  let statements = 0
+  const state = { stopped: false }
+  const stopping = { ...database, transaction: <T>(work: (client: never) => Promise<T>) => database.transaction(client => work({ ...client, query: (...query: Parameters<typeof client.query>) => {
+    if (++statements === stopAt) { state.stopped = true; throw new Error('stopped here') }
+    return client.query(...query)
+  } } as never)) } as unknown as Database
+  return { stopping, state }
+}

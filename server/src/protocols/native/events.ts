@@ -7,7 +7,7 @@ import type { Desk, Incoming, Route } from '../contract.ts'
 import { base, found, readId } from './read.ts'
 import { EventView, json, ListView, viewEvent } from './view.ts'
 
-export const eventTypes = ['task.created', 'task.started', 'task.progressed', 'task.retried', 'task.completed', 'task.failed', 'task.cancelled'] as const satisfies EventType[]
+export const eventTypes = ['task.created', 'task.started', 'task.progressed', 'task.retried', 'task.completed', 'task.failed', 'task.cancelled', 'task.late_result'] as const satisfies EventType[]
 const endTypes = new Set<EventType>(['task.completed', 'task.failed', 'task.cancelled'])
 
 const EventQuery = Type.Object({

@@ -62,6 +62,7 @@ export const TaskView = Type.Object({
   parameters: Type.Record(Type.String(), AnyJson),
   inputs: Type.Array(Type.Object({ asset: Id, role: Type.Enum([...roles]) })),
   outputs: Type.Array(OutputView),
+  late_outputs: Type.Array(OutputView, { description: 'What came after the task had ended: kept, never charged, and no part of its result.' }),
   text: maybe(Type.String({ description: 'Text that came with the pictures.' })),
   details: Type.Record(Type.String(), AnyJson, { description: 'What the maker tells: the seed, what it understood and what not.' }),
   warnings: Type.Array(Type.String()),
@@ -97,16 +98,17 @@ export const writeTaskEvent = (type: string, task: Task, links: Links): string =
   JSON.stringify({ type, timestamp: (task.endedAt ?? task.createdAt).toISOString(), data: writeTask(task, links) })
 
 function writeTask(task: Task, links: Links): Static<typeof TaskView> {
+  const viewOutput = (asset: Asset) => ({
+    id: asset.id, url: links(asset), thumbnail_url: links(asset, { side: 256 }),
+    mime: asset.mime, width: asset.width, height: asset.height, size_bytes: asset.sizeBytes, sha256: asset.sha256, expires_at: time(asset.expiresAt),
+  })
   const expiries = task.outputs.flatMap(({ expiresAt }) => expiresAt ? [expiresAt.getTime()] : [])
   return {
     id: task.id, object: 'task', state: task.state, livemode: task.livemode, served_by: task.livemode ? task.provider : testModel, upstream_id: task.upstreamId,
     model: task.model, model_asked: task.modelAsked, operation: task.operation,
     prompt: task.prompt, parameters: task.parameters,
     inputs: task.inputs.map(({ assetId, role }) => ({ asset: assetId, role })),
-    outputs: task.outputs.map(asset => ({
-      id: asset.id, url: links(asset), thumbnail_url: links(asset, { side: 256 }),
-      mime: asset.mime, width: asset.width, height: asset.height, size_bytes: asset.sizeBytes, sha256: asset.sha256, expires_at: time(asset.expiresAt),
-    })),
+    outputs: task.outputs.map(viewOutput), late_outputs: (task.lateOutputs ?? []).map(viewOutput),
     text: task.text, details: task.details, warnings: task.warnings,
     problem: task.problem ? viewProblem(task.problem) : null,
     tried: task.tried.map(({ attempt, provider, model, outcome, code, message, retryAfterS, at, endedAt }) =>

@@ -6,7 +6,8 @@ import { DeliveryView, EndpointView, json, ListView, PageView, viewDelivery, vie
 
 const Url = Type.String({ minLength: 1, maxLength: 2_048, description: 'https (http too, where private addresses are allowed).' })
 const endEvents = ['task.completed', 'task.failed', 'task.cancelled']
-const Events = Type.Array(Type.Enum([...endEvents]), { minItems: 1, maxItems: endEvents.length, description: 'Which events to tell. Default: all three, each of which ends a task.' })
+const events = [...endEvents, 'task.late_result']
+const Events = Type.Array(Type.Enum([...events]), { minItems: 1, maxItems: events.length, description: 'Which events to tell. Default: the three of which each ends a task. `task.late_result`: something came for a task that had ended without it.' })
 
 const EndpointBody = Type.Object({ url: Url, events: Type.Optional(Events) }, { additionalProperties: false, title: 'NewWebhook', examples: [{ url: 'https://example.com/plantain', events: ['task.completed', 'task.failed'] }] })
 const EndpointChange = Type.Object({ url: Type.Optional(Url), events: Type.Optional(Events), enabled: Type.Optional(Type.Boolean()) }, { additionalProperties: false, minProperties: 1, examples: [{ enabled: false }] })
