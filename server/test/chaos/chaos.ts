@@ -26,6 +26,8 @@ export interface ChaosOptions {
   killAfterMs: [number, number]
   /** Whether the upstream can be asked what became of a lost answer. Where it cannot, tasks may end as `outcome_unknown`. */
   lookup: boolean
+  /** Three upstreams behind one model, each of them busy or broken for a while after each kill: work moves between them. */
+  fallback?: boolean
   say?(line: string): void
 }
 
@@ -36,6 +38,8 @@ export interface ChaosReport {
   states: Record<string, number>
   unknown: number
   upstreamAccepted: number
+  /** Tasks for which more than one upstream was asked. */
+  moved: number
   webhooks: number
   seconds: number
   /** What is wrong, as sentences; empty when every promise held. */
@@ -44,15 +48,18 @@ export interface ChaosReport {
 
 /** What clients order: quick, slow, queued upstreams, and each way an answer can be lost. */
 const kinds = ['', 'rehearse:queued', 'rehearse:slow', 'rehearse:500', 'rehearse:cut_after', 'rehearse:queued', 'rehearse:html', '', 'rehearse:refused', 'rehearse:502']
+/** The same with upstreams that say no before they take anything, so that the next one is asked. */
+const fallbackKinds = ['', 'rehearse:queued', 'rehearse:busy', 'rehearse:500', 'rehearse:cut_after', 'rehearse:slow', 'rehearse:cut_before', 'rehearse:html', 'rehearse:refused', 'rehearse:502']
 /** Kinds the upstream says no to, or fails at in a documented way: asking again after that is no double purchase. */
 const mayBeAskedAgain = (prompt: string) => /rehearse:(500|502)/.test(prompt)
 
 const pause = (ms: number) => new Promise<void>(resolve => { setTimeout(resolve, ms) })
 
-export async function runChaos({ tasks, kills, killAfterMs, lookup, say = () => {} }: ChaosOptions): Promise<ChaosReport> {
+export async function runChaos({ tasks, kills, killAfterMs, lookup, fallback = false, say = () => {} }: ChaosOptions): Promise<ChaosReport> {
   const begun = performance.now()
   const dataDir = await mkdtemp(join(tmpdir(), 'plantain-chaos-'))
-  const upstream = await startUpstream({ port: 0 })
+  const upstreams = await Promise.all(Array.from({ length: fallback ? 3 : 1 }, () => startUpstream({ port: 0 })))
+  const orders = fallback ? fallbackKinds : kinds
   const webhooks = new Map<string, number>()
   const receiver = createServer((request, response) => {
     const chunks: Buffer[] = []
@@ -65,7 +72,8 @@ export async function runChaos({ tasks, kills, killAfterMs, lookup, say = () => 
   await new Promise(resolve => { receiver.once('listening', resolve) })
   const callbackUrl = `http://127.0.0.1:${(receiver.address() as AddressInfo).port}/done`
 
-  const environment: Record<string, string> = { ...testSettings({ databaseUrl: '', dataDir, upstreamUrl: upstream.url }), PORT: String(await freePort()), SHUTDOWN_GRACE_S: '5', REHEARSAL_LOOKUP: String(lookup) }
+  const environment: Record<string, string> = { ...testSettings({ databaseUrl: '', dataDir, upstreamUrl: upstreams[0]!.url }), PORT: String(await freePort()), SHUTDOWN_GRACE_S: '5', REHEARSAL_LOOKUP: String(lookup),
+    ...fallback ? { PROVIDER_ACCOUNTS: 'rehearsal-b=rehearsal,rehearsal-c=rehearsal', REHEARSAL_B_BASE_URL: upstreams[1]!.url, REHEARSAL_C_BASE_URL: upstreams[2]!.url, REHEARSAL_B_LOOKUP: String(lookup), REHEARSAL_C_LOOKUP: String(lookup) } : {} }
   const url = `http://127.0.0.1:${environment.PORT}`
   let server: ChildProcess | null = null
   let errors = ''
@@ -103,12 +111,12 @@ export async function runChaos({ tasks, kills, killAfterMs, lookup, say = () => 
     const acknowledged = new Map<string, string>()
     let done = false
     const order = async (index: number) => {
-      const prompt = `picture ${index} ${kinds[index % kinds.length]}`
+      const prompt = `picture ${index} ${orders[index % orders.length]}`
       for (;;) {
         try {
           const answer = await fetch(`${url}/plantain/v1/tasks`, {
             method: 'POST', headers: { authorization: `Bearer ${secret}`, 'content-type': 'application/json', 'idempotency-key': `chaos-${index}` },
-            body: JSON.stringify({ model: 'rehearsal-1', prompt, callback_url: callbackUrl, end_within_s: 600 }), signal: AbortSignal.timeout(10_000),
+            body: JSON.stringify({ model: fallback ? 'rehearsal-3' : 'rehearsal-1', prompt, callback_url: callbackUrl, end_within_s: 600 }), signal: AbortSignal.timeout(10_000),
           })
           if (answer.ok) {
             acknowledged.set((await answer.json() as { id: string }).id, prompt)
@@ -125,6 +133,8 @@ export async function runChaos({ tasks, kills, killAfterMs, lookup, say = () => 
     const killing = (async () => {
       for (let killed = 1; killed <= kills; killed++) {
         await pause(killAfterMs[0] + Math.random() * (killAfterMs[1] - killAfterMs[0]))
+        // The first that is asked most of the time, so that there is always somewhere to go and something to leave.
+        if (fallback) upstreams[killed % 3 === 0 ? 1 : 0]!.tell({ times: 6, does: killed % 2 ? { kind: 'busy', retryAfterS: 1 } : { kind: 'error', status: 500 } })
         await kill()
         await start()
         say(`killed ${killed} of ${kills}; ${acknowledged.size} of ${tasks} tasks taken, ${webhooks.size} told`)
@@ -152,7 +162,8 @@ export async function runChaos({ tasks, kills, killAfterMs, lookup, say = () => 
     await until(() => [...acknowledged.keys()].every(id => webhooks.has(id)), 30_000)
     for (const id of acknowledged.keys()) if (!webhooks.has(id)) broken.push(`task ${id} was never called back`)
 
-    const stats = upstream.stats()
+    const stats = upstreams.map(one => one.stats())
+    const acceptedOf = (id: string) => stats.reduce((sum, one) => sum + (one.tasks[id]?.accepted ?? 0), 0)
     const states: Record<string, number> = {}
     let unknown = 0
     for (const [id, prompt] of acknowledged) {
@@ -162,11 +173,11 @@ export async function runChaos({ tasks, kills, killAfterMs, lookup, say = () => 
       const isUnknown = task.problem?.code === 'outcome_unknown'
       if (isUnknown) unknown++
       if (isUnknown && lookup) broken.push(`task ${id} (${prompt}) is called unknown, and could have been looked up`)
-      const accepted = stats.tasks[id]?.accepted ?? 0
-      if (accepted > 1 && !mayBeAskedAgain(prompt)) broken.push(`task ${id} (${prompt}) was bought ${accepted} times`)
+      const accepted = acceptedOf(id)
+      if (accepted > 1 && (fallback || !mayBeAskedAgain(prompt))) broken.push(`task ${id} (${prompt}) was bought ${accepted} times`)
       if (task.state === 'done' && accepted < 1) broken.push(`task ${id} is done and nobody made it`)
     }
-    for (const id of Object.keys(stats.tasks)) if (!acknowledged.has(id)) broken.push(`the upstream was asked for ${id}, which no client knows`)
+    for (const id of stats.flatMap(one => Object.keys(one.tasks))) if (!acknowledged.has(id)) broken.push(`the upstream was asked for ${id}, which no client knows`)
 
     // A gentle stop this time, then the books and the files are looked at in a house without doors.
     const child = server as unknown as ChildProcess
@@ -174,16 +185,20 @@ export async function runChaos({ tasks, kills, killAfterMs, lookup, say = () => 
     child.kill('SIGTERM')
     await ended
     server = null
+    let moved = 0
     const house = await startHouse(readConfig({ ...environment, PORT: '0' }), { roles: [] })
     try {
       broken.push(...await audit(house.database))
       await house.collect({ graceMs: 0 })
       broken.push(...await looseFiles(house.database, dataDir))
+      broken.push(...await wrongMoves(house.database))
+      const { rows: [row] } = await house.database.query<{ moved: number }>('select count(*)::int as moved from (select from attempt group by task_id having count(distinct provider) > 1) several')
+      moved = row!.moved
     } finally { await house.close() }
-    return { tasks: acknowledged.size, kills, states, unknown, upstreamAccepted: stats.accepted, webhooks: webhooks.size, seconds: (performance.now() - begun) / 1000, broken }
+    return { tasks: acknowledged.size, kills, states, unknown, upstreamAccepted: stats.reduce((sum, one) => sum + one.accepted, 0), moved, webhooks: webhooks.size, seconds: (performance.now() - begun) / 1000, broken }
   } finally {
     if (server) await kill()
-    await upstream.close()
+    await Promise.all(upstreams.map(one => one.close()))
     receiver.closeAllConnections()
     await new Promise(resolve => { receiver.close(resolve) })
     await rm(dataDir, { recursive: true, force: true, maxRetries: 20, retryDelay: 100 })
@@ -199,6 +214,15 @@ const openReader = (url: string, secret: string) => async (id: string): Promise<
     const task = await answer.json() as TaskView
     if (task.ended_at !== null || tries === 2) return task
   }
+}
+
+/** Attempts after which nobody was to be asked again, and somebody was: their end was not known, or was not a failure that leads on. */
+async function wrongMoves(database: { query(sql: string): Promise<{ rows: { id: string; number: number; outcome: string | null; code: string | null }[] }> }): Promise<string[]> {
+  const { rows } = await database.query(`
+    select a.task_id as id, a.number, a.outcome, a.problem->>'code' as code from attempt a
+    where exists (select from attempt b where b.task_id = a.task_id and b.number > a.number)
+      and (a.outcome is distinct from 'failed' or a.problem->>'code' not in ('provider_busy', 'provider_down', 'provider_not_configured'))`)
+  return rows.map(row => `task ${row.id} was asked again after attempt ${row.number} ended as ${row.outcome ?? 'nothing'} (${row.code ?? 'no problem'})`)
 }
 
 /** Files that no row names, rows without a file, and temporary files. */
