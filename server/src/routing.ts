@@ -47,6 +47,8 @@ export interface RoutingOptions {
 
 /** How old the snapshot may be: a change made elsewhere takes effect everywhere within this. */
 const snapshotMs = 1_000
+/** How often one process sends a new task to find out whether an upstream that was left alone is back. Of those, one asks; the rest are moved on. */
+const probeEveryMs = 5_000
 /** How long queued work of a model is looked through after its routes were changed, a batch a second. */
 const lookThroughMs = 60_000
 
@@ -58,6 +60,8 @@ export function createRouting({ database, catalog, known, configured, missing, n
   let changes = noChanges
   /** Models whose routes were changed a while ago, and until when their queued work is looked through. */
   const lookThrough = new Map<string, number>()
+  /** When a new task was last sent to find out, by provider. */
+  const probed = new Map<string, number>()
   let timer: NodeJS.Timeout | undefined
   let reading: Promise<void> | null = null
   let again = false
@@ -91,7 +95,6 @@ export function createRouting({ database, catalog, known, configured, missing, n
     const state = states.get(provider)
     if (state === undefined) return { standing: 'ready', until: null }
     const { health, pausedUntil } = state
-    // Open or half open: its one probe is taken from what is queued there, never a new task that has somebody else.
     if (health.state !== 'closed') return { standing: 'down', until: health.openUntil }
     return pausedUntil !== null && pausedUntil > now() ? { standing: 'busy', until: pausedUntil } : { standing: 'ready', until: null }
   }
@@ -99,6 +102,10 @@ export function createRouting({ database, catalog, known, configured, missing, n
   const candidatesOf = (card: Card, key: string): Candidate[] =>
     rankRoutes(routesIn(changes, card).routes.filter(route => route.enabled && configured.has(route.provider)), key)
       .map(({ provider, model, order, weight }) => ({ provider, model, order, weight, ...standingOf(provider) }))
+
+  /** Whether a new task may be sent to find out: its time alone is over, and nobody was sent a moment ago. Without this an upstream whose work all went elsewhere would never be asked again. */
+  const mayProbe = ({ provider, standing, until }: Candidate): boolean =>
+    standing === 'down' && states.get(provider)?.health.state === 'open' && until !== null && until <= now() && now().getTime() - (probed.get(provider) ?? 0) >= probeEveryMs
 
   const refusal = (card: Card): Problem => {
     const { routes, source } = routesIn(changes, card)
@@ -122,8 +129,9 @@ export function createRouting({ database, catalog, known, configured, missing, n
   return {
     route(card, livemode, key) {
       if (!livemode) return { provider: 'sandbox', model: card.id }
-      const chosen = firstOf(candidatesOf(card, key))
+      const chosen = firstOf(candidatesOf(card, key).map(one => mayProbe(one) ? { ...one, standing: 'ready' as const, finds: true } : { ...one, finds: false }))
       if (!chosen) throw refusal(card)
+      if (chosen.finds) probed.set(chosen.provider, now().getTime())
       return { provider: chosen.provider, model: chosen.model }
     },
     routesOf(task) {
@@ -137,7 +145,13 @@ export function createRouting({ database, catalog, known, configured, missing, n
     stranded() {
       for (const [model, untilMs] of lookThrough) if (untilMs < now().getTime()) lookThrough.delete(model)
       const providers = [...states.keys()].filter(provider => standingOf(provider).standing !== 'ready')
-      return providers.length > 0 || lookThrough.size > 0 ? { providers, models: [...lookThrough.keys()] } : null
+      if (providers.length === 0 && lookThrough.size === 0) return null
+      // Only what has somewhere to go: what must wait would otherwise be looked at again and again, and stand before what need not.
+      const movable = providers.length === 0 ? [] : catalog.all().filter(card => {
+        const candidates = candidatesOf(card, '')
+        return candidates.some(one => one.standing === 'ready') && candidates.some(one => one.standing !== 'ready')
+      }).map(card => card.id)
+      return { providers, movable, changed: [...lookThrough.keys()] }
     },
     changed: refresh,
     aliasOf: name => changes.aliases.get(name)?.model ?? null,

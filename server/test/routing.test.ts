@@ -157,6 +157,25 @@ test('five failures in a row: new work goes elsewhere without asking; one task f
   assert.deepEqual(after, { state: 'closed', failures: 0 })
 })
 
+test('an upstream whose work all went elsewhere is asked again too, once, when its time alone is over', async () => {
+  tell(0, { kind: 'error', status: 500 }, { times: 6 })
+  for (let index = 0; index < 5; index++) await order()
+  const over = async () => {
+    await house.database.query(`update provider_health set open_until = now() where provider = 'rehearsal'`)
+    await house.house.routing.changed()
+  }
+  await over()
+  await wellDone((await order()).body, 'rehearsal-b')
+  assert.deepEqual(asked(), [6, 6, 0], 'it was asked once and still failed: that one went on elsewhere')
+  await wellDone((await order()).body, 'rehearsal-b')
+  assert.deepEqual(asked(), [6, 7, 0])
+  await over()
+  // This process sent somebody a moment ago; it does so again after a while.
+  await until(async () => (await order()).body.served_by === 'rehearsal', 'the first route to serve again')
+  assert.equal((await house.database.query(`select state from provider_health where provider = 'rehearsal'`)).rows[0].state, 'closed')
+  await wellDone((await order()).body, 'rehearsal')
+})
+
 test('a probe that fails opens it again, for longer', async () => {
   tell(0, { kind: 'error', status: 500 })
   await house.database.query(`insert into provider_health (provider, state, trips, open_until) values ('rehearsal', 'open', 1, now())`)

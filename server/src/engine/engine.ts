@@ -30,7 +30,7 @@ import { settleGroup, settleIn, type Outgoing, type Settled, type Settlement } f
 import type { TaskRow } from './rows.ts'
 import type { StepTools, Workbench } from './step.ts'
 import { submitGroup, type Submission } from './submit.ts'
-import { beat, endOverdue, forgetOld, forgetWorkers, freeClaims, readDead, reroute, type Queued, type RepeatOf } from './sweep.ts'
+import { beat, endOverdue, forgetOld, forgetWorkers, freeClaims, readDead, reroute, type Queued, type RepeatOf, type Stranding } from './sweep.ts'
 import { createWatch } from './watch.ts'
 
 export interface EngineOptions {
@@ -64,8 +64,8 @@ export interface Roads {
   routesOf(task: Queued): Candidate[]
   /** Whether the provider is known to be well, so that a sign of life is no news. */
   isWell(provider: string): boolean
-  /** What queued tasks had better be taken away from: providers that take none now, cards whose routes were changed just now. Null for nothing. */
-  stranded(): { providers: string[]; models: string[] } | null
+  /** What queued tasks had better be taken away from; null for nothing. */
+  stranded(): Stranding | null
   /** Something was written down about a provider. */
   changed(): Promise<void>
 }

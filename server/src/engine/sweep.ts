@@ -61,6 +61,9 @@ export const freeClaims = (database: Database, workers: string[], repeatOf: Repe
 
 /** A queued task as the choice of its route sees it. */
 export interface Queued { id: string; project_id: string; model: string; sticky_key: string | null; livemode: boolean }
+/** Providers that take no work now, models of theirs that have another route that does, and models whose routes were changed just now. */
+export interface Stranding { providers: string[]; movable: string[]; changed: string[] }
+
 interface Stranded extends Queued { turn: number; provider: string; upstream_model: string; problem: StoredProblem | null; warnings: string[]; tried: { provider: string; model: string; code: ProblemCode | null }[] | null }
 
 /**
@@ -68,15 +71,15 @@ interface Stranded extends Queued { turn: number; provider: string; upstream_mod
  *
  * Never one with an attempt whose end is not known: it may have been bought where it is.
  */
-export const reroute = (database: Database, { providers, models }: { providers: string[]; models: string[] }, routesOf: (task: Queued) => Candidate[], now: Date, deliverer: string | null): Promise<Settled> =>
+export const reroute = (database: Database, { providers, movable, changed }: Stranding, routesOf: (task: Queued) => Candidate[], now: Date, deliverer: string | null): Promise<Settled> =>
   database.transaction(async client => {
-    const { rows } = await client.query<Stranded>({ name: 'sweep stranded', text: `
+    const { rows } = await client.query<Stranded>({ name: `sweep stranded${changed.length > 0 ? ' or changed' : ''}`, text: `
       select t.id, t.turn, t.project_id, t.model, t.sticky_key, t.livemode, t.provider, t.upstream_model, t.problem, t.warnings,
         (select jsonb_agg(jsonb_build_object('provider', a.provider, 'model', a.upstream_model, 'code', a.problem->>'code')) from attempt a where a.task_id = t.id) as tried
       from task t
-      where t.state = 'queued' and t.livemode and t.due_at <= now() and (t.provider = any($1) or t.model = any($2))
+      where t.state = 'queued' and t.livemode and t.due_at <= now() and (t.provider = any($1) and t.model = any($2)${changed.length > 0 ? ' or t.model = any($4)' : ''})
         and not exists (select from attempt a where a.task_id = t.id and a.ended_at is null)
-      order by t.rank limit $3 for update skip locked` }, [providers, models, batch])
+      order by t.rank limit $3 for update skip locked` }, [providers, movable, batch, ...changed.length > 0 ? [changed] : []])
     return settleIn(client, rows.flatMap((row): Settlement[] => {
       const ranked = routesOf(row)
       const present = { provider: row.provider, model: row.upstream_model }

@@ -59,7 +59,7 @@ export function testEngine(database: Database, { submit = async () => done({ mad
     return [id, { provider: { ...provider, id, repeat }, connection: other }] as const
   })])
   const ranked = [...benches.keys()].map((id, index): Candidate => ({ provider: id, model: 'model', order: index, weight: 1, ...down.includes(id) ? { standing: 'down', until: new Date(Date.now() + 3_600_000) } : { standing: 'ready', until: null } }))
-  const roads: Roads = { routesOf: () => benches.size > 1 ? ranked : [], isWell: () => true, stranded: () => down.length > 0 ? { providers: down, models: [] } : null, changed: async () => {} }
+  const roads: Roads = { routesOf: () => benches.size > 1 ? ranked : [], isWell: () => true, stranded: () => down.length > 0 ? { providers: down, movable: ['model'], changed: [] } : null, changed: async () => {} }
   const outgoing: Outgoing[] = []
   const now = () => new Date()
   const log = createLog(process.env.LOG_LEVEL ?? 'silent')
