@@ -1,7 +1,7 @@
 /** Commands that work on this machine's own house: its database, its keys, its money, and running it. */
 import { setTimeout as pause } from 'node:timers/promises'
 import { ConfigError, readConfig, type Config } from '@plantain/server/config.ts'
-import { scopes, type Scope } from '@plantain/server/domain/caller.ts'
+import { scopes, type RetiredModels, type Scope } from '@plantain/server/domain/caller.ts'
 import { formatDollars, readDollars } from '@plantain/server/domain/money.ts'
 import type { Operator } from '@plantain/server/operator.ts'
 import { Exit, exitCodes, usage } from './exit.ts'
@@ -115,6 +115,24 @@ export async function revokeKey(id: string, { json, project }: Shared & { projec
   await withOperator(terminal, async ({ keys }) => {
     const key = await keys.revoke(id, project)
     terminal.print(json ? JSON.stringify(key) : `${key.prefix}… is revoked, at once.`)
+  })
+}
+
+export interface ProjectOptions { project?: string; json?: boolean; retiredModels?: RetiredModels }
+
+export async function listProjects({ json }: Shared, terminal: Terminal): Promise<void> {
+  await withOperator(terminal, async ({ projects }) => {
+    const all = await projects.list()
+    if (json) return terminal.print(JSON.stringify(all))
+    for (const line of formatTable([['project', 'retired models', 'account', 'name'], ...all.map(({ id, accountName, name, retiredModels }) => [id, retiredModels, plainLine(accountName, 40), plainLine(name, 60)])])) terminal.print(line)
+  })
+}
+
+export async function changeProject({ project, json, retiredModels }: ProjectOptions, terminal: Terminal): Promise<void> {
+  if (retiredModels === undefined) throw usage('Say what to change: --retired-models refuse or replace.')
+  await withOperator(terminal, async ({ projects }) => {
+    const changed = await projects.change({ retiredModels }, project)
+    terminal.print(json ? JSON.stringify(changed) : `${plainLine(changed.name, 60)}: retired models are ${changed.retiredModels === 'replace' ? 'replaced, and the answer says so' : 'refused'}.`)
   })
 }
 

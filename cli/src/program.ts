@@ -1,10 +1,11 @@
 /** What can be said to `plantain`, and where it goes. */
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander'
+import { retiredChoices } from '@plantain/server/domain/caller.ts'
 import { operations } from '@plantain/server/domain/order.ts'
 import manifest from '../package.json' with { type: 'json' }
 import { runDoctor } from './doctor.ts'
 import { Exit, exitCodes } from './exit.ts'
-import { createKey, explainLocal, grantCredits, listKeys, migrateHouse, revokeKey, runHouse, showCredits, type CreditOptions, type NewKeyOptions } from './local.ts'
+import { changeProject, createKey, explainLocal, grantCredits, listKeys, listProjects, migrateHouse, revokeKey, runHouse, showCredits, type CreditOptions, type NewKeyOptions, type ProjectOptions } from './local.ts'
 import { edit, generate, readPair, type MakeOptions } from './make.ts'
 import { listAliases, listRoutes, removeAlias, resetRoutes, setAlias, setRoutes } from './routes.ts'
 import { cancelTask, getTask, listModels, listTasks, waitTask } from './tasks.ts'
@@ -84,6 +85,12 @@ export function createProgram(terminal: Terminal): Command {
     .action((options: NewKeyOptions) => createKey(options, terminal))
   mode(keys.command('list').description('all keys, without their secrets')).action((options: Shared & { project?: string }) => listKeys(options, terminal))
   mode(keys.command('revoke').argument('<id>').description('end a key, at once')).action((id: string, options: Shared & { project?: string }) => revokeKey(id, options, terminal))
+
+  const projects = program.command('projects').description('projects of this house')
+  projects.command('list').description('all projects and what they have chosen').option('--json', 'print one JSON document and nothing else').action((options: Shared) => listProjects(options, terminal))
+  projects.command('set').description('change what a project has chosen').option('--project <name>', 'where there are several projects').option('--json', 'print one JSON document and nothing else')
+    .addOption(new Option('--retired-models <what>', 'refuse them, or let their replacement make the order').choices(retiredChoices))
+    .action((options: ProjectOptions) => changeProject(options, terminal))
 
   const credits = program.command('credits').description('money of this house')
   mode(credits.command('grant').argument('<dollars>').description('add credit')).option('--note <text>', 'why')

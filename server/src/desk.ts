@@ -51,6 +51,7 @@ const plainCall: Call = { stickyKey: null, seen() {} }
 
 export const createDesks = (tools: DeskTools) => (caller: Caller, call: Call = plainCall): Desk => {
   const { access, assets, catalog, database, delivery, engine, files, routing, now } = tools
+  const { retiredModels: retired = 'refuse' } = caller
   const owner = { projectId: caller.projectId, livemode: caller.livemode }
 
   /** Tries an order against everything that can be tried without writing. */
@@ -59,7 +60,7 @@ export const createDesks = (tools: DeskTools) => (caller: Caller, call: Call = p
     const byId = new Map(found.map(asset => [asset.id, asset]))
     const inputs = order.inputs.map(({ assetId }, index) => byId.get(assetId) ?? missingInput(assetId, index))
     if (!caller.livemode) checkTriggers(order.prompt)
-    const checked = catalog.check({ ...order, model: modelOf(order.model, order.wire?.protocol) }, inputs, now(), { livemode: caller.livemode })
+    const checked = catalog.check({ ...order, model: modelOf(order.model, order.wire?.protocol) }, inputs, now(), { livemode: caller.livemode, retired })
     checkTerms(order)
     if (order.callbackUrl !== undefined) checkTarget(order.callbackUrl, { allowPrivate: tools.allowPrivate, field: 'callback_url' })
     return { checked, inputs }
@@ -103,6 +104,7 @@ export const createDesks = (tools: DeskTools) => (caller: Caller, call: Call = p
 
   const desk: Desk = {
     caller,
+    told: new Map(),
     now,
     get publicUrl() { return tools.publicUrl() },
 
@@ -110,6 +112,7 @@ export const createDesks = (tools: DeskTools) => (caller: Caller, call: Call = p
 
     async submit(order) {
       const { checked, inputs } = await check(order)
+      if (checked.replaces) desk.told.set('x-model-replaced', `${checked.replaces.id}; by=${checked.card.id}`)
       const id = newId(now().getTime())
       const stickyKey = order.stickyKey ?? call.stickyKey
       const route = routing.route(checked.card, caller.livemode, stickyKeyOf({ id, project_id: caller.projectId, sticky_key: stickyKey }))
@@ -153,7 +156,11 @@ export const createDesks = (tools: DeskTools) => (caller: Caller, call: Call = p
 
     events: ({ taskId, types, after, live = true, signal }) => engine.events(owner, { taskId: taskId ?? null, types: types ?? null, after, live, signal }),
 
-    models: { all: () => catalog.all(), find: (name, dialect) => catalog.find(modelOf(name, dialect), dialect) },
+    models: {
+      all: () => catalog.all(),
+      find: (name, dialect) => catalog.find(modelOf(name, dialect), dialect),
+      serving: (name, dialect) => (caller.livemode && retired === 'replace' ? catalog.serving : catalog.find)(modelOf(name, dialect), dialect),
+    },
 
     assets: {
       keep: upload => { guarded('assets:write'); return assets.keep({ ...owner, inputDays: tools.inputDays }, upload) },
@@ -193,6 +200,11 @@ export const createDesks = (tools: DeskTools) => (caller: Caller, call: Call = p
         const items = rows.slice(0, limit)
         return { items, next: rows.length > limit ? String(items.at(-1)!.id) : null }
       },
+    },
+
+    project: {
+      read: () => access.projects.read(caller),
+      change: change => { guarded('admin'); return access.projects.change(caller, change) },
     },
 
     keys: {

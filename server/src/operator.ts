@@ -1,5 +1,5 @@
 /** What the operator does beside a running server, on the same database: migrations, keys, credits. The CLI's local commands. */
-import { createAccess, type Access } from './access/access.ts'
+import { createAccess, type Access, type Project } from './access/access.ts'
 import { loadCatalog, ownCards } from './catalog/catalog.ts'
 import { createChangeRoom, routesIn, type ChangeRoom } from './catalog/changes.ts'
 import type { Config } from './config.ts'
@@ -14,7 +14,7 @@ import type { ModelRoutes } from './domain/routing.ts'
 import { createLog } from './kit/log.ts'
 import { audit, readBalance, type PurseState } from './ledger/books.ts'
 import { grant } from './ledger/ledger.ts'
-import type { Key } from './protocols/contract.ts'
+import type { Key, Project as ProjectSettings, ProjectChange } from './protocols/contract.ts'
 import { findProviders } from './providers.ts'
 
 export interface Operator {
@@ -24,6 +24,11 @@ export interface Operator {
     create(key: { name: string; livemode: boolean; scopes: Scope[]; expiresAt: Date | null; limits: KeyLimits; project?: string }): Promise<{ key: Key; secret: string }>
     list(project?: string): Promise<Key[]>
     revoke(keyId: string, project?: string): Promise<Key>
+  }
+  projects: {
+    list(): Promise<Project[]>
+    /** The named project, or the only one, as it is then. */
+    change(change: ProjectChange, project?: string): Promise<ProjectSettings>
   }
   credits: {
     grant(micros: number, options: { livemode: boolean; note: string; project?: string }): Promise<PurseState>
@@ -96,6 +101,10 @@ export async function openOperator(config: Config): Promise<Operator> {
         create: async ({ project: name, ...key }) => access.createKeyForOperator((await project(name)).id, key),
         list: async name => access.listKeysForOperator((await project(name)).id),
         revoke: async (keyId, name) => access.revokeKeyForOperator((await project(name)).id, keyId),
+      },
+      projects: {
+        list: () => access.listProjects(),
+        change: async (change, name) => access.changeProjectForOperator((await project(name)).id, change),
       },
       credits: {
         async grant(micros, { livemode, note, project: name }) {

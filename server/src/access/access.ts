@@ -9,6 +9,8 @@ import type { Caller } from '../domain/caller.ts'
 import { createAuthenticate } from './authenticate.ts'
 import { createKeys, type Keys } from './keys.ts'
 import { createOperator, type Operator } from './operator.ts'
+import type { Project as ProjectSettings, ProjectChange } from '../protocols/contract.ts'
+import { changeProject, readProject } from './project.ts'
 import { createRate, type Rate } from './rate.ts'
 
 export type { Account, FirstBoot, Grant, Project } from './operator.ts'
@@ -21,6 +23,10 @@ export interface Access extends Operator {
   /** Counts one request against the key's requests a minute, over all servers; null where it has no limit. */
   countRequest(caller: Pick<Caller, 'keyId' | 'limits'>): Promise<Rate | null>
   keys: Keys
+  projects: {
+    read(caller: Caller): Promise<ProjectSettings>
+    change(caller: Caller, change: ProjectChange): Promise<ProjectSettings>
+  }
   /** Removes what nobody will ask for again. Once a minute is plenty. */
   sweep(): Promise<number>
   /** Settles when nothing is being written in the background. Call it before the database is closed. */
@@ -36,5 +42,10 @@ export interface AccessOptions {
 export function createAccess({ database, now, log }: AccessOptions): Access {
   const { authenticate, drain } = createAuthenticate({ database, now, log })
   const { countRequest, sweep } = createRate({ database, now })
-  return { authenticate, countRequest, sweep, drain, keys: createKeys({ database, now }), ...createOperator({ database, now }) }
+  return {
+    authenticate, countRequest, sweep, drain,
+    keys: createKeys({ database, now }),
+    projects: { read: ({ projectId }) => readProject(database, projectId), change: (caller, change) => changeProject(database, caller, change) },
+    ...createOperator({ database, now }),
+  }
 }

@@ -7,7 +7,7 @@
 import { DatabaseDown } from '../db/down.ts'
 import { grouped } from '../db/group.ts'
 import type { Client } from '../db/pool.ts'
-import type { Caller, Scope } from '../domain/caller.ts'
+import type { Caller, RetiredModels, Scope } from '../domain/caller.ts'
 import { lesser } from './limits.ts'
 import { hashSecret, isSecret } from './secret.ts'
 
@@ -24,6 +24,7 @@ interface KeyRow {
   executions_per_day: number | null
   concurrent: number | null
   account_concurrent: number | null
+  retired_models: RetiredModels
   expires_at: Date | null
   revoked_at: Date | null
   last_used_at: Date | null
@@ -32,8 +33,8 @@ interface KeyRow {
 const findKeys = {
   name: 'access find keys',
   text: `select key.id, key.name, key.prefix, key.hash, key.account_id, key.project_id, key.livemode, key.scopes, key.requests_per_minute,
-           key.executions_per_day, key.concurrent, account.concurrent as account_concurrent, key.expires_at, key.revoked_at, key.last_used_at
-         from api_key key join account on account.id = key.account_id
+           key.executions_per_day, key.concurrent, account.concurrent as account_concurrent, project.retired_models, key.expires_at, key.revoked_at, key.last_used_at
+         from api_key key join account on account.id = key.account_id join project on project.id = key.project_id
          where key.hash = any($1::bytea[])`,
 }
 
@@ -103,6 +104,7 @@ export function createAuthenticate({ database, now, log }: AuthenticateOptions) 
         executionsPerDay: row.executions_per_day,
         concurrent: lesser(row.concurrent, row.account_concurrent),
       },
+      ...(row.retired_models === 'replace' ? { retiredModels: row.retired_models } : {}),
     }
   }
 

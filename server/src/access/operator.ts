@@ -1,10 +1,12 @@
 /** What only the operator does, on the server: accounts, projects, any key of any project, and the very first boot. */
 import { writeAct } from '../db/audit.ts'
 import type { Client, Database } from '../db/pool.ts'
+import type { RetiredModels } from '../domain/caller.ts'
 import { Problem } from '../domain/problem.ts'
 import { isId, newId } from '../kit/id.ts'
-import type { Key, NewKey } from '../protocols/contract.ts'
+import type { Key, NewKey, Project as ProjectSettings, ProjectChange } from '../protocols/contract.ts'
 import { insertKey, listKeys, revokeKey } from './keys.ts'
+import { changeProject } from './project.ts'
 
 /** Puts money into a purse, in the transaction it is handed (`ledger.grant`). */
 export type Grant = (client: Client, purse: { accountId: string; livemode: boolean }, micros: number, note: string) => Promise<unknown>
@@ -14,7 +16,7 @@ export type FirstBoot =
   | { created: false }
 
 export interface Account { id: string; name: string; concurrent: number | null }
-export interface Project { id: string; name: string; accountId: string; accountName: string }
+export interface Project { id: string; name: string; accountId: string; accountName: string; retiredModels: RetiredModels }
 
 export interface Operator {
   /**
@@ -28,6 +30,8 @@ export interface Operator {
   /** @throws {Problem} `bad_request`, `not_found` */
   createProject(project: { accountId: string; name: string }): Promise<Project>
   listProjects(): Promise<Project[]>
+  /** @throws {Problem} `not_found` */
+  changeProjectForOperator(projectId: string, change: ProjectChange): Promise<ProjectSettings>
   /** @throws {Problem} `not_found` */
   listKeysForOperator(projectId: string): Promise<Key[]>
   /** @throws {Problem} `bad_request`, `not_found` */
@@ -82,6 +86,11 @@ export function createOperator({ database, now }: { database: Database; now(): D
 
     listProjects: () => readProjects(database, null),
 
+    async changeProjectForOperator(projectId, change) {
+      const { id, accountId } = await findProject(projectId)
+      return changeProject(database, { accountId, projectId: id, keyId: null }, change)
+    },
+
     listKeysForOperator: async projectId => listKeys(database, (await findProject(projectId)).id, { alsoLive: true }),
 
     async createKeyForOperator(projectId, key) {
@@ -114,14 +123,14 @@ async function insertProject(client: Client, { accountId, name }: { accountId: s
   const id = newId()
   await client.query('insert into project (id, account_id, name) values ($1, $2, $3)', [id, accountId, name])
   await writeAct(client, { accountId, projectId: id, keyId: null, act: 'project.created', subject: id, details: { name } })
-  return { id, name, accountId }
+  return { id, name, accountId, retiredModels: 'refuse' as const }
 }
 
 async function readProjects(client: Client, projectId: string | null): Promise<Project[]> {
-  const { rows } = await client.query<{ id: string; name: string; account_id: string; account_name: string }>(
-    `select project.id, project.name, project.account_id, account.name as account_name
+  const { rows } = await client.query<{ id: string; name: string; account_id: string; account_name: string; retired_models: RetiredModels }>(
+    `select project.id, project.name, project.account_id, account.name as account_name, project.retired_models
      from project join account on account.id = project.account_id
      where $1::uuid is null or project.id = $1
      order by project.id`, [projectId])
-  return rows.map(row => ({ id: row.id, name: row.name, accountId: row.account_id, accountName: row.account_name }))
+  return rows.map(row => ({ id: row.id, name: row.name, accountId: row.account_id, accountName: row.account_name, retiredModels: row.retired_models }))
 }

@@ -6,6 +6,7 @@
 import path from 'node:path'
 import type { ValidateFunction } from 'ajv'
 import type { Asset } from '../domain/asset.ts'
+import type { RetiredModels } from '../domain/caller.ts'
 import type { Card, CheckedOrder, DialectName } from '../domain/card.ts'
 import type { Operation, Order } from '../domain/order.ts'
 import { Problem } from '../domain/problem.ts'
@@ -14,19 +15,27 @@ import { readCards } from './load.ts'
 import { nearNames } from './near.ts'
 import { compileParameters, createAjv } from './parameters.ts'
 
-export interface Found { card: Card; name: DialectName | null }
+export interface Found {
+  card: Card
+  /** The name it was found by, where that is one of a dialect's; with `replaces`, still the retired card's. */
+  name: DialectName | null
+  /** The retired card that was named, where this one takes its place. */
+  replaces?: Card
+}
 
 export interface Catalog {
   all(): Card[]
   /** By any name, upper and lower case apart; with a dialect, by that dialect's names first. */
   find(name: string, dialect?: string): Found | null
+  /** The same for who wants a replacement rather than a no: of a retired card, the first one in its place that is not retired itself. */
+  serving(name: string, dialect?: string): Found | null
   /**
    * Checks an order against its card, fills in defaults, and prices it. `inputs` are the order's pictures, in its order.
    *
    * @throws {Problem} `unknown_model` with near names, `model_retired` (live), `unsupported_parameter`, `bad_request`, `bad_input_image`;
    * several mistakes are all in `details.problems`
    */
-  check(order: Order, inputs: Asset[], now: Date, mode: { livemode: boolean }): CheckedOrder
+  check(order: Order, inputs: Asset[], now: Date, mode: { livemode: boolean; retired?: RetiredModels }): CheckedOrder
 }
 
 /** The cards that come with the house. */
@@ -54,16 +63,28 @@ export function loadCatalog(folders: string[] = [ownCards]): Catalog {
     return null
   }
 
+  const serving = (name: string, dialect?: string): Found | null => {
+    const found = find(name, dialect)
+    if (found?.card.life.state !== 'retired') return found
+    const seen = new Set<Card>()
+    let card: Card | undefined = found.card
+    while (card?.life.state === 'retired' && !seen.has(card)) {
+      seen.add(card)
+      card = native.get(card.life.replacement ?? '')?.card
+    }
+    return card === undefined || card.life.state === 'retired' ? found : { card, name: found.name, replaces: found.card }
+  }
+
   const ajv = createAjv()
   const validators = new Map<Card, Map<Operation, ValidateFunction>>()
   for (const card of cards) validators.set(card, new Map(card.operations.map(operation => [operation, compileParameters(ajv, card, operation)])))
 
   return {
     all: () => cards,
-    find,
-    check(order, inputs, now, { livemode }) {
+    find, serving,
+    check(order, inputs, now, { livemode, retired = 'refuse' }) {
       const dialect = order.wire?.protocol
-      const found = find(order.model, dialect)
+      const found = (livemode && retired === 'replace' ? serving : find)(order.model, dialect)
       if (!found) throw unknownModel(order.model, [...native.keys(), ...(dialects.get(dialect ?? '')?.keys() ?? [])])
       if (inputs.length !== order.inputs.length) throw new Error(`The order names ${order.inputs.length} pictures and ${inputs.length} came with it.`)
       return checkOrder(order, { ...found, validators: validators.get(found.card)!, inputs, now, livemode })

@@ -19,6 +19,8 @@ const outputPixelsMax = 100_000_000
 export interface Checking {
   card: Card
   name: DialectName | null
+  /** The retired card that was asked for, where this one takes its place. */
+  replaces?: Card
   validators: Map<Operation, ValidateFunction>
   /** The order's pictures, in its order. */
   inputs: Asset[]
@@ -29,7 +31,20 @@ export interface Checking {
 type Coded = Mistake & { code: ProblemCode }
 
 /** @throws {Problem} with the first mistake in the sentence and all of them in `details.problems` */
-export function checkOrder(order: Order, { card, name, validators, inputs, now, livemode }: Checking): CheckedOrder {
+export function checkOrder(order: Order, checking: Checking): CheckedOrder {
+  const { card, replaces } = checking
+  if (!replaces) return checkPlain(order, checking)
+  try {
+    const checked = checkPlain(order, checking)
+    return { ...checked, replaces, warnings: [`${order.model} was retired${replaces.life.since ? ` on ${replaces.life.since}` : ''}; ${card.id} takes its place, as this project wants.`, ...checked.warnings] }
+  } catch (thrown) {
+    // The caller spoke to another model: without this the sentence is about one never heard of.
+    if (thrown instanceof Problem) throw new Problem(thrown.code, `${thrown.message} (${card.id} takes the place of ${order.model}, which was retired.)`, thrown.details)
+    throw thrown
+  }
+}
+
+function checkPlain(order: Order, { card, name, validators, inputs, now, livemode }: Checking): CheckedOrder {
   if (livemode && card.life.state === 'retired') throw retired(card, order.model)
   const operation = operationOf(order, card, name, inputs.length)
   const parameters: Record<string, Json> = { ...order.parameters }
@@ -162,7 +177,7 @@ function refuseIfAny(found: Iterable<Coded>): void {
 
 function retired(card: Card, asked: string): Problem {
   const { since, replacement, note } = card.life
-  return new Problem('model_retired', `${asked} was retired${since ? ` on ${since}` : ''}.${replacement ? ` Use ${replacement}.` : ''} A test key still serves it.`,
+  return new Problem('model_retired', `${asked} was retired${since ? ` on ${since}` : ''}.${replacement ? ` Use ${replacement}, or set the project's retired_models to replace.` : ''} A test key still serves it.`,
     { field: 'model', value: asked, ...(replacement ? { replacement } : {}), ...(note ? { note } : {}) })
 }
 

@@ -9,6 +9,10 @@ export interface KeyLimits {
   concurrent: number | null
 }
 
+/** What a project wants of a retired model: to hear of it, or to have its replacement make the order. */
+export const retiredChoices = ['refuse', 'replace'] as const
+export type RetiredModels = (typeof retiredChoices)[number]
+
 /** Who is asking: a key, and through it a project and an account, in test or live mode. */
 export interface Caller {
   keyId: string
@@ -19,6 +23,8 @@ export interface Caller {
   livemode: boolean
   scopes: Scope[]
   limits: KeyLimits
+  /** The project's choice; absent means `refuse`. */
+  retiredModels?: RetiredModels
 }
 
 export const mayUse = (caller: Caller, scope: Scope): boolean => caller.scopes.includes(scope) || scope !== 'operator' && caller.scopes.includes('admin')

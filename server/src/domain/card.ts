@@ -70,6 +70,8 @@ export interface Card {
 /** An order checked against its card: defaults filled in, size known, price known. */
 export interface CheckedOrder {
   card: Card
+  /** The retired card that was asked for, where `card` takes its place. */
+  replaces?: Card
   operation: Operation
   parameters: Record<string, Json>
   /** Pictures or films asked for. */

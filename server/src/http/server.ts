@@ -225,7 +225,10 @@ export async function serveHttp(options: HttpOptions): Promise<HttpServer> {
         requestId: visit.requestId,
         signal: visit.gone.signal,
       }
-      return await route.handle(incoming, caller ? options.deskFor(caller, { stickyKey: readStickyKey(headers), seen: task => { visit.tasks.set(task.id, task) } }) : publicDesk)
+      const desk = caller ? options.deskFor(caller, { stickyKey: readStickyKey(headers), seen: task => { visit.tasks.set(task.id, task) } }) : publicDesk
+      const response = await route.handle(incoming, desk)
+      if (caller) for (const [name, value] of desk.told) response.headers.set(name, value)
+      return response
     })
   }
 

@@ -7,7 +7,7 @@
 import type { Readable } from 'node:stream'
 import type { TSchema } from 'typebox'
 import type { Asset } from '../domain/asset.ts'
-import type { Caller, KeyLimits, Scope } from '../domain/caller.ts'
+import type { Caller, KeyLimits, RetiredModels, Scope } from '../domain/caller.ts'
 import type { Card, CheckedOrder, DialectName } from '../domain/card.ts'
 import type { StoredFile } from '../domain/file.ts'
 import type { Execution, ExecutionOrder, NodeRun, Plan, Review, ReviewAnswer, Workflow, WorkflowChange, WorkflowDraft, WorkflowVersion } from '../domain/graph/execution.ts'
@@ -80,6 +80,9 @@ export interface Key {
   id: string; name: string; prefix: string; livemode: boolean; scopes: Scope[]; limits: KeyLimits
   createdAt: Date; expiresAt: Date | null; revokedAt: Date | null; lastUsedAt: Date | null
 }
+export interface Project { id: string; name: string; retiredModels: RetiredModels; createdAt: Date }
+export interface ProjectChange { retiredModels?: RetiredModels }
+
 export interface NewKey { name: string; livemode: boolean; scopes: Scope[]; expiresAt: Date | null; limits: KeyLimits }
 
 export interface Endpoint {
@@ -132,6 +135,8 @@ export interface Desk {
   caller: Caller
   now(): Date
   publicUrl: string
+  /** Headers that every door's answer to this request gets, by what came up on the way: that another model makes it. */
+  told: Map<string, string>
 
   /** Checks an order against its card and prices it, buying nothing. @throws {Problem} as `submit`, but never `credits_required`. */
   estimate(order: Order): Promise<CheckedOrder>
@@ -160,6 +165,8 @@ export interface Desk {
     all(): Card[]
     /** By any name; with a dialect, by that dialect's names first. */
     find(name: string, dialect?: string): { card: Card; name: DialectName | null } | null
+    /** What would make an order for this caller: as `find`, but in place of a retired card its replacement, where the project wants that. `name` stays the retired card's. */
+    serving(name: string, dialect?: string): { card: Card; name: DialectName | null; replaces?: Card } | null
   }
 
   assets: {
@@ -203,6 +210,12 @@ export interface Desk {
     balance(): Promise<Balance>
     usage(filter: { from: Date; to: Date }): Promise<UsageRow[]>
     ledger(filter: { after?: string | undefined; limit: number; taskId?: string | undefined }): Promise<Page<LedgerRow>>
+  }
+
+  /** The caller's project. */
+  project: {
+    read(): Promise<Project>
+    change(change: ProjectChange): Promise<Project>
   }
 
   keys: {

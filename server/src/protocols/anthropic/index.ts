@@ -51,10 +51,10 @@ async function readAsked(request: Incoming, desk: Desk, { callsTool }: { callsTo
 
 /** A name with an @ may be a model's own. @throws {Problem} `unknown_model` */
 async function findModel(draft: Pick<Draft, 'model' | 'prompt'>, desk: Desk): Promise<{ card: Card; model: string; suffixes: string[] }> {
-  const whole = desk.models.find(draft.model, 'anthropic')
+  const whole = desk.models.serving(draft.model, 'anthropic')
   if (whole) return { card: whole.card, model: draft.model, suffixes: [] }
   const { model, suffixes } = readModel(draft.model)
-  const found = desk.models.find(model, 'anthropic')
+  const found = desk.models.serving(model, 'anthropic')
   if (found) return { card: found.card, model, suffixes }
   // The catalogue knows the words, and names that are near.
   await desk.estimate({ model, prompt: '', parameters: {}, inputs: [] })

@@ -34,8 +34,8 @@ const UrlBody = Type.Object({ fileUrl: Type.String(), uploadPath: Type.String(),
 
 /** A model by Kie's own name for it; our names for it are not known here. */
 function findModel(desk: Desk, name: string): KieModel | null {
-  const found = desk.models.find(name, 'kie')
-  return found?.name && found.card.dialects.kie?.includes(found.name) ? { card: found.card, name: found.name } : null
+  const found = desk.models.serving(name, 'kie')
+  return found?.name && (found.replaces ?? found.card).dialects.kie?.includes(found.name) ? { card: found.card, name: found.name } : null
 }
 
 const createTask: Route = {

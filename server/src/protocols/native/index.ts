@@ -9,6 +9,7 @@ import { documents } from './documents.ts'
 import { events } from './events.ts'
 import { keys } from './keys.ts'
 import { models } from './models.ts'
+import { project } from './project.ts'
 import { refuse } from './refuse.ts'
 import { routing } from './routing.ts'
 import { tasks } from './tasks.ts'
@@ -19,7 +20,7 @@ import { workflows } from './workflows.ts'
 export default protocol({
   id: 'native',
   title: 'Plantain',
-  routes: [...tasks, ...events, ...models, ...assets, ...money, ...keys, ...webhooks, ...routing, ...workflows, ...documents],
+  routes: [...tasks, ...events, ...models, ...assets, ...money, ...keys, ...project, ...webhooks, ...routing, ...workflows, ...documents],
   readSecret({ headers }) {
     const bearer = /^Bearer\s+(\S+)\s*$/i.exec(headers['authorization'] ?? '')
     return bearer?.[1] ?? headers['x-api-key'] ?? null

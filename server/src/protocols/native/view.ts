@@ -9,8 +9,8 @@ import { operations, priorities, roles } from '../../domain/order.ts'
 import { states, type Task, type TaskEvent } from '../../domain/task.ts'
 import type { Balance, Delivery, Desk, Endpoint, Key, LedgerRow, Page, UsageRow } from '../contract.ts'
 
-const Id = Type.String({ pattern: '^[0-9a-f]{32}$', description: '32 hexadecimal characters.' })
-const Time = Type.String({ format: 'date-time' })
+export const Id = Type.String({ pattern: '^[0-9a-f]{32}$', description: '32 hexadecimal characters.' })
+export const Time = Type.String({ format: 'date-time' })
 const maybe = <S extends TSchema>(schema: S) => Type.Union([schema, Type.Null()])
 const AnyJson = Type.Unknown()
 

@@ -15,7 +15,7 @@ export interface Model { card: Card; asked: string; warnings: string[] }
 export async function findModel(name: unknown, kind: 'image' | 'video', desk: Desk): Promise<Model> {
   const asked = name ?? (kind === 'image' ? imageModel : videoModel)
   if (typeof asked !== 'string' || asked === '' || asked.length > 200 || !isKeepable(asked)) throw invalid('model', "'model' must be the name of a model.", { openaiCode: 'invalid_type' })
-  const found = desk.models.find(asked, 'openai')
+  const found = desk.models.serving(asked, 'openai')
   if (!found) {
     // The catalogue knows which names are near.
     await desk.estimate({ model: asked, prompt: '-', parameters: {}, inputs: [], wire: { protocol: 'openai', body: null } })

@@ -24,11 +24,11 @@ const create: Route = {
   about: { tag, summary: 'Pictures by the image_generation tool', description: 'Also streamed, in the background, and turn by turn with `previous_response_id`.' },
   async handle(request, desk) {
     const call = readResponseCall(request.body, request.inline, name => {
-      const card = desk.models.find(name, 'openai')?.card
+      const card = desk.models.serving(name, 'openai')?.card
       return card !== undefined && card.output.kind === 'image' && card.kind !== 'tool'
     })
     const toolModel = call.tool.model
-    const isOwn = call.wire.model !== '' && desk.models.find(call.wire.model, 'openai')?.card.output.kind === 'image'
+    const isOwn = call.wire.model !== '' && desk.models.serving(call.wire.model, 'openai')?.card.output.kind === 'image'
     const { card, asked, warnings } = await findModel(toolModel ?? (isOwn ? call.wire.model : undefined), 'image', desk)
     const settings = readSettings(call.tool, card, toolNames)
     const pictures = await findPictures(call, desk)

@@ -37,7 +37,7 @@ const create: Route = {
   about: { tag, summary: 'Make a video', body: Video, description: 'As `multipart/form-data` or JSON. Answers at once; ask `/v1/video/{id}` how it stands.' },
   async handle(request, desk) {
     const asked = await readAsked(request)
-    const found = desk.models.find(asked.model, 'wisdom-gate')
+    const found = desk.models.serving(asked.model, 'wisdom-gate')
     if (!found) await desk.estimate({ model: asked.model, prompt: '', parameters: {}, inputs: [] })
     const { card } = found!
     const order = planVideo(asked, card)
