@@ -90,6 +90,18 @@ test('an alias is set, used by the running server, moved and removed; one that h
   assert.equal(await until(404), 404)
 })
 
+test('a project chooses what becomes of retired models', async () => {
+  const choices = async () => (await json<{ retiredModels: string }[]>(['projects', 'list'])).map(({ retiredModels }) => retiredModels)
+  assert.deepEqual(await choices(), ['refuse'])
+  const { code, out } = await call(['projects', 'set', '--retired-models', 'replace'])
+  assert.deepEqual([code, out.trim()], [0, 'Default: retired models are replaced, and the answer says so.'])
+  assert.deepEqual(await choices(), ['replace'])
+  assert.equal((await call(['projects', 'set', '--retired-models', 'swap'])).code, 2)
+  assert.equal((await call(['projects', 'set'])).code, 2)
+  assert.equal((await call(['projects', 'set', '--retired-models', 'refuse', '--project', 'nobody'])).code, 2)
+  assert.deepEqual(await choices(), ['replace'])
+})
+
 test('a key is made, used, listed and ended', async () => {
   const made = await call(['keys', 'create', '--name', 'ci'])
   const secret = made.out.trim()

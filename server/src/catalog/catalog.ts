@@ -87,7 +87,7 @@ export function loadCatalog(folders: string[] = [ownCards]): Catalog {
       const found = (livemode && retired === 'replace' ? serving : find)(order.model, dialect)
       if (!found) throw unknownModel(order.model, [...native.keys(), ...(dialects.get(dialect ?? '')?.keys() ?? [])])
       if (inputs.length !== order.inputs.length) throw new Error(`The order names ${order.inputs.length} pictures and ${inputs.length} came with it.`)
-      return checkOrder(order, { ...found, validators: validators.get(found.card)!, inputs, now, livemode })
+      return checkOrder(order, { ...found, instead: serving(order.model, dialect)!.card, validators: validators.get(found.card)!, inputs, now, livemode })
     },
   }
 }

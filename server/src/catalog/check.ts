@@ -21,6 +21,8 @@ export interface Checking {
   name: DialectName | null
   /** The retired card that was asked for, where this one takes its place. */
   replaces?: Card
+  /** What to use where the card is retired: the one that takes its place; itself where none does. */
+  instead: Card
   validators: Map<Operation, ValidateFunction>
   /** The order's pictures, in its order. */
   inputs: Asset[]
@@ -44,8 +46,8 @@ export function checkOrder(order: Order, checking: Checking): CheckedOrder {
   }
 }
 
-function checkPlain(order: Order, { card, name, validators, inputs, now, livemode }: Checking): CheckedOrder {
-  if (livemode && card.life.state === 'retired') throw retired(card, order.model)
+function checkPlain(order: Order, { card, name, instead, validators, inputs, now, livemode }: Checking): CheckedOrder {
+  if (livemode && card.life.state === 'retired') throw retired(card, instead, order.model)
   const operation = operationOf(order, card, name, inputs.length)
   const parameters: Record<string, Json> = { ...order.parameters }
   const validate = validators.get(operation)!
@@ -175,8 +177,9 @@ function refuseIfAny(found: Iterable<Coded>): void {
   throw new Problem(code, message + more, { ...details, problems: mistakes.map(({ field, value, allowed, message }) => ({ field, value, allowed, message })) })
 }
 
-function retired(card: Card, asked: string): Problem {
-  const { since, replacement, note } = card.life
+function retired(card: Card, instead: Card, asked: string): Problem {
+  const { since, note } = card.life
+  const replacement = instead === card ? undefined : instead.id
   return new Problem('model_retired', `${asked} was retired${since ? ` on ${since}` : ''}.${replacement ? ` Use ${replacement}, or set the project's retired_models to replace.` : ''} A test key still serves it.`,
     { field: 'model', value: asked, ...(replacement ? { replacement } : {}), ...(note ? { note } : {}) })
 }

@@ -111,7 +111,7 @@ const open = (more: Partial<HttpOptions> = {}) => serveHttp({
     if (rate && rate.remaining < 0) throw new Problem('rate_limited', 'Too many.', { retryAfterS: rate.resetS, limit: rate })
     return rate
   },
-  deskFor: () => ({}) as Desk,
+  deskFor: () => ({ told: new Map() }) as Partial<Desk> as Desk,
   inlineFolder,
   publicDesk: { publicUrl: 'http://here.example', assets: { openLink: nothing }, files: { progress: nothing, append: nothing, drop: nothing } },
   log, health: { ready: async () => isReady }, metrics: async () => 'tasks_total 1\n', ...more,
