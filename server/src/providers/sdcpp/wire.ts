@@ -178,7 +178,7 @@ export function readLook(reply: Reply, receipt: Receipt): JobOutcome {
 }
 
 function readResult(result: unknown, { id, seed, warnings }: Receipt, bytesOf: (text: string) => Buffer): JobOutcome {
-  const told = { upstreamId: id, details: { sdcpp: { job_id: id } }, ...(warnings.length > 0 ? { warnings } : {}) }
+  const told = { upstreamId: id, costMicros: 0, details: { sdcpp: { job_id: id } }, ...(warnings.length > 0 ? { warnings } : {}) }
   if (Value.Check(Film, result)) {
     const { mime_type: mime = 'video/webm', fps, frame_count } = result
     return done({ ...told, made: [{ bytes: bytesOf(result.b64_json), mime, seed }], details: { sdcpp: { job_id: id, ...(fps === undefined ? {} : { fps }), ...(frame_count === undefined ? {} : { frame_count }) } } })
