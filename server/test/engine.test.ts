@@ -194,17 +194,20 @@ test('an answer that was lost is looked up where the upstream can be asked', () 
   })
 })
 
-test('an upstream that never heard of it is asked again under the same key', () => {
+test('an upstream that never heard of it is asked again under the same key, after a pause', () => {
   const keys: string[] = []
+  let foundAt = Infinity
+  let pauseMs = 0
   return withEngine({
-    repeat: 'find', find: async () => null,
-    submit: async job => { keys.push(job.key); if (keys.length === 1) throw new Problem('provider_down', 'cut', { reached: true }); return done({ made: [{ bytes: picture }] }) },
+    repeat: 'find', find: async () => { foundAt = performance.now(); return null },
+    submit: async job => { keys.push(job.key); pauseMs = performance.now() - foundAt; if (keys.length === 1) throw new Problem('provider_down', 'cut', { reached: true }); return done({ made: [{ bytes: picture }] }) },
   }, async ({ engine }) => {
     const caller = await newPerson(database)
     const { taskId } = await submit(engine, caller)
     const task = await ended(engine, caller, taskId)
     assert.deepEqual([task.state, task.attempts], ['done', 1])
     assert.deepEqual(keys, [`${taskId}-1`, `${taskId}-1`])
+    assert.ok(pauseMs > 300, `an upstream that loses every answer would be asked every ${pauseMs} ms`)
   })
 })
 

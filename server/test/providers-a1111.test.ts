@@ -91,11 +91,11 @@ describe('what goes wrong', () => {
   fault('sampler', { asked: 1, bought: 0, captured: 0, code: 'provider_rejected' }, more)
   fault('field', { asked: 1, bought: 0, captured: 0, code: 'provider_rejected' }, more)
   fault('checkpoint', { asked: 1, bought: 0, captured: 0, code: 'provider_not_configured' }, more)
-  fault('memory', { asked: 1, bought: 0, captured: 0, code: 'provider_failed' }, more)
-  fault('broken', { asked: 1, bought: 0, captured: 0, code: 'provider_failed' }, more)
-  fault('plain', { asked: 1, bought: 0, captured: 0, code: 'provider_failed' }, more)
+  fault('memory', { asked: 1, bought: 0, captured: 0, code: 'provider_failed', costs: ['open'] }, more)
+  fault('broken', { asked: 1, bought: 0, captured: 0, code: 'provider_failed', costs: ['open'] }, more)
+  fault('plain', { asked: 1, bought: 0, captured: 0, code: 'provider_failed', costs: ['open'] }, more)
   fault('null_images', { asked: 1, bought: 1, captured: 0, code: 'bad_output' }, more)
-  fault('not_a_picture', { asked: 1, bought: 1, captured: 0, code: 'bad_output' }, more)
+  fault('not_a_picture', { asked: 1, bought: 1, captured: 0, code: 'bad_output', costs: ['told'] }, more)
   fault('interrupted', { asked: 1, bought: 1, captured: 0, code: 'provider_failed' }, more)
 
   // The answer was lost and the server is at rest: what it made is gone, so it is made again and paid once.

@@ -92,7 +92,7 @@ describe('what goes wrong', () => {
   fault('memory', { asked: 1, bought: 1, captured: 0, code: 'provider_failed' }, more)
   fault('cancelled', { asked: 1, bought: 1, captured: 0, code: 'provider_failed' }, more)
   fault('empty', { asked: 1, bought: 1, captured: 0, code: 'bad_output' }, more)
-  fault('not_a_picture', { asked: 1, bought: 1, captured: 0, code: 'bad_output' }, more)
+  fault('not_a_picture', { asked: 1, bought: 1, captured: 0, code: 'bad_output', costs: ['told'] }, more)
 
   // It cannot be asked for a job by a name of ours.
   fault('cut_before', { asked: 1, bought: 0, captured: 0, code: 'outcome_unknown' }, more)

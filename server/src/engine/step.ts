@@ -9,7 +9,7 @@ import type { Sign } from '../domain/breaker.ts'
 import type { Card } from '../domain/card.ts'
 import { asProblem, Problem, problems, storeProblem, type ProblemCode } from '../domain/problem.ts'
 import { findWays, isPatient, isSame, isUnable, type Candidate, type Try, type Ways } from '../domain/routing.ts'
-import { decide, pollMs } from '../domain/task.ts'
+import { backoffMs, decide, pollMs } from '../domain/task.ts'
 import { failed, wait, type Outcome } from '../domain/outcome.ts'
 import type { Connection, Job, JobInput, JobOutcome, Made, Making, Provider } from '../providers/contract.ts'
 import type { Log } from '../kit/log.ts'
@@ -158,9 +158,12 @@ function expire(row: TaskRow, outcome: JobOutcome | 'again', tools: StepTools): 
   return { id: row.id, turn: row.turn, state: 'failed', attemptOutcome: 'failed', chargedMicros: 0, problem: storeProblem(problem), ...(cost ? { cost } : {}) }
 }
 
-/** The upstream surely never heard of this attempt: it is made again under the same number. */
+/**
+ * The upstream surely never heard of this attempt: it is made again under the same number. After a pause where that had to be found out:
+ * an upstream that loses every answer would be asked as fast as it can lose them.
+ */
 const askAgain = (row: TaskRow, tools: StepTools): Settlement =>
-  ({ id: row.id, turn: row.turn, state: 'queued', dueAt: tools.now(), receipt: null, attemptOutcome: null, uncount: true })
+  ({ id: row.id, turn: row.turn, state: 'queued', dueAt: new Date(tools.now().getTime() + (row.receipt?.kind === 'find' ? backoffMs(row.polls, tools.chance()) : 0)), receipt: null, attemptOutcome: null, uncount: true })
 
 /** The answer to a submission was lost. Find out what became of it where that can be found out; say so where not. */
 function loseAnswer(row: TaskRow, { provider, connection }: Workbench, tools: StepTools, said?: Problem): Settlement {

@@ -4,6 +4,7 @@
  */
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import type { Duplex } from 'node:stream'
 import sharp from 'sharp'
 
 export interface Heard { method: string; path: string; query: URLSearchParams; headers: IncomingMessage['headers']; body: Buffer; json: any }
@@ -31,16 +32,25 @@ export class Cut extends Error {
   constructor(half?: Reply) { super('cut'); this.half = half }
 }
 
-export async function listen(handle: (heard: Heard) => Reply | Promise<Reply>): Promise<Loopback> {
+/** `upgrade` takes connections that want to be something else than HTTP. */
+export async function listen(handle: (heard: Heard) => Reply | Promise<Reply>, upgrade?: (request: IncomingMessage, socket: Duplex) => void): Promise<Loopback> {
   const heard: Heard[] = []
   const server = createServer((request, response) => { void answer(request, response) })
+  const upgraded = new Set<Duplex>()
+  if (upgrade) {
+    server.on('upgrade', (request, socket) => {
+      upgraded.add(socket)
+      socket.once('close', () => upgraded.delete(socket))
+      upgrade(request, socket)
+    })
+  }
   server.listen(0, '127.0.0.1')
   await new Promise(resolve => { server.once('listening', resolve) })
   return {
     url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
     heard,
     reset() { heard.length = 0 },
-    async close() { server.closeAllConnections(); await new Promise(resolve => { server.close(resolve) }) },
+    async close() { for (const socket of upgraded) socket.destroy(); server.closeAllConnections(); await new Promise(resolve => { server.close(resolve) }) },
   }
 
   async function answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
