@@ -18,6 +18,8 @@ import { paint } from './upstreams/loopback.ts'
 
 interface Dialect {
   provider: string
+  /** Where one provider has two surfaces. */
+  surface?: string
   /** The card it is built on, and its name at the inner door. */
   card: string
   model: string
@@ -43,11 +45,15 @@ const dialects: Dialect[] = [
     wrong: { parameters: oddRatio, code: 'unsupported_parameter' } },
   { provider: 'kie', card: 'nano-banana-2-1', model: 'nano-banana-2-1', parameters: picture, buys: /createTask$/, usage: null, words: false, finds: false,
     wrong: { parameters: oddRatio, code: 'unsupported_parameter' } },
+  { provider: 'wisdom-gate', card: 'nano-banana-2', model: 'gemini-3.1-flash-image-preview', parameters: picture, buys: /:generateContent$/, usage: details => details.usage_metadata?.totalTokenCount, words: true, finds: false,
+    wrong: { parameters: oddRatio, code: 'unsupported_parameter' } },
+  { provider: 'wisdom-gate', surface: 'images', card: 'gpt-image-2', model: 'gpt-image-2', parameters: { size: '256x256', quality: 'low', output_format: 'png' }, buys: /^\/v1\/images\//, usage: details => details.usage?.output_tokens, words: false, finds: false,
+    wrong: { parameters: { size: '256x2560' }, code: 'provider_rejected' } },
   { provider: 'plantain', card: 'nano-banana-2-1', model: 'nano-banana-2-1', parameters: picture, buys: /^\/plantain\/v1\/tasks$/, usage: null, words: true, finds: true,
     wrong: { parameters: oddRatio, code: 'unsupported_parameter' } },
 ]
 
-const nameOf = ({ provider }: Dialect) => `chain-${provider}`
+const nameOf = ({ provider, surface }: Dialect) => `chain-${provider}${surface ? `-${surface}` : ''}`
 
 /** A card like the real one, made by one provider only; it allows one thing more than the real one. */
 function writeCard(dialect: Dialect): string {
@@ -101,7 +107,7 @@ before(async () => {
   const key = inner.testKey
   outer = await testHouse({ settings: {
     PLANTAIN_CARDS: cards, OPENAI_API_KEY: key, OPENAI_BASE_URL: `${line.url}/v1`, GEMINI_API_KEY: key, GEMINI_BASE_URL: line.url, KIE_API_KEY: key, KIE_BASE_URL: line.url, KIE_UPLOAD_URL: line.url,
-    PLANTAIN_API_KEY: key, PLANTAIN_BASE_URL: line.url,
+    WISDOM_GATE_API_KEY: key, WISDOM_GATE_BASE_URL: line.url, PLANTAIN_API_KEY: key, PLANTAIN_BASE_URL: line.url,
   } })
 })
 after(async () => {
@@ -124,7 +130,7 @@ async function inside(tasks: number): Promise<{ made: string[]; handed: string[]
 const order = (dialect: Dialect, more: object = {}) => send(outer, { model: nameOf(dialect), prompt: 'a red apple on a table', parameters: dialect.parameters, ...more }, 40)
 
 for (const dialect of dialects) {
-  describe(`${dialect.provider} behind ${dialect.provider}`, () => {
+  describe(`${dialect.provider} behind ${dialect.provider}${dialect.surface ? `, ${dialect.surface}` : ''}`, () => {
     test('the picture, and what came with it, is the same at both ends', async () => {
       const { body } = await order(dialect)
       assert.deepEqual([body.state, body.served_by, body.outputs?.length], ['done', dialect.provider, 1], JSON.stringify(body.problem ?? body.error))

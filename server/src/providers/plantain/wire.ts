@@ -11,7 +11,7 @@ import { failed, wait } from '../../domain/outcome.ts'
 import type { Json } from '../../domain/outcome.ts'
 import { Problem, problems, type ProblemCode } from '../../domain/problem.ts'
 import type { State } from '../../domain/task.ts'
-import type { Usage } from '../../domain/usage.ts'
+import type { Took, Usage } from '../../domain/usage.ts'
 import type { Job, JobOutcome, Making } from '../contract.ts'
 import { shorten, unclaimed, unknown, unreached } from '../toolkit.ts'
 import type { Reply } from '../toolkit.ts'
@@ -183,7 +183,8 @@ export function readBegun(reply: Reply, root: string, now: Date): JobOutcome {
   }
   if (Value.Check(Refusal, body)) {
     const problem = readRefusal(body.error)
-    return failed(problem, mayPass(problem) ? pauseOf(reply, body.error) : null)
+    // What was refused at the door has cost nothing, and that is known.
+    return failed(problem, mayPass(problem) ? pauseOf(reply, body.error) : null, problem.code === 'content_rejected' ? { costMicros: 0 } : {})
   }
   const upstreamCode = String(status)
   if (status === 429) return failed(new Problem('provider_busy', `${title} takes no more calls from us for now.`, { upstreamCode }), reply.retryAfterMs)
@@ -220,8 +221,8 @@ function readTask(task: Task, root: string): Seen {
     case 'running':
     case 'waiting': return pending(progress)
     case 'done': return readMade(task, root)
-    case 'failed': return { kind: 'failed', problem: readFailure(problem ?? { code: 'provider_failed' }), retryAfterMs: problem?.retry_after_s === undefined ? null : problem.retry_after_s * 1000 }
-    case 'cancelled': return { kind: 'failed', problem: readFailure(problem ?? { code: 'cancelled' }), retryAfterMs: null }
+    case 'failed': return failed(readFailure(problem ?? { code: 'provider_failed' }), problem?.retry_after_s === undefined ? null : problem.retry_after_s * 1000, readTook(task))
+    case 'cancelled': return failed(readFailure(problem ?? { code: 'cancelled' }), null, readTook(task))
   }
 }
 
@@ -230,19 +231,16 @@ function readMade(task: Task, root: string): Seen {
     const link = readLink(url, root)
     return link === null ? [] : [{ url: link, ...(mime === undefined ? {} : { mime }) }]
   })
-  if (made.length === 0) return { kind: 'failed', problem: new Problem('bad_output', `${title} says that it is made, but gives no link to it.`, { upstreamCode: 'done' }), retryAfterMs: null }
+  if (made.length === 0) return failed(new Problem('bad_output', `${title} says that it is made, but gives no link to it.`, { upstreamCode: 'done' }), null, readTook(task))
   const { plantain: deeper, ...details } = (task.details ?? {}) as Record<string, Json>
   const about: Record<string, Json> = {
     task_id: task.id, livemode: task.livemode, ...(task.served_by === undefined ? {} : { served_by: task.served_by }), ...(task.upstream_id ? { upstream_id: task.upstream_id } : {}),
     ...(task.attempts === undefined ? {} : { attempts: task.attempts }), ...(deeper === undefined ? {} : { via: deeper }),
   }
-  const usage = readUsage(task.usage)
   return {
     kind: 'done', value: {
       made, upstreamId: task.id, details: { ...details, plantain: about }, warnings: task.warnings ?? [],
-      ...(task.text ? { text: task.text } : {}), ...(usage ? { usage } : {}),
-      // Play money under a test key has cost nobody anything.
-      ...(task.cost ? { costMicros: task.livemode ? task.cost.micros : 0 } : {}),
+      ...(task.text ? { text: task.text } : {}), ...readTook(task),
     } satisfies Making,
   }
 }
@@ -251,6 +249,12 @@ function readMade(task: Task, root: string): Seen {
 export function readLink(url: string, root: string): string | null {
   const path = URL.canParse(url, root) ? /\/files\/.+$/.exec(new URL(url, root).pathname)?.[0] : undefined
   return path === undefined ? null : `${root}${path}${new URL(url, root).search}`
+}
+
+/** What it took from us, whether it made something or not. Play money under a test key has cost nobody anything. */
+function readTook({ usage: told, cost, livemode }: Task): Took {
+  const usage = readUsage(told)
+  return { ...(usage ? { usage } : {}), ...(cost ? { costMicros: livemode ? cost.micros : 0 } : {}) }
 }
 
 function readUsage(told: Task['usage']): Usage | null {
