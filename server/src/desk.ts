@@ -99,7 +99,8 @@ export const createDesks = (tools: DeskTools) => (caller: Caller, call: Call = p
   const workflowDesk = (): WorkflowDesk => {
     const all = tools.workflows().of(caller)
     const write = <A extends unknown[], R>(work: (...given: A) => Promise<R>) => async (...given: A): Promise<R> => { guarded('tasks:write'); return work(...given) }
-    return { ...all, create: write(all.create), change: write(all.change), remove: write(all.remove), publish: write(all.publish), begin: write(all.begin), cancel: write(all.cancel), resume: write(all.resume), answer: write(all.answer) }
+    return { ...all, create: write(all.create), change: write(all.change), remove: write(all.remove), publish: write(all.publish), begin: write(all.begin), cancel: write(all.cancel), resume: write(all.resume), answer: write(all.answer),
+      createTrigger: write(all.createTrigger), changeTrigger: write(all.changeTrigger), removeTrigger: write(all.removeTrigger), rotateTrigger: write(all.rotateTrigger) }
   }
 
   const desk: Desk = {

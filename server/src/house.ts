@@ -37,6 +37,7 @@ import { grant } from './ledger/ledger.ts'
 import { createMetrics } from './metrics.ts'
 import type { Desk, Protocol } from './protocols/contract.ts'
 import { writeTaskEvent } from './protocols/native/view.ts'
+import { writeExecutionEvent } from './protocols/native/workflows.ts'
 import { findProviders } from './providers.ts'
 import { createRouting, type Routing } from './routing.ts'
 import type { Caller } from './domain/caller.ts'
@@ -168,7 +169,13 @@ export async function startHouse(config: Config, { roles = ['serve', 'work'], ca
 
     const delivery = createDelivery({
       database, allowPrivate: config.ALLOW_PRIVATE_ADDRESSES, signingKey, workerId, now, log, random: Math.random,
-      async writeBody({ taskId, projectId, livemode, style, eventType }) {
+      async writeBody({ taskId, executionId, projectId, livemode, style, eventType }) {
+        if (executionId) {
+          const found = await workflows.told(executionId)
+          if (found === null) throw new Problem('not_found', 'The execution of this delivery is gone.')
+          const dialect = protocols.find(one => one.id === style)
+          return dialect?.writeExecutionCallback ? dialect.writeExecutionCallback(found.execution, found.desk) : writeExecutionEvent(eventType, found.execution, found.desk)
+        }
         const task = taskId === null ? null : await engine.find({ projectId, livemode }, taskId)
         if (task === null) throw new Problem('not_found', 'The task of this delivery is gone.')
         const links = (asset: Asset) => assets.link(asset)
@@ -214,7 +221,7 @@ export async function startHouse(config: Config, { roles = ['serve', 'work'], ca
     })
 
     const workflows = createWorkflows({
-      database, workerId, deskFor, now, log, nodes: await loadFolders<Node>(new URL('./nodes/', import.meta.url)), work: works ? { slots: workflowSlots } : null, secret, publicUrl: () => publicUrl,
+      database, workerId, deskFor, now, log, nodes: await loadFolders<Node>(new URL('./nodes/', import.meta.url)), work: works ? { slots: workflowSlots } : null, secret, publicUrl: () => publicUrl, deliver: () => delivery.wake(),
       check: (order, media, livemode) => catalog.check(order, media.map(one => ({ ...one, id: one.asset, projectId: '', livemode, kind: 'input', sizeBytes: 0, name: null, taskId: null, createdAt: now(), expiresAt: null })), now(), { livemode }),
       benchFor: createBench({ database, fetch: intakeFetch, publishDir: null, now, log }),
     })
@@ -253,7 +260,7 @@ export async function startHouse(config: Config, { roles = ['serve', 'work'], ca
           if (!rate.allowed) throw new Problem('rate_limited', `This key may make ${rate.limit} requests a minute. Try again in ${rate.resetS} s.`, { retryAfterS: rate.resetS, limit })
           return limit
         },
-        deskFor, publicDesk: { get publicUrl() { return publicUrl }, assets, files },
+        deskFor, publicDesk: { get publicUrl() { return publicUrl }, assets, files, workflows: workflows.strangers },
         health: { ready: async () => { await database.query('select 1'); return true } },
         metrics: () => metrics.write(), observe: answer => metrics.observe(answer),
       })

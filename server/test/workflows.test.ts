@@ -1,5 +1,9 @@
 /** Workflows from outside: saved, planned, run, killed, answered and resumed over HTTP. */
 import assert from 'node:assert/strict'
+import { createHmac } from 'node:crypto'
+import { once } from 'node:events'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
 import { after, before, describe, test } from 'node:test'
 import { testHouse, type TestHouse } from './kit/house.ts'
 
@@ -232,5 +236,87 @@ describe('refused, and nothing is begun', () => {
       assert.equal((await fetch(`${house.url}/plantain/v1${path}`, { headers: { authorization: `Bearer ${other.testKey}` } })).status, 404, path)
     }
     assert.equal((await fetch(`${house.url}/plantain/v1/executions/${mine.id}`, { headers: { authorization: `Bearer ${house.liveKey}` } })).status, 404)
+  })
+})
+
+describe('from outside', () => {
+  const saved = async (slug: string, graph: object) => { const { body } = await ask('POST', '/workflows', { name: slug, slug, graph }); return body.id as string }
+  test('a webhook runs it without a key, fills what it names, keeps its limit and can be switched off', async () => {
+    await saved('hooked', chain)
+    const trigger = (await ask('POST', '/workflows/hooked/triggers', { kind: 'webhook', per_minute: 3 })).body
+    const fire = (url: string, body: unknown, headers = {}) => fetch(url, { method: 'POST', headers: { 'content-type': 'application/json', ...headers }, body: JSON.stringify(body) })
+    const first = await fire(trigger.url, { prompt: 'a lantern', other: 1 })
+    assert.equal(first.status, 202)
+    const { execution } = await first.json() as { execution: string }
+    const ended = (await ask('GET', `/executions/${execution}?wait=30`)).body
+    assert.deepEqual([ended.state, ended.trigger], ['done', `webhook ${trigger.id}`])
+    assert.deepEqual(await (await fetch(trigger.url)).json(), { workflow: 'hooked', active: true })
+    assert.equal((await fire(trigger.url, [])).status, 400)
+    assert.equal((await fire(trigger.url, {})).status, 400)
+    assert.equal((await fire(trigger.url, { prompt: 'x' })).status, 202)
+    const busy = await fire(trigger.url, { prompt: 'x' })
+    assert.deepEqual([busy.status, Number(busy.headers.get('retry-after')) > 0], [429, true])
+    const rotated = (await ask('POST', `/triggers/${trigger.id}/rotate`)).body
+    assert.equal((await fire(trigger.url, { prompt: 'x' })).status, 404)
+    await ask('PATCH', `/triggers/${trigger.id}`, { enabled: false })
+    assert.equal((await fire(rotated.url, { prompt: 'x' })).status, 404)
+    assert.equal((await ask('GET', '/workflows/hooked/triggers')).body.items.length, 1)
+    assert.equal((await ask('DELETE', `/triggers/${trigger.id}`)).status, 204)
+  })
+  test('a signed webhook takes only what is signed', async () => {
+    await saved('signed', chain)
+    const { url, secret } = (await ask('POST', '/workflows/signed/triggers', { kind: 'webhook', signed: true })).body
+    const body = JSON.stringify({ prompt: 'a seal' })
+    const sign = (text: string) => `sha256=${createHmac('sha256', secret).update(text).digest('hex')}`
+    assert.equal((await fetch(url, { method: 'POST', body })).status, 401)
+    assert.equal((await fetch(url, { method: 'POST', body, headers: { 'x-signature-256': sign('{}') } })).status, 401)
+    assert.equal((await fetch(url, { method: 'POST', body, headers: { 'x-signature-256': sign(body) } })).status, 202)
+  })
+  test('a schedule runs it when it is due, once, and says when it comes next', async () => {
+    await saved('nightly', { ...chain, inputs: [], nodes: [make('picture', { prompt: 'a night sky' }), ...chain.nodes.slice(1)] })
+    const trigger = (await ask('POST', '/workflows/nightly/triggers', { kind: 'schedule', cron: '0 3 * * *', time_zone: 'Europe/Berlin', missed: 'once' })).body
+    assert.ok(new Date(trigger.next_at) > new Date())
+    for (const wrong of [{ cron: '61 * * * *' }, { cron: 'daily' }, { cron: '0 3 * * *', time_zone: 'Berlin' }]) assert.equal((await ask('POST', '/workflows/nightly/triggers', { kind: 'schedule', ...wrong })).status, 400)
+    await house.database.query(`update workflow_trigger set next_at = now() - interval '3 days' where id = $1`, [trigger.id])
+    let begun: any[] = []
+    while (begun.length === 0) { begun = (await ask('GET', '/executions?workflow=nightly')).body.items; await new Promise(resolve => { setTimeout(resolve, 50) }) }
+    await ask('GET', `/executions/${begun[0].id}?wait=30`)
+    for (;;) {
+      const { items: [after] } = (await ask('GET', '/workflows/nightly/triggers')).body
+      if (new Date(after.next_at) > new Date()) break
+      await new Promise(resolve => { setTimeout(resolve, 50) })
+    }
+    assert.equal((await ask('GET', '/executions?workflow=nightly')).body.items.length, 1)
+  })
+  test('a link lets somebody without a key answer, once', async () => {
+    const execution = await run({ graph: reviewed, inputs: { prompt: 'a tower <script>' } })
+    const [review] = (await ask('GET', `/reviews?state=open&execution=${execution.id}`)).body.items
+    const { url } = (await ask('POST', `/reviews/${review.id}/link`, {})).body
+    const page = await (await fetch(url)).text()
+    assert.match(page, /Which one\?/)
+    assert.ok(!page.includes('<script'))
+    const picture = /<img src="([^"]+)"/.exec(page)![1]!.replaceAll('&#38;', '&')
+    assert.equal((await fetch(new URL(picture, house.url))).status, 200)
+    const answer = (form: Record<string, string>) => fetch(url, { method: 'POST', body: new URLSearchParams(form) })
+    assert.equal((await answer({ action: 'approve' })).status, 400)
+    assert.match(await (await answer({ action: 'approve', chosen: '1', name: 'Ada' })).text(), /Approved/)
+    assert.equal((await answer({ action: 'reject' })).status, 409)
+    assert.equal((await ask('GET', `/reviews/${review.id}`)).body.decided_by, 'Ada (by link)')
+    assert.equal((await fetch(`${url}x`)).status, 404)
+  })
+  test('a webhook of ours tells that it has ended, and that somebody is asked', async () => {
+    const heard: any[] = []
+    const server = createServer(async (request, response) => { heard.push(JSON.parse(Buffer.concat(await request.toArray()).toString())); response.end() }).listen(0, '127.0.0.1')
+    await once(server, 'listening')
+    const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/`
+    try {
+      const execution = await run({ graph: reviewed, inputs: { prompt: 'a bridge' }, callback_url: url })
+      const [review] = (await ask('GET', `/reviews?state=open&execution=${execution.id}`)).body.items
+      while (heard.length < 1) await new Promise(resolve => { setTimeout(resolve, 20) })
+      assert.deepEqual([heard[0].type, heard[0].data.reviews[0].id], ['review.requested', review.id])
+      await ask('POST', `/reviews/${review.id}`, { action: 'approve' })
+      while (heard.length < 2) await new Promise(resolve => { setTimeout(resolve, 20) })
+      assert.deepEqual([heard[1].type, heard[1].data.id, heard[1].data.state], ['execution.completed', execution.id, 'done'])
+    } finally { server.close() }
   })
 })

@@ -9,7 +9,7 @@ import { newWebhookSecret } from './signature.ts'
 import { checkTarget } from './target.ts'
 
 /** What an endpoint can listen to. A ping arrives in any case: it was asked for. */
-export const endpointEvents = ['task.completed', 'task.failed', 'task.cancelled', 'task.late_result']
+export const endpointEvents = ['task.completed', 'task.failed', 'task.cancelled', 'task.late_result', 'execution.completed', 'execution.failed', 'execution.cancelled', 'review.requested']
 
 const endpointsMax = 50
 

@@ -40,7 +40,7 @@ export interface HttpOptions {
   countRequest(caller: Caller): Promise<RateState | null>
   deskFor(caller: Caller, call: CallFacts): Desk
   /** What somebody without a key may do: open a signed link, go on with an upload whose id nobody can guess. */
-  publicDesk: { readonly publicUrl: string; assets: Pick<Desk['assets'], 'openLink'>; files: Pick<Desk['files'], 'progress' | 'append' | 'drop'> }
+  publicDesk: { readonly publicUrl: string; assets: Pick<Desk['assets'], 'openLink'>; files: Pick<Desk['files'], 'progress' | 'append' | 'drop'>; workflows?: Pick<Desk['workflows'], 'hook' | 'fire' | 'byToken' | 'answerByToken'> }
   log: HttpLog
   health: { ready(): Promise<boolean> }
   metrics(): Promise<string>
@@ -390,7 +390,7 @@ function refuseSafely({ door, request, path, requestId }: Visit, problem: Proble
 /** The desk of somebody without a key. Whatever else a route without a scope reaches for is a bug, and says so. */
 const strangersDesk = (desk: HttpOptions['publicDesk']): Desk => new Proxy(desk, {
   get(target, name) {
-    if (name === 'publicUrl' || name === 'assets' || name === 'files') return target[name]
+    if (name === 'publicUrl' || name === 'assets' || name === 'files' || name === 'workflows') return target[name]
     throw new Error(`A route without a key asked its desk for ${String(name)}.`)
   },
 }) as unknown as Desk

@@ -10,10 +10,11 @@ import type { Asset } from '../domain/asset.ts'
 import type { Caller, KeyLimits, RetiredModels, Scope } from '../domain/caller.ts'
 import type { Card, CheckedOrder, DialectName } from '../domain/card.ts'
 import type { StoredFile } from '../domain/file.ts'
-import type { Execution, ExecutionOrder, NodeRun, Plan, Review, ReviewAnswer, Workflow, WorkflowChange, WorkflowDraft, WorkflowVersion } from '../domain/graph/execution.ts'
+import type { Execution, ExecutionOrder, NodeRun, Plan, Review, ReviewAnswer, Trigger, TriggerOrder, Workflow, WorkflowChange, WorkflowDraft, WorkflowVersion } from '../domain/graph/execution.ts'
 import type { Graph, Item, NodeFace } from '../domain/graph/graph.ts'
 import type { Lint } from '../domain/graph/lint.ts'
 import type { Order, Role } from '../domain/order.ts'
+import type { Json } from '../domain/outcome.ts'
 import type { Problem } from '../domain/problem.ts'
 import type { Alias, ModelRoutes, ProviderStanding, SetRoute } from '../domain/routing.ts'
 import type { EventType, State, Task, TaskEvent } from '../domain/task.ts'
@@ -126,6 +127,19 @@ export interface WorkflowDesk {
   reviews(filter: { state: Review['state'] | null; executionId: string | null; limit: number; after: string | null }): Promise<Review[]>
   review(id: string): Promise<Review | null>
   answer(id: string, answer: ReviewAnswer, by: string): Promise<Review>
+  triggers(workflowId: string): Promise<Trigger[]>
+  /** `hook` is a webhook's address (its last part) and `secret` what its callers sign with: shown here only. */
+  createTrigger(workflowId: string, order: TriggerOrder): Promise<{ trigger: Trigger; hook: string | null; secret: string | null }>
+  changeTrigger(id: string, change: { enabled?: boolean; perMinute?: number; inputs?: Record<string, Json> }): Promise<Trigger>
+  removeTrigger(id: string): Promise<boolean>
+  rotateTrigger(id: string): Promise<{ trigger: Trigger; hook: string }>
+  /** What a webhook's address opens, for strangers. @throws {Problem} `not_found` */
+  hook(hook: string): Promise<{ workflow: Workflow; trigger: Trigger }>
+  /** Runs what the address opens: `values` fill the inputs they name, by input, node or port; the rest is left aside. For strangers. @throws {Problem} `not_found`, `unauthorized`, `rate_limited` */
+  fire(hook: string, call: { body: Uint8Array; signature: string | undefined; values: Record<string, Json>; idempotencyKey?: string }): Promise<{ execution: Execution; replayed: boolean }>
+  /** One review and its pictures for whoever holds its link. @throws {Problem} `not_found`, `link_expired` */
+  byToken(token: string): Promise<{ review: Review; links: string[] }>
+  answerByToken(token: string, answer: ReviewAnswer, by: string): Promise<Review>
   /** A link with which anybody who holds it may answer. */
   reviewLink(id: string, seconds: number): string
 }
@@ -343,6 +357,8 @@ export interface Protocol {
   claims?(request: Pick<Incoming, 'headers' | 'query' | 'path'>): boolean
   /** The body of a call back in this dialect, for tasks that were ordered here with a `callbackUrl`. Pure: the same ended task, the same bytes. */
   writeCallback?(task: Task, links: (asset: Asset) => string): string
+  /** The same for executions that were begun here with a `callbackUrl`. */
+  writeExecutionCallback?(execution: Execution, desk: Desk): Promise<string>
 }
 
 export const protocol = (declared: Protocol): Protocol => declared

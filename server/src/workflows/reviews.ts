@@ -70,7 +70,7 @@ export const answerReview = ({ database, kinds, layoutOf }: ReviewTools, owner: 
       if (answer.prompt !== undefined && (answer.prompt.trim().length === 0 || answer.prompt.length > 1_000_000)) throw new Problem('bad_request', 'A prompt to redo with must not be empty.', { field: 'prompt' })
       await decide('redone', null, answer.prompt ?? null)
       await beginAgain(client, execution, layout, makers.map(maker => ({ ...maker, ...(answer.prompt === undefined ? {} : { override: { prompt: answer.prompt } }) })))
-      return { held: new Set<string>(), opened: makers.length, ended: [] }
+      return { held: new Set<string>(), opened: makers.length, ended: [], told: false }
     }
   }
 })

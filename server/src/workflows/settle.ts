@@ -14,6 +14,7 @@ import type { ReviewAsk } from '../nodes/contract.ts'
 import type { Client } from '../db/pool.ts'
 import { newId } from '../kit/id.ts'
 import { executionColumns, type ExecutionRow } from './rows.ts'
+import { tell } from './tell.ts'
 
 /** What becomes of a run in hand. */
 export interface RunSettlement extends Instance {
@@ -38,7 +39,8 @@ export interface RunSettlement extends Instance {
 }
 
 export interface ExecutionEnd { id: string; projectId: string; livemode: boolean; parentId: string | null; callbackUrl: string | null; wire: Json; state: 'done' | 'failed' }
-export interface SettledRuns { held: Set<string>; opened: number; ended: ExecutionEnd[] }
+/** `told`: something was written for the delivery room. */
+export interface SettledRuns { held: Set<string>; opened: number; ended: ExecutionEnd[]; told: boolean }
 
 export const runKey = ({ executionId, node, item }: { executionId: string } & Instance): string => `${executionId} ${instanceKey({ node, item })}`
 
@@ -84,7 +86,7 @@ export async function settleRuns(client: Client, group: RunSettlement[], layoutO
     const end = await close(client, execution, layout, balance.opened - settled.length)
     if (end) ended.push(end)
   }
-  return { held, opened, ended }
+  return { held, opened, ended, told: ended.length > 0 || ours.some(one => one.review) }
 }
 
 const hasEnded = (state: RunSettlement['state']): state is 'done' | 'failed' | 'skipped' => state === 'done' || state === 'failed' || state === 'skipped'
@@ -114,7 +116,9 @@ async function insertItems(client: Client, group: RunSettlement[]): Promise<void
 async function insertReviews(client: Client, group: RunSettlement[], executions: Map<string, ExecutionRow>): Promise<void> {
   for (const { executionId, node, item, review } of group) {
     if (!review) continue
-    const { project_id, livemode } = executions.get(executionId)!
+    const execution = executions.get(executionId)!
+    const { project_id, livemode } = execution
+    await tell(client, execution, 'review.requested')
     await client.query({ name: 'runs review', text: `
       insert into review (id, project_id, livemode, execution_id, node, item, candidates, choose_min, choose_max, note, on_timeout, due_at)
       values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, case when $12::int is null then null else now() + make_interval(secs => $12::int) end)` },
@@ -257,6 +261,7 @@ export async function close(client: Client, execution: ExecutionRow, layout: Lay
   const problem = failed ? storeProblem(new Problem(failure.problem.code, `${failure.node}${failure.item.length > 0 ? ` (item ${failure.item.map(index => index + 1).join('.')})` : ''}: ${failure.problem.message}`)) : null
   const state = failed ? 'failed' : 'done'
   await client.query({ name: 'execution end', text: 'update execution set state = $2, outputs = $3, problem = $4, ended_at = now() where id = $1' }, [execution.id, state, JSON.stringify(outputs), problem === null ? null : JSON.stringify(problem)])
+  await tell(client, execution, failed ? 'execution.failed' : 'execution.completed')
   return { id: execution.id, projectId: execution.project_id, livemode: execution.livemode, parentId: execution.parent_id, callbackUrl: execution.callback_url, wire: execution.wire, state }
 }
 

@@ -32,6 +32,8 @@ import { executionColumns, readExecution, readRun, runColumns, type ExecutionRow
 import { createRunner, type Runner } from './runner.ts'
 import { changeWorkflow, createWorkflow, findVersion, findWorkflow, listVersions, listWorkflows, publishWorkflow, removeWorkflow } from './saved.ts'
 import { lockExecutions, runKey, settleRuns, type ExecutionEnd, type RunSettlement, type SettledRuns } from './settle.ts'
+import { tell } from './tell.ts'
+import { changeTrigger, createTrigger, findHook, listTriggers, openHook, removeTrigger, rotateTrigger, runDue, type Fired } from './triggers.ts'
 import { callerOf, stepRun, type StepTools } from './step.ts'
 
 export interface WorkflowsOptions {
@@ -42,6 +44,8 @@ export interface WorkflowsOptions {
   benchFor(execution: { projectId: string; livemode: boolean; id: string }, desk: Desk, signal: AbortSignal): Bench
   /** Checks and prices an order whose pictures are these, without looking for them. */
   check(order: Order, media: Media[], livemode: boolean): CheckedOrder
+  /** Something was written to the outbox; a hint. */
+  deliver(): void
   /** Whether this process runs workflows, and how many steps at once. */
   work: { slots: number } | null
   secret: Buffer
@@ -52,8 +56,10 @@ export interface WorkflowsOptions {
 
 export interface Workflows {
   of(caller: Caller): WorkflowDesk
-  /** What a signed link may do: see one review and answer it. */
-  byToken(token: string): Promise<{ review: Review; answer(answer: ReviewAnswer, by: string): Promise<Review>; owner: Owner }>
+  /** An execution with the desk of whoever runs it, for the body of a delivery; null when it is gone. */
+  told(executionId: string): Promise<{ execution: Execution; desk: Desk } | null>
+  /** What needs no key: an address nobody can guess, or a signed link. */
+  strangers: Pick<WorkflowDesk, 'hook' | 'fire' | 'byToken' | 'answerByToken'>
   faces: ReadonlyMap<string, NodeFace>
   /** Tasks have ended; a hint. */
   hear(taskIds: string[]): void
@@ -79,6 +85,7 @@ export function createWorkflows(options: WorkflowsOptions): Workflows {
   const told = () => { for (const wake of waiting) wake(); waiting.clear() }
   const afterwards = (settled: SettledRuns): SettledRuns => {
     if (settled.opened > 0) runner?.wake()
+    if (settled.told) options.deliver()
     if (settled.ended.length > 0) { told(); void returnCalls(settled.ended) }
     return settled
   }
@@ -227,7 +234,9 @@ export function createWorkflows(options: WorkflowsOptions): Workflows {
         where execution_id = $1 and state in ('ready', 'running', 'waiting', 'asking')`, [id])
       await client.query(`update review set state = 'withdrawn', decided_at = now() where execution_id = $1 and state = 'open'`, [id])
       await client.query(`update execution set state = 'cancelled', open = 0, ended_at = now(), problem = $2 where id = $1`, [id, JSON.stringify({ code: 'cancelled', message: 'This was cancelled. What was made before is kept.' })])
+      await tell(client, execution, 'execution.cancelled')
     })
+    options.deliver()
     await stopPurchases()
     told()
     return findExecution(owner, id)
@@ -280,9 +289,54 @@ export function createWorkflows(options: WorkflowsOptions): Workflows {
       sweeps: [
         async () => { for (const settled of await endOverdue({ database, kinds, layoutOf })) afterwards(settled) },
         stopPurchases,
+        () => runDue(database, now, (fired, idempotencyKey) => fill(fired, {}, idempotencyKey).then(order => beginFor(fired.caller, order)), (triggerId, error) => log.warn({ triggerId, error }, 'a scheduled workflow could not be begun')),
         () => database.query(`delete from execution_key where ctid in (select ctid from execution_key where created_at < now() - interval '24 hours' limit 1000)`),
       ],
     })
+  }
+
+  const strangers: Workflows['strangers'] = {
+    async hook(hook) {
+      const { caller, ...trigger } = await findHook(database, hook)
+      const workflow = await findWorkflow(database, caller.projectId, trigger.workflowId)
+      if (!workflow) throw new Problem('not_found', 'There is no such webhook, or it was switched off.')
+      return { workflow, trigger }
+    },
+    async fire(hook, { body, signature, values, idempotencyKey }) {
+      const fired = await openHook(database, hook, body, signature)
+      return beginFor(fired.caller, await fill(fired, values, idempotencyKey))
+    },
+    async byToken(token) {
+      const { owner, id } = await tokenOwner(token)
+      const review = (await findReview(database, owner, id))!
+      const desk = options.deskFor(callerOf(await executionRow(review.executionId)))
+      const links = await Promise.all(review.candidates.map(async ({ asset }) => { const found = await desk.assets.find(asset); return found ? desk.assets.link(found, { side: 1024 }) : '' }))
+      return { review, links }
+    },
+    async answerByToken(token, given, by) { const { owner, id } = await tokenOwner(token); return answer(owner, id, given, by) },
+  }
+
+  async function executionRow(id: string): Promise<ExecutionRow> {
+    const { rows: [row] } = await database.query<ExecutionRow>({ name: 'execution read', text: `select ${executionColumns} from execution e where e.id = $1` }, [id])
+    return row!
+  }
+
+  async function tokenOwner(token: string): Promise<{ owner: Owner; id: string }> {
+    const id = readToken(options.secret, token, now())
+    const { rows: [row] } = await database.query<{ project_id: string; livemode: boolean }>('select project_id, livemode from review where id = $1', [id])
+    if (!row) throw new Problem('not_found', 'There is no such review.')
+    return { owner: { projectId: row.project_id, livemode: row.livemode }, id }
+  }
+
+  /** What a trigger runs: its own inputs, and of the call's values those that name an input, or the node or port it fills. */
+  async function fill(fired: Fired, values: Record<string, Json>, idempotencyKey: string | undefined): Promise<ExecutionOrder> {
+    const { graph } = await readGraph(fired.caller, { workflowId: fired.workflowId })
+    const given: Record<string, Json> = {}
+    for (const { name, node, port } of graph.exposed) {
+      const value = [name, node, port].map(word => values[word]).find(one => one !== undefined)
+      if (value !== undefined) given[name] = value
+    }
+    return { workflowId: fired.workflowId, inputs: { ...fired.inputs, ...given }, trigger: fired.trigger, ...(idempotencyKey === undefined ? {} : { idempotencyKey }) }
   }
 
   return {
@@ -329,14 +383,19 @@ export function createWorkflows(options: WorkflowsOptions): Workflows {
       review: id => isId(id) ? findReview(database, caller, id) : Promise.resolve(null),
       answer: (id, given, by) => answer(caller, id, given, by),
       reviewLink,
+      triggers: workflowId => listTriggers(database, caller, workflowId),
+      createTrigger: (workflowId, order) => createTrigger(database, caller, workflowId, order, now()),
+      changeTrigger: (id, change) => changeTrigger(database, caller, id, change, now()),
+      removeTrigger: id => removeTrigger(database, caller, id),
+      rotateTrigger: id => rotateTrigger(database, caller, id),
+      ...strangers,
     }),
-    async byToken(token) {
-      const id = readToken(options.secret, token, now())
-      const { rows: [row] } = await database.query<{ project_id: string; livemode: boolean }>('select project_id, livemode from review where id = $1', [id])
-      if (!row) throw new Problem('not_found', 'There is no such review.')
-      const owner = { projectId: row.project_id, livemode: row.livemode }
-      return { owner, review: (await findReview(database, owner, id))!, answer: (given, by) => answer(owner, id, given, by) }
+    async told(executionId) {
+      const { rows: [row] } = await database.query<ExecutionRow>({ name: 'execution read', text: `select ${executionColumns} from execution e where e.id = $1` }, [executionId])
+      const execution = row ? await findExecution({ projectId: row.project_id, livemode: row.livemode }, executionId) : null
+      return row && execution ? { execution, desk: options.deskFor(callerOf(row)) } : null
     },
+    strangers,
     hear(taskIds) {
       if (taskIds.length === 0 || runner === null) return
       void nudgeTasks(database, taskIds).then(count => { if (count > 0) runner?.wake() }, () => {})

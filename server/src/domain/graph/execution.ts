@@ -76,6 +76,21 @@ export type ReviewAnswer =
   | { kind: 'redo'; prompt?: string; node?: string }
   | { kind: 'reject'; reason: string }
 
+/** A way to run a workflow from outside. */
+export interface Trigger {
+  id: string; workflowId: string; kind: 'webhook' | 'schedule'; enabled: boolean; livemode: boolean
+  /** Of a webhook: how its address begins, whether callers sign, and how often a minute it may be called. */
+  prefix: string | null; signed: boolean; perMinute: number | null
+  /** Of a schedule: when (five parts), where, and what becomes of times that passed while nobody was there. */
+  cron: string | null; timeZone: string | null; missed: 'skip' | 'once' | 'all' | null; nextAt: Date | null; lastAt: Date | null
+  /** Inputs that stand unless the call says otherwise. */
+  inputs: Record<string, Json>
+  createdAt: Date
+}
+export type TriggerOrder =
+  | { kind: 'webhook'; signed?: boolean; perMinute?: number; inputs?: Record<string, Json> }
+  | { kind: 'schedule'; cron: string; timeZone: string; missed: 'skip' | 'once' | 'all'; inputs?: Record<string, Json> }
+
 /** What a run would do, node by node. */
 export interface PlanStep {
   node: string; title: string; kind: string

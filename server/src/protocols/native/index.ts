@@ -15,16 +15,18 @@ import { routing } from './routing.ts'
 import { tasks } from './tasks.ts'
 import { money } from './usage.ts'
 import { webhooks } from './webhooks.ts'
+import { reviewPage } from './review-page.ts'
+import { triggers } from './triggers.ts'
 import { workflows } from './workflows.ts'
 
 export default protocol({
   id: 'native',
   title: 'Plantain',
-  routes: [...tasks, ...events, ...models, ...assets, ...money, ...keys, ...project, ...webhooks, ...routing, ...workflows, ...documents],
+  routes: [...tasks, ...events, ...models, ...assets, ...money, ...keys, ...project, ...webhooks, ...routing, ...workflows, ...triggers, ...reviewPage, ...documents],
   readSecret({ headers }) {
     const bearer = /^Bearer\s+(\S+)\s*$/i.exec(headers['authorization'] ?? '')
     return bearer?.[1] ?? headers['x-api-key'] ?? null
   },
   refuse,
-  prefixes: ['/plantain/v1', '/files', '/openapi.json', '/docs'],
+  prefixes: ['/plantain/v1', '/files', '/review', '/openapi.json', '/docs'],
 })

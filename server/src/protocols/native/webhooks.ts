@@ -6,7 +6,7 @@ import { DeliveryView, EndpointView, json, ListView, PageView, viewDelivery, vie
 
 const Url = Type.String({ minLength: 1, maxLength: 2_048, description: 'https (http too, where private addresses are allowed).' })
 const endEvents = ['task.completed', 'task.failed', 'task.cancelled']
-const events = [...endEvents, 'task.late_result']
+const events = [...endEvents, 'task.late_result', 'execution.completed', 'execution.failed', 'execution.cancelled', 'review.requested']
 const Events = Type.Array(Type.Enum([...events]), { minItems: 1, maxItems: events.length, description: 'Which events to tell. Default: the three of which each ends a task. `task.late_result`: something came for a task that had ended without it.' })
 
 const EndpointBody = Type.Object({ url: Url, events: Type.Optional(Events) }, { additionalProperties: false, title: 'NewWebhook', examples: [{ url: 'https://example.com/plantain', events: ['task.completed', 'task.failed'] }] })
@@ -20,8 +20,8 @@ const create: Route = {
   method: 'POST', path: `${base}/webhooks`, scope: 'webhooks:write',
   about: { summary: 'Register a webhook', tag: 'Webhooks', body: EndpointBody, answer: EndpointView, status: 201, description: 'Called for every task of the project. Signed after Standard Webhooks; `secret` is shown here and at rotation only.' },
   async handle({ body }, desk) {
-    const { url, events = endEvents } = readEndpoint(body)
-    return json(viewEndpoint(await desk.webhooks.create({ url, events: [...new Set(events)] })), 201)
+    const { url, events: wanted = endEvents } = readEndpoint(body)
+    return json(viewEndpoint(await desk.webhooks.create({ url, events: [...new Set(wanted)] })), 201)
   },
 }
 
@@ -44,9 +44,9 @@ const change: Route = {
   method: 'PATCH', path: `${base}/webhooks/:id`, scope: 'webhooks:write',
   about: { summary: 'Change a webhook', tag: 'Webhooks', body: EndpointChange, answer: EndpointView },
   async handle(request, desk) {
-    const { url, events, enabled } = readChange(request.body)
+    const { url, events: wanted, enabled } = readChange(request.body)
     return json(viewEndpoint(await desk.webhooks.change(readId(request, 'webhook'), {
-      ...(url === undefined ? {} : { url }), ...(events === undefined ? {} : { events: [...new Set(events)] }), ...(enabled === undefined ? {} : { enabled }),
+      ...(url === undefined ? {} : { url }), ...(wanted === undefined ? {} : { events: [...new Set(wanted)] }), ...(enabled === undefined ? {} : { enabled }),
     })))
   },
 }

@@ -267,6 +267,13 @@ export const workflows: Route[] = [
     } },
 ]
 
+/** What a webhook carries of an execution, reviews that are open included. */
+export async function writeExecutionEvent(type: string, execution: Execution, desk: Desk): Promise<string> {
+  const open = type === 'review.requested' ? await desk.workflows.reviews({ state: 'open', executionId: execution.id, limit: 100, after: null }) : []
+  const data = { ...await viewExecution(execution, desk), ...(type === 'review.requested' ? { reviews: await Promise.all(open.map(review => viewReview(review, desk))) } : {}) }
+  return JSON.stringify({ type, timestamp: (execution.endedAt ?? execution.createdAt).toISOString(), data })
+}
+
 /** An answer to a review, as JSON says it. @throws {Problem} `bad_request` */
 export function readAnswer(body: unknown): ReviewAnswer {
   const answer = read.answer(body)

@@ -1,0 +1,160 @@
+/**
+ * Running workflows from outside: by an address nobody can guess, or by the clock.
+ *
+ * A webhook's address is shown once and kept as a hash. A schedule's time is begun under a key made of trigger and time, so that it is begun once
+ * whatever stops in between; times that passed while nobody was there are handled as its policy says.
+ */
+import { createHash, createHmac, timingSafeEqual } from 'node:crypto'
+import { Cron } from 'croner'
+import type { Caller } from '../domain/caller.ts'
+import type { Trigger, TriggerOrder } from '../domain/graph/execution.ts'
+import type { Json } from '../domain/outcome.ts'
+import { Problem } from '../domain/problem.ts'
+import type { Client, Database } from '../db/pool.ts'
+import { newId, randomText } from '../kit/id.ts'
+
+interface TriggerRow {
+  id: string; workflow_id: string; account_id: string; project_id: string; key_id: string | null; livemode: boolean; kind: 'webhook' | 'schedule'; enabled: boolean
+  hook_prefix: string | null; secret: string | null; per_minute: number | null; cron: string | null; time_zone: string | null; missed: Trigger['missed']; next_at: Date | null; last_at: Date | null
+  inputs: Record<string, Json>; created_at: Date
+}
+const columns = 'id, workflow_id, account_id, project_id, key_id, livemode, kind, enabled, hook_prefix, secret, per_minute, cron, time_zone, missed, next_at, last_at, inputs, created_at'
+
+const read = (row: TriggerRow): Trigger => ({
+  id: row.id, workflowId: row.workflow_id, kind: row.kind, enabled: row.enabled, livemode: row.livemode, prefix: row.hook_prefix, signed: row.secret !== null, perMinute: row.per_minute,
+  cron: row.cron, timeZone: row.time_zone, missed: row.missed, nextAt: row.next_at, lastAt: row.last_at, inputs: row.inputs, createdAt: row.created_at,
+})
+
+/** Who a trigger acts for: the key that made it, without its limits. */
+const callerOf = (row: TriggerRow): Caller => ({
+  keyId: row.key_id!, keyName: `${row.kind} trigger`, keyPrefix: '', accountId: row.account_id, projectId: row.project_id, livemode: row.livemode,
+  scopes: ['tasks:read', 'tasks:write', 'assets:read', 'assets:write'], limits: { requestsPerMinute: null, executionsPerDay: null, concurrent: null },
+})
+
+const hashOf = (hook: string): Buffer => createHash('sha256').update(hook).digest()
+const perMinuteMax = 10_000
+const perMinuteDefault = 60
+/** Times of a schedule that are made up for at most. */
+const madeUpMax = 100
+
+/** @throws {Problem} `bad_request` for an expression or a time zone that is none */
+function readCron(cron: string, timeZone: string): Cron {
+  try {
+    const one = new Cron(cron, { timezone: timeZone, mode: '5-part' })
+    if (one.nextRun() === null) throw new Error('it never comes')
+    return one
+  } catch (thrown) {
+    throw new Problem('bad_request', `${cron} in ${timeZone} is no schedule: ${(thrown as Error).message}. A schedule has five parts, minute, hour, day, month and weekday ("0 6 * * 1-5"), and a time zone like Europe/Berlin.`, { field: 'cron', value: cron.slice(0, 100) })
+  }
+}
+
+export async function createTrigger(database: Database, caller: Caller, workflowId: string, order: TriggerOrder, now: Date): Promise<{ trigger: Trigger; hook: string | null; secret: string | null }> {
+  const id = newId()
+  const hook = order.kind === 'webhook' ? `whk_${randomText(32)}` : null
+  const secret = order.kind === 'webhook' && order.signed ? `whs_${randomText(40)}` : null
+  if (order.kind === 'webhook') checkRate(order.perMinute)
+  const next = order.kind === 'schedule' ? readCron(order.cron, order.timeZone).nextRun(now) : null
+  const { rows: [row] } = await database.query<TriggerRow>(
+    `insert into workflow_trigger (id, workflow_id, account_id, project_id, key_id, livemode, kind, hook_hash, hook_prefix, secret, per_minute, cron, time_zone, missed, next_at, inputs)
+     values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16) returning ${columns}`,
+    [id, workflowId, caller.accountId, caller.projectId, caller.keyId, caller.livemode, order.kind, hook && hashOf(hook), hook && hook.slice(0, 8), secret, order.kind === 'webhook' ? order.perMinute ?? perMinuteDefault : null,
+      order.kind === 'schedule' ? order.cron : null, order.kind === 'schedule' ? order.timeZone : null, order.kind === 'schedule' ? order.missed : null, next, JSON.stringify(order.inputs ?? {})])
+  return { trigger: read(row!), hook, secret }
+}
+
+function checkRate(perMinute: number | undefined): void {
+  if (perMinute !== undefined && !(Number.isInteger(perMinute) && perMinute >= 1 && perMinute <= perMinuteMax)) throw new Problem('bad_request', `per_minute is a whole number from 1 to ${perMinuteMax}.`, { field: 'per_minute', value: perMinute })
+}
+
+export async function listTriggers(client: Client, caller: Caller, workflowId: string): Promise<Trigger[]> {
+  const { rows } = await client.query<TriggerRow>(`select ${columns} from workflow_trigger where workflow_id = $1 and project_id = $2 and livemode = $3 order by id`, [workflowId, caller.projectId, caller.livemode])
+  return rows.map(read)
+}
+
+export async function changeTrigger(database: Database, caller: Caller, id: string, change: { enabled?: boolean; perMinute?: number; inputs?: Record<string, Json> }, now: Date): Promise<Trigger> {
+  checkRate(change.perMinute)
+  const { rows: [row] } = await database.query<TriggerRow>(
+    `update workflow_trigger set enabled = coalesce($4, enabled), per_minute = case when kind = 'webhook' then coalesce($5, per_minute) end, inputs = coalesce($6, inputs) where id = $1 and project_id = $2 and livemode = $3 returning ${columns}`,
+    [id, caller.projectId, caller.livemode, change.enabled ?? null, change.perMinute ?? null, change.inputs === undefined ? null : JSON.stringify(change.inputs)])
+  if (!row) throw new Problem('not_found', 'There is no such trigger.')
+  // Switched on again, a schedule goes on from now: what passed meanwhile was not missed but not wanted.
+  if (change.enabled === true && row.kind === 'schedule') {
+    const next = readCron(row.cron!, row.time_zone!).nextRun(now)
+    await database.query('update workflow_trigger set next_at = $2 where id = $1', [id, next])
+    row.next_at = next
+  }
+  return read(row)
+}
+
+export async function removeTrigger(client: Client, caller: Caller, id: string): Promise<boolean> {
+  const { rowCount } = await client.query('delete from workflow_trigger where id = $1 and project_id = $2 and livemode = $3', [id, caller.projectId, caller.livemode])
+  return rowCount === 1
+}
+
+/** A new address; the old one opens nothing from now on. */
+export async function rotateTrigger(client: Client, caller: Caller, id: string): Promise<{ trigger: Trigger; hook: string }> {
+  const hook = `whk_${randomText(32)}`
+  const { rows: [row] } = await client.query<TriggerRow>(`update workflow_trigger set hook_hash = $4, hook_prefix = $5 where id = $1 and project_id = $2 and livemode = $3 and kind = 'webhook' returning ${columns}`, [id, caller.projectId, caller.livemode, hashOf(hook), hook.slice(0, 8)])
+  if (!row) throw new Problem('not_found', 'There is no such webhook.')
+  return { trigger: read(row), hook }
+}
+
+export interface Fired { caller: Caller; workflowId: string; inputs: Record<string, Json>; trigger: string }
+
+/** What an address opens. @throws {Problem} `not_found` */
+export async function findHook(client: Client, hook: string): Promise<Trigger & { caller: Caller }> {
+  const { rows: [row] } = await client.query<TriggerRow>(`select ${columns} from workflow_trigger where hook_hash = $1`, [hashOf(hook)])
+  if (!row || !row.enabled) throw new Problem('not_found', 'There is no such webhook, or it was switched off.')
+  return { ...read(row), caller: callerOf(row) }
+}
+
+/**
+ * Lets a call to a webhook's address in.
+ *
+ * @param signature the header `X-Signature-256`: `sha256=` and the hexadecimal HMAC-SHA256 of the body, where the webhook wants one
+ * @throws {Problem} `not_found`, `unauthorized` for a signature that is missing or wrong, `rate_limited`
+ */
+export async function openHook(database: Database, hook: string, body: Uint8Array, signature: string | undefined): Promise<Fired> {
+  const { rows: [row] } = await database.query<TriggerRow>(`select ${columns} from workflow_trigger where hook_hash = $1`, [hashOf(hook)])
+  if (!row || !row.enabled) throw new Problem('not_found', 'There is no such webhook, or it was switched off.')
+  if (row.secret !== null) {
+    const expected = Buffer.from(`sha256=${createHmac('sha256', row.secret).update(body).digest('hex')}`)
+    const given = Buffer.from(signature ?? '')
+    if (given.length !== expected.length || !timingSafeEqual(given, expected)) throw new Problem('unauthorized', 'This webhook wants a signature: X-Signature-256 with sha256= and the HMAC-SHA256 of the body under its secret, in hexadecimal.')
+  }
+  const { rows: [window] } = await database.query<{ count: number; reset_s: number }>(`
+    insert into rate_window (key_id, kind, starts_at, count) values ($1, 'trigger_minute', date_trunc('minute', now()), 1)
+    on conflict (key_id, kind, starts_at) do update set count = rate_window.count + 1
+    returning count, ceil(extract(epoch from starts_at + interval '1 minute' - now()))::int as reset_s`, [row.id])
+  if (window!.count > row.per_minute!) throw new Problem('rate_limited', `This webhook takes ${row.per_minute} calls a minute. Try again in ${window!.reset_s} s.`, { retryAfterS: window!.reset_s, limit: { name: 'trigger_per_minute', max: row.per_minute!, remaining: 0, resetS: window!.reset_s } })
+  await database.query('update workflow_trigger set last_at = now() where id = $1', [row.id])
+  return { caller: callerOf(row), workflowId: row.workflow_id, inputs: row.inputs, trigger: `webhook ${row.id}` }
+}
+
+/** Times of a schedule that are due, by its policy: all of them, the last one, or none but the present one. Pure. */
+export function dueTimes(cron: string, timeZone: string, missed: NonNullable<Trigger['missed']>, from: Date, now: Date): { times: Date[]; next: Date | null } {
+  const schedule = readCron(cron, timeZone)
+  const times: Date[] = [from]
+  let next = schedule.nextRun(from)
+  while (next !== null && next <= now && times.length < 10_000) { times.push(next); next = schedule.nextRun(next) }
+  const last = times.at(-1)!
+  switch (missed) {
+    case 'all': return { times: times.slice(-madeUpMax), next }
+    case 'once': return { times: [last], next }
+    // Late by more than a minute is missed.
+    case 'skip': return { times: now.getTime() - last.getTime() <= 60_000 ? [last] : [], next }
+  }
+}
+
+/** Begins what is due. The time stands on the row until it was begun; beginning it twice gives the same execution. */
+export async function runDue(database: Database, now: () => Date, begin: (fired: Fired, key: string) => Promise<unknown>, failed: (id: string, error: unknown) => void): Promise<void> {
+  const { rows } = await database.query<TriggerRow>(`select ${columns} from workflow_trigger where enabled and next_at <= $1 order by next_at limit 50`, [now()])
+  for (const row of rows) {
+    const { times, next } = dueTimes(row.cron!, row.time_zone!, row.missed!, row.next_at!, now())
+    for (const time of times) {
+      // A workflow that cannot be begun is told of and does not hold up the next time.
+      await begin({ caller: callerOf(row), workflowId: row.workflow_id, inputs: row.inputs, trigger: `schedule ${row.id}` }, `schedule-${row.id}-${time.toISOString()}`).catch(error => { failed(row.id, error) })
+    }
+    await database.query('update workflow_trigger set next_at = $3, last_at = $4 where id = $1 and date_trunc($5, next_at) = $2', [row.id, row.next_at, next, times.at(-1) ?? row.last_at, 'milliseconds'])
+  }
+}
