@@ -103,6 +103,18 @@ export const createDesks = (tools: DeskTools) => (caller: Caller, call: Call = p
       createTrigger: write(all.createTrigger), changeTrigger: write(all.changeTrigger), removeTrigger: write(all.removeTrigger), rotateTrigger: write(all.rotateTrigger) }
   }
 
+  /** Makes a task of an order. */
+  const place = async (order: Order): Promise<{ taskId: string; replayed: boolean }> => {
+    const { checked, inputs } = await check(order)
+    if (checked.replaces) desk.told.set('x-model-replaced', `${checked.replaces.id}; by=${checked.card.id}`)
+    const id = newId(now().getTime())
+    const stickyKey = order.stickyKey ?? call.stickyKey
+    const route = routing.route(checked.card, caller.livemode, stickyKeyOf({ id, project_id: caller.projectId, sticky_key: stickyKey }))
+    if (!caller.livemode && creditsTrigger(order.prompt)) throw creditsRequired(checked.priceMicros, 0)
+    const bodyHash = order.idempotencyKey === undefined && order.retryCount === undefined ? null : hashOrder(order, inputs)
+    return engine.submit({ id, caller, order, checked, provider: route.provider, upstreamModel: route.model, stickyKey, bodyHash })
+  }
+
   const desk: Desk = {
     caller,
     told: new Map(),
@@ -112,22 +124,15 @@ export const createDesks = (tools: DeskTools) => (caller: Caller, call: Call = p
     estimate: async order => (await check(order)).checked,
 
     async submit(order) {
-      const { checked, inputs } = await check(order)
-      if (checked.replaces) desk.told.set('x-model-replaced', `${checked.replaces.id}; by=${checked.card.id}`)
-      const id = newId(now().getTime())
-      const stickyKey = order.stickyKey ?? call.stickyKey
-      const route = routing.route(checked.card, caller.livemode, stickyKeyOf({ id, project_id: caller.projectId, sticky_key: stickyKey }))
-      if (!caller.livemode && creditsTrigger(order.prompt)) throw creditsRequired(checked.priceMicros, 0)
-      const bodyHash = order.idempotencyKey === undefined && order.retryCount === undefined ? null : hashOrder(order, inputs)
-      const { taskId, replayed } = await engine.submit({ id, caller, order, checked, provider: route.provider, upstreamModel: route.model, stickyKey, bodyHash })
+      const { taskId, replayed } = await place(order)
       return { task: seen(found(await engine.find(owner, taskId), 'task')), replayed }
     },
 
     async make(order, { waitMs, signal }) {
-      const submitted = await desk.submit({ retryCount: 0, ...order })
-      const task = await desk.settled(submitted.task.id, { waitMs, signal })
+      const { taskId, replayed } = await place({ retryCount: 0, ...order })
+      const task = await desk.settled(taskId, { waitMs, signal })
       if (signal.aborted && !hasEnded(task.state)) await engine.unanswered(task.id)
-      return { task, replayed: submitted.replayed }
+      return { task, replayed }
     },
 
     unanswered: taskId => engine.unanswered(taskId),

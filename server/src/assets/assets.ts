@@ -11,6 +11,7 @@ import type { Database } from '../db/pool.ts'
 import type { Asset, StoredBlob } from '../domain/asset.ts'
 import { asProblem, Problem } from '../domain/problem.ts'
 import { giveBack } from '../kit/blocks.ts'
+import type { Fetch, Take } from '../kit/fetch.ts'
 import { isId } from '../kit/id.ts'
 import { tidyName } from '../kit/name.ts'
 import type { OpenAsset, Page, Upload } from '../protocols/contract.ts'
@@ -231,15 +232,21 @@ async function receiveMade(made: { bytes: Uint8Array } | { url: string }, fetch:
     if (problem.code === 'internal' || problem.code === 'input_unreachable') return new Problem('provider_down', 'The finished picture could not be fetched from the upstream.', { cause: error })
     return problem.code === 'private_address' ? new Problem('provider_failed', 'The upstream handed over a link into a private network.', { cause: error }) : asBadOutput(problem)
   }
-  const response = await fetch(made.url, signal ? { signal } : {}).catch(error => { throw asDown(error) })
+  const init = signal ? { signal } : {}
+  const { response, bytes } = await ('whole' in fetch ? (fetch as Fetch).whole(made.url, init, isSmallPicture) : fetch(made.url, init).then(response => ({ response, bytes: null })))
+    .catch(error => { throw asDown(error) })
   if (!response.ok) {
     await response.body?.cancel().catch(() => {})
     const details = { upstreamCode: String(response.status) }
     if ([401, 403, 404, 410].includes(response.status)) throw new Problem('output_expired', `The upstream does not serve its finished picture any more (${response.status}).`, details)
     throw new Problem('provider_down', `The upstream answered ${response.status} for its finished picture.`, details)
   }
-  return receiveAnswer(response, receiving).catch(error => { throw asDown(error) })
+  return (bytes ? receive({ bytes }, receiving) : receiveAnswer(response, receiving)).catch(error => { throw asDown(error) })
 }
+
+/** What may be held in memory at once; films and what is as large go to a file while they come. */
+const heldBytesMax = 32 * 1024 * 1024
+const isSmallPicture: Take = ({ status, sizeBytes, contentType }) => status === 200 && sizeBytes !== null && sizeBytes <= heldBytesMax && !contentType.startsWith('video/')
 
 /** What would be the caller's mistake in an upload is the upstream's in an answer. */
 function asBadOutput(error: unknown): unknown {

@@ -19,15 +19,20 @@ export interface Room { provider: string; slots: number; limits: ProviderLimits 
 
 const admissionLock = 7_700_001
 
-/** Takes due work for a worker: fresh tasks by rank within every limit, and waiting ones whose time has come. */
-export const claim = (database: Database, worker: string, rooms: Room[], waitingMax: number): Promise<Claim[]> => database.transaction(async client => {
-  await client.query({ name: 'claim lock', text: 'select pg_advisory_xact_lock($1)' }, [admissionLock])
-  const claims: Claim[] = []
-  if (waitingMax > 0) for (const row of await claimWaiting(client, worker, rooms.map(room => room.provider), waitingMax)) claims.push({ row, first: false })
+/**
+ * Takes due work for a worker: fresh tasks by rank within every limit, and waiting ones whose time has come.
+ *
+ * Whether there is any is asked first, without the lock: most looks find nothing, and what comes after that question wakes the next look.
+ */
+export async function claim(database: Database, worker: string, rooms: Room[], waitingMax: number): Promise<Claim[]> {
   const open = rooms.filter(room => room.slots > 0)
-  if (open.length > 0) {
-    const due = await readBacklog(client, open.map(room => room.provider))
-    for (const room of open.filter(room => due.has(room.provider))) {
+  const due = await readDue(database, open.map(room => room.provider), waitingMax > 0 ? rooms.map(room => room.provider) : [])
+  if (!due.waiting && due.queued.size === 0) return []
+  return database.transaction(async client => {
+    await client.query({ name: 'claim lock', text: 'select pg_advisory_xact_lock($1)' }, [admissionLock])
+    const claims: Claim[] = []
+    if (due.waiting) for (const row of await claimWaiting(client, worker, rooms.map(room => room.provider), waitingMax)) claims.push({ row, first: false })
+    for (const room of open.filter(room => due.queued.has(room.provider))) {
       const { free, pictures, probe } = await freePlaces(client, room)
       if (free <= 0) continue
       const rows = await claimQueued(client, worker, room.provider, free, pictures)
@@ -35,15 +40,17 @@ export const claim = (database: Database, worker: string, rooms: Room[], waiting
       if (rows.length > 0 && probe) await beginProbe(client, room.provider, rows[0]!.id)
       for (const row of rows) claims.push({ row, first: true })
     }
-  }
-  return claims
-})
+    return claims
+  })
+}
 
-/** Providers with anything queued at all: one index probe each. */
-async function readBacklog(client: Client, providers: string[]): Promise<Set<string>> {
-  const { rows } = await client.query<{ provider: string }>({ name: 'claim backlog', text: `
-    select p.provider from unnest($1::text[]) as p(provider) where exists (select from task t where t.provider = p.provider and t.state = 'queued')` }, [providers])
-  return new Set(rows.map(row => row.provider))
+/** Providers with anything queued at all, one index probe each; and whether any waiting task is to be looked at. */
+async function readDue(client: Client, queued: string[], waiting: string[]): Promise<{ queued: Set<string>; waiting: boolean }> {
+  const { rows } = await client.query<{ provider: string | null }>({ name: 'claim due', text: `
+    select p.provider from unnest($1::text[]) as p(provider) where exists (select from task t where t.provider = p.provider and t.state = 'queued')
+    union all
+    select null where exists (select from task where state = 'waiting' and due_at <= now() and provider = any($2))` }, [queued, waiting])
+  return { queued: new Set(rows.flatMap(({ provider }) => provider === null ? [] : [provider])), waiting: rows.some(({ provider }) => provider === null) }
 }
 
 const hasPictureRate = ({ limits }: Room): boolean => (limits.imagesPerMinute ?? null) !== null

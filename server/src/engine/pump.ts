@@ -73,7 +73,8 @@ export function createPump({ database, workerId, benches, tools, slots, settle, 
         if (lost) await recover()
         const claims = await claim(database, workerId, offered, Math.min(free, waitingMax))
         for (const one of claims) begin(one)
-        if (claims.length > 0) again = true
+        // Less than there was room for is all there was: who comes later, or gives back a place, wakes us.
+        if (claims.length >= Math.min(free, waitingMax)) again = true
       } catch (error) {
         // What was claimed in a commit whose answer was lost is ours and unknown to us: see `recover`.
         lost = true

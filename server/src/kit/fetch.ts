@@ -160,8 +160,9 @@ function copying(agent: Agent, sink: Sink | undefined): Dispatcher {
 
 interface Whole { /** False when there is too much of it. */ add(chunk: Uint8Array): boolean; end(): void; fail(error: unknown): void }
 
-/** How much is borrowed for a body of which nobody said how long it is. */
+/** How much is borrowed for a body of which nobody said how long it is, and at most on a promise alone. */
 const unknownBytes = 512 * 1024
+const promisedBytesMax = 8 * 1024 * 1024
 
 function beginWhole(sink: Sink, status: number, headers: Record<string, string | string[] | undefined>): Whole | null {
   const { sizeMax, codes } = sink
@@ -170,7 +171,7 @@ function beginWhole(sink: Sink, status: number, headers: Record<string, string |
   if (!sink.take({ status, sizeBytes: declared, contentType: String(headers['content-type'] ?? '') })) return null
   const { promise, resolve, reject } = Promise.withResolvers<Buffer>()
   sink.body = promise
-  let bytes = borrow(declared ?? unknownBytes)
+  let bytes = borrow(Math.min(declared ?? unknownBytes, promisedBytesMax))
   let size = 0
   return {
     add(chunk) {

@@ -61,7 +61,7 @@ function split(value: unknown, before: string, after: string): Piece[] {
 }
 
 /** How much is encoded before it is sent. */
-const roomBytes = 1024 * 1024
+const roomBytes = 256 * 1024
 /** A piece is not sent for less, if more is to come. */
 const leftBytes = 64 * 1024
 
