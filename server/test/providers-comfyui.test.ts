@@ -160,6 +160,15 @@ describe('what goes wrong', () => {
   })
 })
 
+test('without its stream everything is made all the same', async () => {
+  upstream.deaf = true
+  const another = await testHouse({ settings: settings() })
+  try {
+    const { body } = await send(another, { model: 'comfyui-sdxl', prompt: 'a heron', ...more })
+    assert.deepEqual([body.state, upstream.stats().asked], ['done', 1], JSON.stringify(body.problem ?? body.error))
+  } finally { await another.close() }
+})
+
 test('a template of the operator’s own is a model: its fields are the card’s parameters', async () => {
   const folder = mkdtempSync(join(tmpdir(), 'plantain-workflows-'))
   const own = mkdtempSync(join(tmpdir(), 'plantain-cards-'))

@@ -26,6 +26,8 @@ export interface ComfyuiUpstream extends Loopback {
   restart(): void
   /** `Authorization` it wants, if any. */
   authorization: string | undefined
+  /** Something in between swallows what is no plain HTTP. */
+  deaf: boolean
   clear(): void
 }
 
@@ -52,6 +54,7 @@ export async function startComfyui(): Promise<ComfyuiUpstream> {
   let saved = 0
   const upstream: ComfyuiUpstream = {
     ...await listen(handle, (request, socket) => {
+      if (upstream.deaf) return
       const { pathname, searchParams } = new URL(request.url!, 'http://upstream')
       if (pathname !== '/ws' || upstream.authorization !== undefined && request.headers.authorization !== upstream.authorization) { socket.end('HTTP/1.1 401 Unauthorized\r\n\r\n'); return }
       const accept = createHash('sha1').update(`${request.headers['sec-websocket-key']}258EAFA5-E914-47DA-95CA-C5AB0DC85B11`).digest('base64')
@@ -63,7 +66,7 @@ export async function startComfyui(): Promise<ComfyuiUpstream> {
       socket.on('data', bytes => { if ((bytes[0]! & 15) === 8) socket.end() })
       socket.write(frame(1, Buffer.from(JSON.stringify({ type: 'status', data: { status: { exec_info: { queue_remaining: 0 } }, sid: client } }))))
     }),
-    authorization: undefined, uploadFaults: [], stats: () => ({ ...stats }), orders: () => orders, streams: () => sockets.size,
+    authorization: undefined, deaf: false, uploadFaults: [], stats: () => ({ ...stats }), orders: () => orders, streams: () => sockets.size,
     say(promptId, event) {
       const socket = sockets.get(prompts.get(promptId)!.client)
       socket?.write(Buffer.isBuffer(event) ? frame(2, Buffer.concat([Buffer.from([0, 0, 0, 1, 0, 0, 0, 2]), event])) : frame(1, Buffer.from(JSON.stringify({ ...event, data: { prompt_id: promptId, ...event.data } }))))
@@ -76,7 +79,7 @@ export async function startComfyui(): Promise<ComfyuiUpstream> {
       }
     },
     restart() { prompts.clear() },
-    clear() { stats = { ...none }; prompts.clear(); files.clear(); counts.reset(); orders.length = 0; upstream.uploadFaults.length = 0; upstream.reset() },
+    clear() { stats = { ...none }; prompts.clear(); files.clear(); counts.reset(); orders.length = 0; upstream.uploadFaults.length = 0; upstream.deaf = false; upstream.reset() },
   }
   return upstream
 

@@ -27,6 +27,8 @@ export interface Stream {
 }
 
 const reopenMs = 5_000
+/** Something in between may swallow what is no plain HTTP: then there is no stream, and nobody waits for it. */
+const openMs = 2_000
 /** More than any queue of ours; what is forgotten is only looked at without a hint. */
 const watchedMax = 2_000
 
@@ -50,6 +52,7 @@ export function openStream({ url, headers, now, nudge }: StreamOptions): Stream 
       mine.addEventListener('open', () => resolve())
       mine.addEventListener('error', () => resolve())
       mine.addEventListener('close', () => { if (socket === mine) socket = null; resolve() })
+      AbortSignal.timeout(openMs).addEventListener('abort', () => { if (mine.readyState === WebSocket.CONNECTING) mine.close(); resolve() })
     })
     return opened
   }

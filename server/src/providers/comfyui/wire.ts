@@ -193,7 +193,7 @@ export type Remembered = { kind: 'absent' } | { kind: 'unreadable' } | { kind: '
 export function readHistory(reply: Reply, id: string, { outputs: wanted }: Pick<Template, 'outputs'>): Remembered {
   if (reply.kind !== 'answered' || reply.status >= 300 || typeof reply.body !== 'object' || reply.body === null || Array.isArray(reply.body)) return { kind: 'unreadable' }
   const entry = (reply.body as Record<string, unknown>)[id]
-  if (entry === undefined) return Object.keys(reply.body).length === 0 || !('error' in reply.body) ? { kind: 'absent' } : { kind: 'unreadable' }
+  if (entry === undefined) return { kind: 'error' in reply.body ? 'unreadable' : 'absent' }
   if (!Value.Check(Entry, entry)) return { kind: 'unreadable' }
   const failure = entry.status?.status_str === 'error' ? readExecution(entry.status.messages ?? []) : null
   return failure ? { kind: 'failed', problem: failure } : { kind: 'made', files: readFiles(entry.outputs, wanted) }
