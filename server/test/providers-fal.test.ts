@@ -195,6 +195,14 @@ test('a request fal has forgotten is waited for a minute, then given up', async 
   assert.equal(ended.kind === 'failed' && ended.problem.code, 'provider_failed')
 })
 
+test('links that have expired are asked for anew, of all that was made', async () => {
+  const { connection, receipt } = await begin(job())
+  const known = { ...receipt as object, requests: (receipt as { requests: object[] }).requests.map(one => ({ ...one, links: [{ url: 'https://v3.fal.media/gone' }] })) }
+  const urls = async (fresh: boolean) => { const made = await connection.poll!(known, job(fresh ? { fresh } : {}), AbortSignal.timeout(5_000)); return made.kind === 'done' ? made.value.made.map(one => 'url' in one && one.url.startsWith(upstream.url)) : made.kind }
+  assert.deepEqual([await urls(false), upstream.stats().looks], [[false], 0])
+  assert.deepEqual([await urls(true), upstream.stats().looks], [[true], 1])
+})
+
 test('an upstream that is not there was never asked', async () => {
   const outcome = await connect('http://127.0.0.1:1').connection.submit(job(), AbortSignal.timeout(5_000))
   assert.equal(outcome.kind === 'failed' && outcome.problem.code, 'provider_down')

@@ -4,7 +4,7 @@ import { failed, wait } from '../../domain/outcome.ts'
 import { provider } from '../contract.ts'
 import type { Job, JobInput, JobOutcome } from '../contract.ts'
 import { asking, before, extensionOf, forged, gravest, problemOf, tellOperator } from '../toolkit.ts'
-import { finish, storeFailed } from '../toolkit/parts.ts'
+import { finish, storeFailed, withoutLinks } from '../toolkit/parts.ts'
 import { writeRequests, type Written } from './models.ts'
 import { fold, isCancelled, isSigned, readInitiated, readKeys, readQueued, readReceipt, readResult, readSigned, readStatus, readStored, type Receipt } from './wire.ts'
 
@@ -91,7 +91,9 @@ export default provider({
       async poll(stored, job, signal) {
         const receipt = readReceipt(stored)
         const ageMs = now().getTime() - receipt.since
-        const looks = await Promise.all(receipt.requests.map(async request => request.links || request.failed ? { request, retryAfterMs: null } : look(request, ageMs, signal)))
+        // Links that have expired are of no use: every request is looked at anew.
+        const known = job.fresh ? receipt.requests.map(withoutLinks) : receipt.requests
+        const looks = await Promise.all(known.map(async (request: Receipt['requests'][number]) => request.links || request.failed ? { request, retryAfterMs: null } : look(request, ageMs, signal)))
         const requests = looks.map(({ request }) => request)
         if (requests.every(({ links, failed: ended }) => links || ended)) return end({ ...receipt, requests }, job)
         return wait({ ...receipt, requests }, looks.reduce<number | null>((longest, { retryAfterMs }) => retryAfterMs === null ? longest : Math.max(longest ?? 0, retryAfterMs), null))

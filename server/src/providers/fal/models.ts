@@ -8,7 +8,7 @@ import type { Json } from '../../domain/outcome.ts'
 import { Problem } from '../../domain/problem.ts'
 import { as, nothing, only, unheard, unsupported, words, writeParameters } from '../toolkit.ts'
 import type { Asked, Handling } from '../toolkit.ts'
-import { writePictures, type Slots } from '../toolkit/pictures.ts'
+import { isReferred, writePictures, type Slots } from '../toolkit/pictures.ts'
 import type { Job } from '../contract.ts'
 
 /** A job with the pixels it is to have: half of fal's models take no ratio but pixels. */
@@ -109,7 +109,8 @@ const veo = (name: string, references: boolean): Model => ({
   },
   always: { auto_fix: false, generate_audio: true },
   parameters: {
-    aspect_ratio: as('aspect_ratio', words('16:9', '9:16')), duration_s: as('duration', { 4: '4s', 6: '6s', 8: '8s' }), negative_prompt: negative, seed, sound: as('generate_audio'),
+    aspect_ratio: as('aspect_ratio', words('16:9', '9:16')), negative_prompt: negative, seed, sound: as('generate_audio'),
+    duration_s: (value, label, job) => as('duration', isReferred(job) ? { 8: '8s' } : { 4: '4s', 6: '6s', 8: '8s' })(value, label, job),
     // The endpoints for words and for one picture know no 4K.
     resolution: (value, label, job) => as('resolution', references && job.inputs.some(({ role }) => role !== 'first_frame') ? { ...words('720p', '1080p'), '4K': '4k' } : words('720p', '1080p'))(value, label, job),
   },

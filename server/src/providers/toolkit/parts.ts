@@ -24,6 +24,12 @@ export const failedAgain = ({ code, message, upstreamCode }: Failed): Problem =>
 /** What one job brought: links, with the seed where it was told. */
 export const Links = Type.Array(Type.Object({ url: Type.String(), seed: Type.Optional(Type.Number()) }))
 
+/** A job whose links have expired, as if it had not been looked at. */
+export function withoutLinks<T extends { links?: Static<typeof Links> }>(one: T): Omit<T, 'links'> {
+  const { links: _, ...rest } = one
+  return rest
+}
+
 /** Everything asked for has ended: what came is kept, and what did not is said. Failures count only where nothing came. */
 export function finish(made: Made[], failures: Failed[], count: number, { warnings = [], ...rest }: Omit<Making, 'made'> & { details: Record<string, Json> }): JobOutcome {
   const problems = failures.map(failedAgain)

@@ -17,6 +17,9 @@ export interface Slots {
   required?: true
 }
 
+/** Whether a film's pictures show who or what is to be in it, and are no frames of it. */
+export const isReferred = ({ inputs }: Pick<Asked, 'inputs'>): boolean => inputs.length > 0 && !inputs.some(({ role }) => role === 'first_frame' || role === 'last_frame')
+
 /** Roles that say how a picture is meant. Upstreams take plain lists. */
 const meant = new Set(['character', 'object', 'style'])
 
