@@ -2,7 +2,7 @@
  * One Plantain behind another, at every dialect that is both a front door and a back door: two real houses, a live key outside, a test key
  * inside. What the inner one makes comes out of the outer one as it was, and a broken line buys nothing twice.
  *
- * A dialect that gets its second half later gets a row in `dialects`.
+ * A dialect that gets its second half later gets a row in `dialects`: Wireflow has a back door and no front door yet.
  */
 import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
