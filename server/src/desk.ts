@@ -20,6 +20,7 @@ import { checkTarget } from './delivery/target.ts'
 import type { Engine } from './engine/engine.ts'
 import { creditsRequired } from './engine/submit.ts'
 import type { Files } from './files/files.ts'
+import type { CallFacts } from './http/server.ts'
 import { isId, newId } from './kit/id.ts'
 import { readBalance, readLedger, readUsage } from './ledger/books.ts'
 import type { Desk, Page, WorkflowDesk } from './protocols/contract.ts'
@@ -45,11 +46,10 @@ export interface DeskTools {
   allowPrivate: boolean
 }
 
-/** What a call says in headers that hold at every door, and who wants to know of the tasks it shows. */
-export interface Call { stickyKey: string | null; seen(task: Task): void }
-const plainCall: Call = { stickyKey: null, seen() {} }
+/** A call that comes from within: nobody's headers, and nobody who would read ours. */
+const plainCall: CallFacts = { stickyKey: null, seen() {} }
 
-export const createDesks = (tools: DeskTools) => (caller: Caller, call: Call = plainCall): Desk => {
+export const createDesks = (tools: DeskTools) => (caller: Caller, call: CallFacts = plainCall): Desk => {
   const { access, assets, catalog, database, delivery, engine, files, routing, now } = tools
   const { retiredModels: retired = 'refuse' } = caller
   const owner = { projectId: caller.projectId, livemode: caller.livemode }

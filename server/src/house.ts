@@ -20,14 +20,14 @@ import { migrate } from './db/migrate.ts'
 import { openDatabase, type Database } from './db/pool.ts'
 import { createDelivery, type Delivery } from './delivery/delivery.ts'
 import { readSigningKey } from './delivery/signature.ts'
-import { createDesks, type Call } from './desk.ts'
+import { createDesks } from './desk.ts'
 import { Problem } from './domain/problem.ts'
 import { createEngine, type Engine, type EngineOptions } from './engine/engine.ts'
 import type { TaskRow } from './engine/rows.ts'
 import type { Workbench } from './engine/step.ts'
 import { createFiles, type Files } from './files/files.ts'
 import { hooks, hookUrl } from './hooks.ts'
-import { serveHttp, type HttpServer } from './http/server.ts'
+import { serveHttp, type CallFacts, type HttpServer } from './http/server.ts'
 import { jwks } from './jwks.ts'
 import { createFetch, intakeCodes, providerCodes, type Fetch } from './kit/fetch.ts'
 import { newId } from './kit/id.ts'
@@ -76,7 +76,7 @@ export interface House {
   engine: Engine
   files: Files
   routing: Routing
-  deskFor(caller: Caller, call?: Call): Desk
+  deskFor(caller: Caller, call?: CallFacts): Desk
   workflows: Workflows
   /** Removes what nobody refers to any more. Runs by itself every hour. */
   collect(options?: { graceMs?: number }): Promise<void>

@@ -53,6 +53,9 @@ const fallbackKinds = ['', 'rehearse:queued', 'rehearse:busy', 'rehearse:500', '
 /** Kinds the upstream says no to, or fails at in a documented way: asking again after that is no double purchase. */
 const mayBeAskedAgain = (prompt: string) => /rehearse:(500|502)/.test(prompt)
 
+/** A start makes a database or recovers one; a machine that does other things as well takes its time. */
+const startWithinMs = 120_000
+
 const pause = (ms: number) => new Promise<void>(resolve => { setTimeout(resolve, ms) })
 
 export async function runChaos({ tasks, kills, killAfterMs, lookup, fallback = false, say = () => {} }: ChaosOptions): Promise<ChaosReport> {
@@ -84,7 +87,7 @@ export async function runChaos({ tasks, kills, killAfterMs, lookup, fallback = f
     let gone = false
     child.once('exit', () => { gone = true })
     server = child
-    for (const end = performance.now() + 30_000; ;) {
+    for (const end = performance.now() + startWithinMs; ;) {
       if (gone) throw new Error(`The server did not start: ${errors}`)
       if (performance.now() > end) throw new Error(`The server did not answer in time: ${errors}`)
       if (await fetch(`${url}/healthz`).then(answer => answer.ok, () => false)) return
