@@ -138,7 +138,8 @@ for (const [id, door] of doors) {
       const { testKey } = await house.newAccount({ limits: { requestsPerMinute: 1 } })
       // Calls that make something are counted, also those that are refused for what they say.
       const call = { ...door.make(''), key: testKey }
-      await refused(door, call, null)
+      const first = door.refusalOf(await send(door, call))
+      assert.ok(first && first.status !== door.statuses.limited, first?.message)
       const answer = await refused(door, call, door.statuses.limited)
       assert.ok(Number(answer.headers.get('retry-after')) >= 1)
       for (const header of door.limitHeaders) assert.ok(answer.headers.get(header), header)
