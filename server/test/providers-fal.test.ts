@@ -11,6 +11,7 @@ import { hookUrl } from '../src/hooks.ts'
 import { sharedSecret } from '../src/house.ts'
 import { defaultsOf, openCatalog } from './kit/catalog.ts'
 import { testHouse, type TestHouse } from './kit/house.ts'
+import { jobInput, jobOf } from './kit/job.ts'
 import { moneyOf, moneyTable, send } from './kit/live.ts'
 import { falKey, startFal, type FalStats, type FalUpstream } from './upstreams/fal.ts'
 import { paint } from './upstreams/loopback.ts'
@@ -30,9 +31,11 @@ after(async () => {
 beforeEach(() => upstream.clear())
 
 const table = { house: () => house, upstream: () => upstream, key: falKey }
-const fault = moneyTable({ ...table, model: 'nano-banana-pro' })
+/** fal tells units and no prices: what was made has a cost only a price list can say. */
+const costing = (row: ReturnType<typeof moneyTable>): ReturnType<typeof moneyTable> => (word, expected, more) => row(word, expected.captured > 0 ? { costs: ['open'], ...expected } : expected, more)
+const fault = costing(moneyTable({ ...table, model: 'nano-banana-pro' }))
 /** Films are one request each. */
-const films = moneyTable({ ...table, model: 'veo-3.1-fast' })
+const films = costing(moneyTable({ ...table, model: 'veo-3.1-fast' }))
 const base64 = async (width = 80, height = 60) => (await paint(width, height)).toString('base64')
 
 describe('a live order', () => {
@@ -111,15 +114,16 @@ describe('what goes wrong', () => {
   for (const word of ['moment', 'blind', 'result_fault', 'drip', 'drip_file', 'wrong_mime']) fault(word, { asked: 1, bought: 1, captured: 1, made: 1 })
 
   fault('field', { asked: 1, bought: 0, captured: 0, code: 'provider_rejected' })
-  fault('safety', { asked: 1, bought: 0, captured: 0, code: 'content_rejected' })
-  fault('error_200', { asked: 1, bought: 0, captured: 0, code: 'content_rejected' })
+  // Refused at the door, which surely cost nothing.
+  fault('safety', { asked: 1, bought: 0, captured: 0, code: 'content_rejected', costs: ['told'] })
+  fault('error_200', { asked: 1, bought: 0, captured: 0, code: 'content_rejected', costs: ['told'] })
   fault('fails', { asked: 1, bought: 1, captured: 0, code: 'provider_failed' })
   fault('fails_logged', { asked: 1, bought: 1, captured: 0, code: 'provider_failed' })
   fault('late', { asked: 1, bought: 1, captured: 0, code: 'provider_timeout' })
   fault('stopped', { asked: 1, bought: 1, captured: 0, code: 'provider_failed' })
   fault('no_media', { asked: 1, bought: 1, captured: 0, code: 'bad_output' })
   fault('blocked', { asked: 1, bought: 1, captured: 0, code: 'content_rejected' })
-  fault('download', { asked: 1, bought: 1, captured: 0, code: 'input_unreachable' })
+  fault('download', { asked: 1, bought: 1, captured: 0, code: 'input_unreachable', costs: [] })
   fault('hidden', { asked: 1, bought: 1, captured: 0, code: 'content_rejected' })
   fault('empty', { asked: 1, bought: 1, captured: 0, code: 'bad_output' })
   fault('expired', { asked: 1, bought: 1, captured: 0, code: 'output_expired' })
@@ -175,10 +179,8 @@ const connect = (queueUrl = upstream.url) => {
   const connection = fal.connect({ apiKey: falKey, queueUrl, restUrl: upstream.url }, { fetch: fetchRaw, now: () => now, log: { info() {}, warn() {} } })
   return { connection, pass(ms: number) { now = new Date(now.getTime() + ms) } }
 }
-const input: Job['inputs'][number] = { assetId: 'a', role: 'reference', mime: 'image/png', sizeBytes: 3, width: 1, height: 1, sha256: 'f'.repeat(64), read: async () => Buffer.from('abc'), link: () => null }
-const job = (more: Partial<Job> = {}): Job => ({
-  taskId: '0'.repeat(32), attempt: 1, key: 'key-1', cardId: 'nano-banana-pro', model: 'fal-ai/nano-banana-pro', operation: 'generate', prompt: 'a kite', parameters: { aspect_ratio: 'auto' },
-  count: 1, width: 64, height: 64, inputs: [], livemode: true, callbackUrl: null, ...more })
+const input = jobInput
+const job = jobOf('nano-banana-pro', 'fal-ai/nano-banana-pro')
 const begin = async (asked: Job) => {
   const connected = connect()
   const begun = await connected.connection.submit(asked, AbortSignal.timeout(5_000))

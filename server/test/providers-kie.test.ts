@@ -5,10 +5,10 @@ import type { AddressInfo } from 'node:net'
 import { after, before, beforeEach, describe, test } from 'node:test'
 import kie from '../src/providers/kie/index.ts'
 import { modelNames } from '../src/providers/kie/models.ts'
-import type { Job } from '../src/providers/contract.ts'
 import { createFetch, providerCodes } from '../src/kit/fetch.ts'
 import { openCatalog } from './kit/catalog.ts'
 import { testHouse, type TestHouse } from './kit/house.ts'
+import { jobInput, jobOf } from './kit/job.ts'
 import { moneyOf, moneyTable, send } from './kit/live.ts'
 import { kieKey, startKie, type KieStats, type KieUpstream } from './upstreams/kie.ts'
 import { paint } from './upstreams/loopback.ts'
@@ -190,10 +190,8 @@ const connect = () => {
   const connection = kie.connect({ apiKey: kieKey, baseUrl: upstream.url, uploadUrl: upstream.url }, { fetch: fetchRaw, now: () => now, log: { info() {}, warn() {} } })
   return { connection, pass(ms: number) { now = new Date(now.getTime() + ms) } }
 }
-const input: Job['inputs'][number] = { assetId: 'a', role: 'reference', mime: 'image/png', sizeBytes: 3, width: 1, height: 1, sha256: 'f'.repeat(64), read: async () => Buffer.from('abc'), link: () => null }
-const job = (more: Partial<Job> = {}): Job => ({
-  taskId: '0'.repeat(32), attempt: 1, key: 'key-1', cardId: 'nano-banana-2-1', model: 'nano-banana-2-1', operation: 'generate', prompt: 'a kite', parameters: { aspect_ratio: 'auto' },
-  count: 1, width: 64, height: 64, inputs: [], livemode: true, callbackUrl: null, ...more })
+const input = jobInput
+const job = jobOf('nano-banana-2-1', 'nano-banana-2-1')
 
 test('a task Kie has forgotten is waited for a minute, then given up', async () => {
   const { connection, pass } = connect()

@@ -10,6 +10,7 @@ import { hookUrl } from '../src/hooks.ts'
 import { sharedSecret } from '../src/house.ts'
 import { defaultsOf, openCatalog } from './kit/catalog.ts'
 import { testHouse, type TestHouse } from './kit/house.ts'
+import { jobInput, jobOf } from './kit/job.ts'
 import { moneyOf, moneyTable, send } from './kit/live.ts'
 import { paint } from './upstreams/loopback.ts'
 import { replicateKey, startReplicate, type ReplicateStats, type ReplicateUpstream } from './upstreams/replicate.ts'
@@ -33,8 +34,10 @@ after(async () => {
 beforeEach(() => upstream.clear())
 
 const table = { upstream: () => upstream, key: replicateKey, model: 'nano-banana-pro' }
-const fault = moneyTable({ ...table, house: () => house })
-const marked = moneyTable({ ...table, house: () => callable })
+/** Replicate tells seconds and no prices: what was made has a cost only a price list can say. */
+const costing = (row: ReturnType<typeof moneyTable>): ReturnType<typeof moneyTable> => (word, expected, more) => row(word, expected.captured > 0 ? { costs: ['open'], ...expected } : expected, more)
+const fault = costing(moneyTable({ ...table, house: () => house }))
+const marked = costing(moneyTable({ ...table, house: () => callable }))
 const base64 = async (width = 80, height = 60) => (await paint(width, height)).toString('base64')
 
 describe('a live order', () => {
@@ -106,7 +109,8 @@ describe('what goes wrong', () => {
   for (const word of ['moment', 'blind', 'drip', 'drip_file', 'wrong_mime', 'at_once', 'object', 'own_file']) fault(word, { asked: 1, bought: 1, captured: 1, made: 1 })
 
   fault('field', { asked: 1, bought: 0, captured: 0, code: 'provider_rejected' })
-  fault('safety', { asked: 1, bought: 0, captured: 0, code: 'content_rejected' })
+  // Refused at the door, which surely cost nothing.
+  fault('safety', { asked: 1, bought: 0, captured: 0, code: 'content_rejected', costs: ['told'] })
   fault('fails', { asked: 1, bought: 1, captured: 0, code: 'provider_failed' })
   fault('fails_at_once', { asked: 1, bought: 1, captured: 0, code: 'provider_failed' })
   fault('flagged', { asked: 1, bought: 1, captured: 0, code: 'content_rejected' })
@@ -174,11 +178,9 @@ const connect = (more: { baseUrl?: string; webhookSecret?: string } = {}) => {
   const connection = replicate.connect({ apiKey: replicateKey, baseUrl: `${upstream.url}/v1`, ...more }, { fetch: fetchRaw, now: () => now, log: { info() {}, warn() {} } })
   return { connection, pass(ms: number) { now = new Date(now.getTime() + ms) } }
 }
-const input: Job['inputs'][number] = { assetId: 'a', role: 'reference', mime: 'image/png', sizeBytes: 3, width: 1, height: 1, sha256: 'f'.repeat(64), read: async () => Buffer.from('abc'), link: () => null }
+const input = jobInput
 const callbackUrl = 'https://plantain.example/hooks/replicate/t-0'
-const job = (more: Partial<Job> = {}): Job => ({
-  taskId: '0'.repeat(32), attempt: 1, key: 'key-1', cardId: 'nano-banana-pro', model: 'google/nano-banana-pro', operation: 'generate', prompt: 'a kite', parameters: { aspect_ratio: 'auto' },
-  count: 1, width: 64, height: 64, inputs: [], livemode: true, callbackUrl: null, ...more })
+const job = jobOf('nano-banana-pro', 'google/nano-banana-pro')
 const within = () => AbortSignal.timeout(5_000)
 const begin = async (asked: Job) => {
   const connected = connect()

@@ -1,10 +1,10 @@
 import { Type } from 'typebox'
 import type { KeyObject } from 'node:crypto'
-import { failed, wait } from '../../domain/outcome.ts'
+import { wait } from '../../domain/outcome.ts'
 import { provider } from '../contract.ts'
 import type { Job, JobInput, JobOutcome } from '../contract.ts'
-import { asking, before, extensionOf, forged, gravest, problemOf, tellOperator } from '../toolkit.ts'
-import { finish, storeFailed, withoutLinks } from '../toolkit/parts.ts'
+import { asking, before, extensionOf, forged, tellOperator } from '../toolkit.ts'
+import { finish, refuse, storeFailed, withoutLinks } from '../toolkit/parts.ts'
 import { writeRequests, type Written } from './models.ts'
 import { fold, isCancelled, isSigned, readInitiated, readKeys, readQueued, readReceipt, readResult, readSigned, readStatus, readStored, type Receipt } from './wire.ts'
 
@@ -84,7 +84,7 @@ export default provider({
         const countOf = (index: number) => { const { num_images: count } = written[index]!.input; return typeof count === 'number' ? count : 1 }
         const requests = answers.flatMap((one, index) => 'problem' in one ? [] : [{ ...one, count: countOf(index) }])
         const refused = answers.flatMap((one, index) => 'problem' in one ? Array.from({ length: countOf(index) }, () => one) : [])
-        if (requests.length === 0) return tellOperator(failed(...problemOf(gravest(refused))), 'fal', log)
+        if (requests.length === 0) return tellOperator(refuse(refused), 'fal', log)
         return wait({ id: requests[0]!.id, since: now().getTime(), requests, warnings, refused: refused.map(({ problem }) => storeFailed(problem)) } satisfies Receipt)
       },
 

@@ -4,8 +4,9 @@ import type { Problem } from '../../domain/problem.ts'
 import { provider } from '../contract.ts'
 import type { Job, JobInput, JobOutcome } from '../contract.ts'
 import { asking, before, extensionOf, gravest, missingOnes, problemOf, tellOperator, withoutTail } from '../toolkit.ts'
+import { failedAgain, failure, storeFailed } from '../toolkit/parts.ts'
 import { writeInput, type Written } from './input.ts'
-import { asProblemAgain, fold, readCreated, readLook, readReceipt, readTook, readUpload, verifyCallback, writeTask, type Failure, type Looked, type Receipt } from './wire.ts'
+import { fold, readCreated, readLook, readReceipt, readTook, readUpload, verifyCallback, writeTask, type Looked, type Receipt } from './wire.ts'
 
 /** Up to here a file goes as base64 in JSON, as Kie advises; larger ones as a form. */
 const base64Max = 10_000_000
@@ -68,7 +69,7 @@ export default provider({
         if (tasks.length === 0) return tellOperator(failed(...problemOf(gravest(refused))), 'kie', log)
         return wait({
           id: tasks[0]!.id, since: now().getTime(), tasks, warnings: prepared.value.warnings,
-          refused: refused.map(({ problem: { code, message } }) => ({ code, message })),
+          refused: refused.map(({ problem }) => storeFailed(problem)),
         } satisfies Receipt)
       },
 
@@ -92,9 +93,9 @@ export default provider({
 
 /** What was asked for has ended, one way or the other. */
 function finish({ id, tasks, refused, warnings }: Receipt, job: Job): JobOutcome {
-  const failures: Problem[] = [...tasks.flatMap(({ failed: one }) => one ? [asProblemAgain(one)] : []), ...refused.map(asProblemAgain)]
+  const failures: Problem[] = [...tasks.flatMap(({ failed: one }) => one ? [failedAgain(one)] : []), ...refused.map(failedAgain)]
   const urls = tasks.flatMap(task => task.urls ?? [])
-  if (urls.length === 0) return failed(gravest(failures.map((problem): Failure => ({ problem, retryAfterMs: null }))).problem, null, readTook(tasks))
+  if (urls.length === 0) return failed(gravest(failures.map(problem => failure(problem))).problem, null, readTook(tasks))
   const credits = tasks.reduce((sum, task) => sum + (task.credits ?? 0), 0)
   return done({
     made: urls.map(url => ({ url })),

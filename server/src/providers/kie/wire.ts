@@ -14,6 +14,7 @@ import type { Took } from '../../domain/usage.ts'
 import type { Callback, Verdict } from '../contract.ts'
 import { forged, isFresh, isSame, shorten, speaksOfPolicy, unclaimed, unknown, unreached } from '../toolkit.ts'
 import type { Reply } from '../toolkit.ts'
+import { Failed, failure, storeFailed, type Failure } from '../toolkit/parts.ts'
 import type { Written } from './input.ts'
 
 const title = 'Kie.ai'
@@ -43,9 +44,6 @@ const Info = Type.Object({
   progress: Nullable(Type.Number()), creditsConsumed: Nullable(Type.Number()),
 })
 type Info = Static<typeof Info>
-
-export interface Failure { problem: Problem; retryAfterMs: number | null }
-const failure = (problem: Problem, retryAfterMs: number | null = null): Failure => ({ problem, retryAfterMs })
 
 const wordsOf = ({ msg, message }: Envelope): string => shorten(msg || message || 'no reason given')
 
@@ -219,10 +217,10 @@ export const Receipt = Type.Object({
   since: Type.Number(),
   tasks: Type.Array(Type.Object({
     id: Type.String(), urls: Type.Optional(Type.Array(Type.String())), credits: Type.Optional(Type.Number()),
-    failed: Type.Optional(Type.Object({ code: Type.String(), message: Type.String(), upstreamCode: Type.Optional(Type.String()) })),
+    failed: Type.Optional(Failed),
   })),
   /** Those that were not taken, and what there is to say. */
-  refused: Type.Array(Type.Object({ code: Type.String(), message: Type.String() })),
+  refused: Type.Array(Failed),
   warnings: Type.Array(Type.String()),
 })
 export type Receipt = Static<typeof Receipt>
@@ -241,15 +239,9 @@ export function fold(task: Receipt['tasks'][number], looked: Looked, ageMs: numb
     case 'pending': return task
     case 'missing': return ageMs < invisibleMs ? task : { ...task, failed: { code: 'provider_failed', message: 'Kie.ai no longer knows this task.', upstreamCode: '422' } }
     case 'made': return { ...task, urls: looked.urls, ...(looked.credits === null ? {} : { credits: looked.credits }) }
-    case 'failed': {
-      const { code, message, details } = looked.problem
-      return { ...task, ...(looked.credits === null ? {} : { credits: looked.credits }), failed: { code, message, ...(details.upstreamCode === undefined ? {} : { upstreamCode: details.upstreamCode }) } }
-    }
+    case 'failed': return { ...task, ...(looked.credits === null ? {} : { credits: looked.credits }), failed: storeFailed(looked.problem) }
   }
 }
-
-export const asProblemAgain = ({ code, message, upstreamCode }: { code: string; message: string; upstreamCode?: string }): Problem =>
-  new Problem(code as ProblemCode, message, upstreamCode === undefined ? {} : { upstreamCode })
 
 const Told = Type.Object({ task_id: Nullable(Type.String()), taskId: Nullable(Type.String()), data: Nullable(Type.Object({ task_id: Nullable(Type.String()), taskId: Nullable(Type.String()) })) })
 

@@ -2,8 +2,8 @@ import { Type } from 'typebox'
 import { failed, wait } from '../../domain/outcome.ts'
 import { provider } from '../contract.ts'
 import type { Job, JobInput, JobOutcome, Made } from '../contract.ts'
-import { asking, before, extensionOf, forged, gravest, problemOf, tellOperator, unknown, verifyWebhook, withoutTail } from '../toolkit.ts'
-import { finish, storeFailed, withoutLinks } from '../toolkit/parts.ts'
+import { asking, before, extensionOf, forged, tellOperator, unknown, verifyWebhook, withoutTail } from '../toolkit.ts'
+import { finish, refuse, storeFailed, withoutLinks } from '../toolkit/parts.ts'
 import { writeInputs, type Written } from './models.ts'
 import { fold, invisibleMs, isCancelled, lookBackMs, markOf, readCreated, readLook, readPage, readReceipt, readSecret, readUpload, writeCreate, type Receipt } from './wire.ts'
 
@@ -130,7 +130,7 @@ export default provider({
         const refused = answers.flatMap((one, index) => 'problem' in one && !lost(index) ? [one] : [])
         const first = predictions.find(({ id }) => id !== undefined)?.id
         const receipt: Receipt = { ...(first === undefined ? {} : { id: first }), since, from: since - lookBackMs.asked, predictions, refused: refused.map(({ problem }) => storeFailed(problem)), warnings }
-        if (predictions.length === 0) return tellOperator(failed(...problemOf(gravest(refused))), 'replicate', log)
+        if (predictions.length === 0) return tellOperator(refuse(refused), 'replicate', log)
         return predictions.every(({ links, failed: ended }) => links || ended) ? end(receipt, job, signal) : wait(receipt)
       },
 

@@ -6,7 +6,7 @@
 import { Type, type Static } from 'typebox'
 import { done, failed } from '../../domain/outcome.ts'
 import type { Json } from '../../domain/outcome.ts'
-import { Problem, type ProblemCode } from '../../domain/problem.ts'
+import { Problem, problems, type ProblemCode } from '../../domain/problem.ts'
 import type { JobOutcome, Made, Making } from '../contract.ts'
 import { gravest, missingOnes } from '../toolkit.ts'
 
@@ -28,6 +28,13 @@ export const Links = Type.Array(Type.Object({ url: Type.String(), seed: Type.Opt
 export function withoutLinks<T extends { links?: Static<typeof Links> }>(one: T): Omit<T, 'links'> {
   const { links: _, ...rest } = one
   return rest
+}
+
+/** All were refused at the door: nothing was begun, so it cost nothing, unless nobody knows about one of them. */
+export function refuse(failures: Failure[]): JobOutcome {
+  const { problem, retryAfterMs } = gravest(failures)
+  const isOpen = failures.some(one => one.problem.code === 'outcome_unknown')
+  return failed(problem, retryAfterMs, isOpen || problems[problem.code].bought === 'no' ? {} : { costMicros: 0 })
 }
 
 /** Everything asked for has ended: what came is kept, and what did not is said. Failures count only where nothing came. */
