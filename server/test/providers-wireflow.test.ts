@@ -77,7 +77,7 @@ describe('what goes wrong', () => {
   fault('moment', { asked: 1, bought: 1, captured: 1, made: 1 })
   fault('blind', { asked: 1, bought: 1, captured: 1, made: 1 })
 
-  // A lost answer is asked for under the same key: the same attempt, and one run there.
+  // After a lost answer it is asked for again under the same key: the same attempt, and one run there.
   for (const word of ['cut_before', 'cut_after', 'cut_half', 'half_json', 'page', 'gateway', 'gateway_after', 'refused_500_once']) fault(word, { asked: 2, bought: 1, captured: 1, made: 1 })
   fault('one_lost_once', { asked: 6, bought: 3, captured: 3, made: 3 }, { parameters: { count: 3 } })
 
@@ -129,21 +129,19 @@ test('large pictures go to the store by the place they are given, and too large 
   assert.equal(upstream.heard.length, 0)
 })
 
-test('one key is one run, however often it is asked for; with other inputs nobody knows', async () => {
+test('one key is one run, however often it is asked for, pictures and all; with other inputs nobody knows', async () => {
   const { connection } = open()
-  await Promise.all(Array.from({ length: 4 }, () => connection.submit(job(), signal())))
-  assert.equal((await connection.find!(job(), signal()))?.kind, 'wait')
-  assert.equal(upstream.stats().bought, 1)
-  assert.equal(codeOf(await connection.find!(job({ prompt: 'another fox' }), signal())), 'outcome_unknown')
+  const edit = job({ operation: 'edit', inputs: [picture(await paint(30, 30))] })
+  for (let times = 0; times < 3; times++) assert.equal(codeOf(await connection.submit(edit, signal())), 'wait')
+  assert.deepEqual([upstream.stats().bought, upstream.stats().uploads], [1, 1])
+  // Another process has not uploaded it: its order is another one to Wireflow.
+  assert.equal(codeOf(await open().connection.submit(edit, signal())), 'provider_failed')
   assert.equal(upstream.stats().bought, 1)
 })
 
-test('asked for a lost answer, what may pass leaves it open', async () => {
-  const { connection } = open()
-  const found = await connection.find!(job({ prompt: 'fault:refused_429' }), signal())
-  assert.deepEqual(found?.kind === 'wait' && [found.receipt, found.afterMs], [null, 1_000])
-  assert.equal(codeOf(await connection.find!(job({ prompt: 'fault:credits' }), signal())), 'outcome_unknown')
-  assert.equal(codeOf(await open({ address: 'http://127.0.0.1:1' }).connection.find!(job(), signal())), 'wait')
+test('looking for an attempt never has one made', async () => {
+  assert.equal(await open().connection.find!(job(), signal()), null)
+  assert.equal(upstream.stats().asked, 0)
 })
 
 test('an execution it has forgotten is waited for a minute, then given up', async () => {

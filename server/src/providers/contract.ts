@@ -100,8 +100,9 @@ export interface Connection {
    */
   glance?(job: Job, signal: AbortSignal, partial?: (index: number, bytes: Uint8Array) => void): Promise<number | null>
   /**
-   * Asks the upstream what became of an attempt whose answer we lost, by our own key. `null`: the upstream knows of none, so
-   * asking again buys nothing twice. Absent: nobody can tell, and the task ends as `outcome_unknown`.
+   * Asks the upstream what became of an attempt whose answer we lost, by our own key. `null`: asking again under that key buys nothing
+   * twice, for the upstream knows of none, or answers a key it knows with what it began. It never has anything made, for it is asked
+   * after a task has ended as well. Absent: nobody can tell, and the task ends as `outcome_unknown`.
    */
   find?(job: Job, signal: AbortSignal): Promise<JobOutcome | null>
   /** Tells the upstream to stop; true if it did. Best effort, once. */

@@ -6,7 +6,7 @@
  * purpose: retries, pauses, anything that knows a single upstream.
  */
 import { createHmac, randomBytes, timingSafeEqual } from 'node:crypto'
-import { failed, wait } from '../domain/outcome.ts'
+import { failed } from '../domain/outcome.ts'
 import type { Json } from '../domain/outcome.ts'
 import { Problem, problems, type ProblemCode } from '../domain/problem.ts'
 import { addTook } from '../domain/usage.ts'
@@ -171,20 +171,6 @@ export function stoppedBefore(thrown: unknown, signal: AbortSignal): JobOutcome 
 /** Runs what comes before an upstream is asked. */
 export async function before<T>(signal: AbortSignal, run: () => T | Promise<T>): Promise<{ value: T } | { stopped: JobOutcome }> {
   try { return { value: await run() } } catch (thrown) { return { stopped: stoppedBefore(thrown, signal) } }
-}
-
-/**
- * What handing in a job once more under the same key brought, for upstreams that answer a key they know with what it began.
- *
- * Whatever may pass leaves the question open, to be asked again: as a refusal it would end this attempt, and the next one has another
- * key. What only an operator can mend leaves it open for good. `settled` are the upstream's codes that no further call would change.
- */
-export function askedAgain(outcome: JobOutcome, title: string, settled: ReadonlySet<string> = new Set()): JobOutcome {
-  if (outcome.kind !== 'failed') return outcome
-  const { code, details: { upstreamCode } } = outcome.problem
-  if (problems[code].again === 'elsewhere') return failed(unknown(title, upstreamCode))
-  const open = problems[code].again === 'later' || code === 'outcome_unknown' && !settled.has(upstreamCode ?? '')
-  return open ? wait(null, outcome.retryAfterMs) : outcome
 }
 
 const graver: Record<'no' | 'later' | 'elsewhere', number> = { no: 2, elsewhere: 1, later: 0 }

@@ -53,6 +53,11 @@ export async function startPlantain(): Promise<PlantainUpstream> {
     if (headers.authorization !== `Bearer ${plantainKey}`) return no('unauthorized', 'There is no such key.')
     if (method === 'POST' && path === '/plantain/v1/assets') return upload(heard)
     if (method === 'POST' && path === '/plantain/v1/tasks') return create(heard)
+    if (method === 'GET' && path === '/plantain/v1/tasks') {
+      stats.looks++
+      const found = keys.get(heard.query.get('metadata[plantain_attempt]') ?? '')
+      return { json: { object: 'list', data: found ? [look(found).json] : [], next: null, has_more: false } }
+    }
     const [, id = '', verb] = /^\/plantain\/v1\/tasks\/([^/]+)(?:\/(wait|cancel))?$/.exec(path) ?? []
     const task = tasks.get(id)
     if (verb === 'cancel') { stats.cancels++; if (task && task.state === 'running') task.state = 'cancelled' }

@@ -3,8 +3,8 @@ import { failed, wait } from '../../domain/outcome.ts'
 import { Problem } from '../../domain/problem.ts'
 import { provider } from '../contract.ts'
 import type { Job, JobInput, JobOutcome } from '../contract.ts'
-import { askedAgain, asking, before, tellOperator, verifyWebhook, withoutTail } from '../toolkit.ts'
-import { missingMs, readBegun, readCancelled, readLook, readReceipt, readUpload, settledRefusals, title, writeTask, type SentInput } from './wire.ts'
+import { asking, before, tellOperator, verifyWebhook, withoutTail } from '../toolkit.ts'
+import { missingMs, readBegun, readCancelled, readLook, readFound, readReceipt, readUpload, title, writeTask, type SentInput } from './wire.ts'
 
 /** How long that house may keep a look open while it waits for the end, in seconds. */
 const lookS = 10
@@ -12,8 +12,8 @@ const lookS = 10
 /**
  * Another Plantain: a task here is a task there.
  *
- * It takes our key of the attempt as its `Idempotency-Key` and answers a key it knows with the task it began, so a lost answer is
- * asked for by handing in the same task once more (`find`): it buys nothing twice.
+ * A lost answer is looked for by our key of the attempt, which the task carries in its metadata. The key is its `Idempotency-Key` as well,
+ * so an attempt that is handed in again, because none was found, is the same task even if the first one was only late.
  */
 export default provider({
   id: 'plantain',
@@ -47,7 +47,7 @@ export default provider({
     return {
       submit: async (job, signal) => tellOperator(await begin(job, signal), 'plantain', log),
 
-      find: async (job, signal) => askedAgain(await begin(job, signal), title, settledRefusals),
+      find: async (job, signal) => readFound(await ask(at(`/tasks?limit=1&${new URLSearchParams({ 'metadata[plantain_attempt]': job.key }).toString()}`), { headers, signal }), root, now()),
 
       async poll(stored, job, signal) {
         const receipt = readReceipt(stored)

@@ -1,12 +1,11 @@
 import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
 import { test } from 'node:test'
-import { failed } from '../../domain/outcome.ts'
 import { Problem, problems, type ProblemCode } from '../../domain/problem.ts'
 import { readRetryAfter } from '../../kit/fetch.ts'
 import type { JobOutcome } from '../contract.ts'
-import { askedAgain, type Reply } from '../toolkit.ts'
-import { readBegun, readCancelled, readFailure, readLink, readLook, readRefusal, readUpload, settledRefusals, writeTask } from './wire.ts'
+import type { Reply } from '../toolkit.ts'
+import { readBegun, readCancelled, readFailure, readFound, readLink, readLook, readRefusal, readUpload, writeTask } from './wire.ts'
 
 function reply(name: string): Reply {
   const { status, headers = {}, body } = JSON.parse(readFileSync(new URL(`fixtures/${name}.json`, import.meta.url), 'utf8')) as { status: number; headers?: Record<string, string>; body: unknown }
@@ -100,11 +99,14 @@ test('every problem has a meaning; only what surely began nothing, or was charge
   assert.equal(readFailure({ code: 'lunar_eclipse' }).code, 'provider_failed')
 })
 
-test('asked again under the same key, what may pass leaves the question open', () => {
-  const open = (name: string) => said(askedAgain(begin(name), 'It', settledRefusals))
-  for (const name of ['rate', 'full', 'internal', 'gateway', 'busy-key', 'page-429']) assert.equal(open(name), null, name)
-  assert.deepEqual(['key', 'credits', 'mismatch', 'parameter', 'begun', 'done'].map(open), ['outcome_unknown', 'outcome_unknown', 'outcome_unknown', 'unsupported_parameter', { id, since: now.getTime() }, 1])
-  assert.equal(said(askedAgain(failed(new Problem('provider_down', 'x')), 'It')), null)
+test('looked for by its key, an attempt is there, is not there, or nobody can say', () => {
+  const found = (body: unknown, status = 200) => { const outcome = readFound({ ...(reply('begun') as Extract<Reply, { kind: 'answered' }>), status, body }, root, now); return outcome === null ? 'none' : said(outcome) }
+  const page = (...data: unknown[]) => ({ object: 'list', data, next: null, has_more: false })
+  const bodyOf = (name: string) => (reply(name) as Extract<Reply, { kind: 'answered' }>).body
+  assert.deepEqual(['begun', 'done', 'failed-policy'].map(name => found(page(bodyOf(name)))), [{ id, since: now.getTime() }, 1, 'content_rejected'])
+  assert.equal(found(page()), 'none')
+  for (const [body, status] of [[undefined, 200], [{}, 200], [page({ id: 'odd' }), 200], [bodyOf('key'), 401], [bodyOf('internal'), 500]] as const) assert.equal(found(body, status), null)
+  assert.deepEqual((['lost', 'unreached'] as const).map(kind => said(readFound({ kind }, root, now)!)), [null, null])
 })
 
 test('a link leads to that house, whatever it calls itself', () => {

@@ -20,7 +20,7 @@ export const title = 'The other Plantain'
 
 export interface SentInput { asset: string; role: string }
 
-/** A task in its words, which are ours. `plantain_attempt` lets people over there find whose it is. */
+/** A task in its words, which are ours. By `plantain_attempt` it can be found again, by us and by people over there. */
 export const writeTask = (job: Pick<Job, 'model' | 'operation' | 'prompt' | 'parameters' | 'count' | 'key' | 'callbackUrl'>, inputs: SentInput[]): Json => ({
   model: job.model, operation: job.operation, prompt: job.prompt,
   parameters: { ...job.parameters, ...(job.count > 1 ? { count: job.count } : {}) },
@@ -193,8 +193,14 @@ export function readBegun(reply: Reply, root: string, now: Date): JobOutcome {
   return failed(unknown(title, upstreamCode))
 }
 
-/** Codes of an answer to a call sent again that no further call would change. */
-export const settledRefusals: ReadonlySet<string> = new Set(['idempotency_mismatch'])
+const Page = Type.Object({ object: Type.Literal('list'), data: Type.Array(Task) })
+
+/** Reads what looking for an attempt by its key brought: what became of it, or null where there is none. A look that fails leaves it open. */
+export function readFound(reply: Reply, root: string, now: Date): JobOutcome | null {
+  if (reply.kind !== 'answered' || reply.status >= 300 || !Value.Check(Page, reply.body)) return wait(null, reply.kind === 'answered' ? reply.retryAfterMs : null)
+  const [task] = reply.body.data
+  return task === undefined ? null : readBegun({ ...reply, body: task }, root, now)
+}
 
 type Seen = { kind: 'pending'; progress: number | null; retryAfterMs: number | null } | Extract<JobOutcome, { kind: 'done' | 'failed' }>
 export type Looked = Seen | { kind: 'missing' }

@@ -4,10 +4,14 @@ import type { Json } from '../../domain/outcome.ts'
 import { Problem } from '../../domain/problem.ts'
 import { provider } from '../contract.ts'
 import type { Job, JobInput, JobOutcome, Made } from '../contract.ts'
-import { askedAgain, asking, before, extensionOf, gravest, problemOf, tellOperator, withoutTail } from '../toolkit.ts'
+import { asking, before, extensionOf, gravest, problemOf, tellOperator, withoutTail } from '../toolkit.ts'
 import { finish, storeFailed } from '../toolkit/parts.ts'
-import { planBy, readRoute, title, writeRuns, type Plan } from './plan.ts'
-import { fileMax, fold, formMax, keyOf, microsPerCredit, readCancelled, readDescription, readLook, readPlace, readReceipt, readRun, readUploaded, settledMs, settledRefusals, type Looked, type Receipt } from './wire.ts'
+import { planBy, readRoute, writeRuns, type Plan } from './plan.ts'
+import { fileMax, fold, formMax, keyOf, microsPerCredit, readCancelled, readDescription, readLook, readPlace, readReceipt, readRun, readUploaded, settledMs, type Looked, type Receipt } from './wire.ts'
+
+/** Links of pictures that were uploaded, by their content. */
+const uploadsMax = 1_000
+const uploadsLastMs = 3_600_000
 
 /** Where its results lie, and who may refuse to hand them to a program. */
 const cdn = /^cdn\.(wireflow|atomu)\.ai$/
@@ -15,8 +19,8 @@ const cdn = /^cdn\.(wireflow|atomu)\.ai$/
 /**
  * Wireflow: published workflows that are run with inputs and looked at. One run makes what the workflow makes, so a count becomes as many.
  *
- * It answers a key it knows with the first answer, so a lost answer is asked for by asking for the same runs again (`find`). Its list of
- * executions has no documented address, and they carry no name of ours.
+ * It answers a key it knows with the first answer, so after a lost answer the same runs are asked for again, under the same keys. It cannot
+ * be asked by them: its list of executions has no documented address, and they carry no name of ours.
  */
 export default provider({
   id: 'wireflow',
@@ -32,13 +36,24 @@ export default provider({
     const root = withoutTail(baseUrl, /\/api(\/v1)?$/)
     const ask = asking(fetch, now)
     const headers = { authorization: `Bearer ${apiKey}` }
+    const uploads = new Map<string, { url: string; at: number }>()
     const at = (path: string) => new URL(`${root}/api/v1${path}`)
     const get = (path: string, signal: AbortSignal) => ask(at(path), { headers, signal })
     const post = (path: string, body: unknown, signal: AbortSignal, more: Record<string, string> = {}) =>
       ask(at(path), { method: 'POST', headers: { ...headers, 'content-type': 'application/json', ...more }, body: JSON.stringify(body), signal })
 
-    /** Its executor opens only what lies with Wireflow, so every picture goes there first. */
+    /** Its executor opens only what lies with Wireflow, so every picture goes there first. The same one again for an hour is the same link: an order that is sent again must be the same order. */
     async function upload(input: JobInput, signal: AbortSignal): Promise<string> {
+      const known = uploads.get(input.sha256)
+      if (known && now().getTime() - known.at < uploadsLastMs) return known.url
+      const url = await send(input, signal)
+      uploads.set(input.sha256, { url, at: now().getTime() })
+      const [oldest] = uploads.keys()
+      if (uploads.size > uploadsMax) uploads.delete(oldest!)
+      return url
+    }
+
+    async function send(input: JobInput, signal: AbortSignal): Promise<string> {
       const bytes = await input.read()
       const filename = `${input.sha256}.${extensionOf(input.mime)}`
       if (bytes.length <= formMax) {
@@ -99,7 +114,8 @@ export default provider({
     return {
       submit: async (job, signal) => tellOperator(await begin(job, signal), 'wireflow', log),
 
-      find: async (job, signal) => askedAgain(await begin(job, signal), title, settledRefusals),
+      // Nothing to look for it by; asking again under the same keys buys nothing twice.
+      find: async () => null,
 
       async poll(stored, job, signal) {
         const receipt = readReceipt(stored)

@@ -2,7 +2,7 @@
  * What we say to Wireflow and how we read what it says (its docs, and what its own clients read, up to October 2026). Pure.
  *
  * It has two dialects, and every shape of either is read: members at the root or under `data`, errors as a sentence or as an object. An
- * `Idempotency-Key` on a run answers for a day with the first answer, so a run whose answer was lost is asked for by running it again.
+ * `Idempotency-Key` on a run answers for a day with the first answer, so a run whose answer was lost may be asked for again.
  */
 import { createHash } from 'node:crypto'
 import { Type } from 'typebox'
@@ -52,7 +52,7 @@ export function readPause({ retryAfterMs, headers }: Pick<Answered, 'retryAfterM
 /**
  * Reads a no to a run. Every status it documents has a line.
  *
- * Under a key that was used already a no is about the repetition: whether the first one runs is then not known.
+ * Trouble of its own may have begun one all the same.
  */
 export function readRefusal(reply: Answered, now: Date): Failure {
   const { status, body } = reply
@@ -63,7 +63,8 @@ export function readRefusal(reply: Answered, now: Date): Failure {
   switch (status) {
     case 400:
     case 422:
-      if (/idempotency/i.test(said)) return failure(unknown(title, 'idempotency'))
+      // The first call under this key was read, and this one is not the same (its pictures were uploaded again): asking on would change nothing.
+      if (/idempotency/i.test(said)) return failure(new Problem('provider_failed', 'Wireflow took this once already, and its answer was lost. Nothing was charged; send it again if you want it made.', { upstreamCode: 'idempotency' }))
       return speaksOfPolicy(said) ? no('content_rejected', `Wireflow refused this: ${said}`) : no('provider_rejected', `Wireflow did not accept this: ${said}`)
     case 401:
     case 403: return failure(unclaimed(title, 'WIREFLOW_API_KEY', 'does not take our key for this', upstreamCode, said))
@@ -78,9 +79,6 @@ export function readRefusal(reply: Answered, now: Date): Failure {
     default: return status >= 400 && status < 500 ? no('provider_rejected', `Wireflow did not accept this: ${said}`) : failure(unknown(title, upstreamCode))
   }
 }
-
-/** Codes of an answer to a run sent again that no further one would change. */
-export const settledRefusals: ReadonlySet<string> = new Set(['idempotency'])
 
 const Id = Type.String({ pattern: '^[\\w.:-]{1,200}$' })
 const Runs = Type.Array(Type.Object({ id: Id }), { minItems: 1 })
