@@ -13,6 +13,8 @@ import { Problem } from './domain/problem.ts'
 import { hasEnded, type Task } from './domain/task.ts'
 import type { Access } from './access/access.ts'
 import type { Assets } from './assets/assets.ts'
+import type { Batches } from './batches/batches.ts'
+import type { RowPlace } from './batches/runner.ts'
 import type { Catalog } from './catalog/catalog.ts'
 import type { Database } from './db/pool.ts'
 import type { Delivery } from './delivery/delivery.ts'
@@ -31,6 +33,7 @@ import type { Workflows } from './workflows/workflows.ts'
 export interface DeskTools {
   access: Access
   assets: Assets
+  batches(): Batches
   catalog: Catalog
   database: Database
   delivery: Delivery
@@ -46,11 +49,14 @@ export interface DeskTools {
   allowPrivate: boolean
 }
 
-/** A call that comes from within: nobody's headers, and nobody who would read ours. */
-const plainCall: CallFacts = { stickyKey: null, seen() {} }
+/** A call, and where it is the making of a row of a batch, that row: it becomes the task of the next order. */
+export type DeskCall = CallFacts & { row?: RowPlace }
 
-export const createDesks = (tools: DeskTools) => (caller: Caller, call: CallFacts = plainCall): Desk => {
-  const { access, assets, catalog, database, delivery, engine, files, routing, now } = tools
+/** A call that comes from within: nobody's headers, and nobody who would read ours. */
+export const plainCall: DeskCall = { stickyKey: null, seen() {} }
+
+export const createDesks = (tools: DeskTools) => (caller: Caller, call: DeskCall = plainCall): Desk => {
+  const { access, assets, batches, catalog, database, delivery, engine, files, routing, now } = tools
   const { retiredModels: retired = 'refuse' } = caller
   const owner = { projectId: caller.projectId, livemode: caller.livemode }
 
@@ -104,7 +110,11 @@ export const createDesks = (tools: DeskTools) => (caller: Caller, call: CallFact
   }
 
   /** Makes a task of an order. */
-  const place = async (order: Order): Promise<{ taskId: string; replayed: boolean }> => {
+  const place = async (asked: Order): Promise<{ taskId: string; replayed: boolean }> => {
+    // The row of a batch says itself whether it was ordered before; a key or a body beside it would only disagree.
+    const { idempotencyKey: _key, retryCount: _count, ...bare } = asked
+    const row = call.row ?? null
+    const order: Order = row === null ? asked : { ...bare, priority: 'batch', endWithinS: row.endWithinS }
     const { checked, inputs } = await check(order)
     if (checked.replaces) desk.told.set('x-model-replaced', `${checked.replaces.id}; by=${checked.card.id}`)
     const id = newId(now().getTime())
@@ -112,7 +122,7 @@ export const createDesks = (tools: DeskTools) => (caller: Caller, call: CallFact
     const route = routing.route(checked.card, caller.livemode, stickyKeyOf({ id, project_id: caller.projectId, sticky_key: stickyKey }))
     if (!caller.livemode && creditsTrigger(order.prompt)) throw creditsRequired(checked.priceMicros, 0)
     const bodyHash = order.idempotencyKey === undefined && order.retryCount === undefined ? null : hashOrder(order, inputs)
-    return engine.submit({ id, caller, order, checked, provider: route.provider, upstreamModel: route.model, stickyKey, bodyHash })
+    return engine.submit({ id, caller, order, checked, provider: route.provider, upstreamModel: route.model, stickyKey, bodyHash, row })
   }
 
   const desk: Desk = {
@@ -195,6 +205,14 @@ export const createDesks = (tools: DeskTools) => (caller: Caller, call: CallFact
       progress: uploadId => files.progress(uploadId),
       append: (uploadId, part) => files.append(uploadId, part),
       drop: uploadId => files.drop(uploadId),
+    },
+
+    batches: {
+      create: batch => { guarded('tasks:write'); return batches().create(caller, batch) },
+      find: (protocol, batchId) => batches().find(owner, protocol, batchId),
+      list: filter => batches().list(owner, filter),
+      cancel: (protocol, batchId) => { guarded('tasks:write'); return batches().cancel(owner, protocol, batchId) },
+      remove: (protocol, batchId) => { guarded('tasks:write'); return batches().remove(owner, protocol, batchId) },
     },
 
     money: {

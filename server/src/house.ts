@@ -12,6 +12,7 @@ import { createAccess, type Access } from './access/access.ts'
 import { createAssets, type Assets } from './assets/assets.ts'
 import { openDiskStore } from './assets/disk.ts'
 import { sniff } from './assets/sniff.ts'
+import { createBatches, type Batches } from './batches/batches.ts'
 import { loadCatalog, ownCards, type Catalog } from './catalog/catalog.ts'
 import { readPacing, readProviderSettings, type Config } from './config.ts'
 import { startEmbedded } from './db/embedded/start.ts'
@@ -20,17 +21,19 @@ import { migrate } from './db/migrate.ts'
 import { openDatabase, type Database } from './db/pool.ts'
 import { createDelivery, type Delivery } from './delivery/delivery.ts'
 import { readSigningKey } from './delivery/signature.ts'
-import { createDesks } from './desk.ts'
+import { createDesks, plainCall } from './desk.ts'
 import { Problem } from './domain/problem.ts'
 import { createEngine, type Engine, type EngineOptions } from './engine/engine.ts'
 import type { TaskRow } from './engine/rows.ts'
 import type { Workbench } from './engine/step.ts'
 import { createFiles, type Files } from './files/files.ts'
+import { insertFile } from './files/rows.ts'
 import { hooks, hookUrl } from './hooks.ts'
 import { serveHttp, type CallFacts, type HttpServer } from './http/server.ts'
 import { jwks } from './jwks.ts'
 import { createFetch, intakeCodes, providerCodes, type Fetch } from './kit/fetch.ts'
 import { newId } from './kit/id.ts'
+import { openInlineFolder } from './kit/inline.ts'
 import { loadFolders } from './kit/loader.ts'
 import { createLog, type Log } from './kit/log.ts'
 import { grant } from './ledger/ledger.ts'
@@ -75,6 +78,7 @@ export interface House {
   delivery: Delivery
   engine: Engine
   files: Files
+  batches: Batches
   routing: Routing
   deskFor(caller: Caller, call?: CallFacts): Desk
   workflows: Workflows
@@ -197,7 +201,7 @@ export async function startHouse(config: Config, { roles = ['serve', 'work'], ca
     const engine: Engine = createEngine({
       database, workerId, benches, tools, roads: routing, work: works ? { slots: config.WORKER_SLOTS } : null, delivers: works, log, now,
       deliver: outgoing => delivery.wake(outgoing),
-      freeDeliveries: async workers => { await delivery.free(workers); await workflows.free(workers) },
+      freeDeliveries: async workers => { await delivery.free(workers); await workflows.free(workers); await batches.free(workers) },
       ended: ids => workflows.hear(ids),
       ...(notifier ? { notify: (channel, ids) => notifier.notify(channel, ids) } : {}),
       lostAfterMs: embedded ? null : lostAfterMs,
@@ -216,7 +220,7 @@ export async function startHouse(config: Config, { roles = ['serve', 'work'], ca
     }
 
     const deskFor = createDesks({
-      access, assets, catalog, database, delivery, engine, files, routing, workflows: () => workflows,
+      access, assets, batches: () => batches, catalog, database, delivery, engine, files, routing, workflows: () => workflows,
       publicUrl: () => publicUrl, now, inputDays: config.INPUT_DAYS === 0 ? null : config.INPUT_DAYS, allowPrivate: config.ALLOW_PRIVATE_ADDRESSES,
     })
 
@@ -224,6 +228,17 @@ export async function startHouse(config: Config, { roles = ['serve', 'work'], ca
       database, workerId, deskFor, now, log, nodes: await loadFolders<Node>(new URL('./nodes/', import.meta.url)), work: works ? { slots: workflowSlots } : null, secret, publicUrl: () => publicUrl, deliver: () => delivery.wake(),
       check: (order, media, livemode) => catalog.check(order, media.map(one => ({ ...one, id: one.asset, projectId: '', livemode, kind: 'input', sizeBytes: 0, name: null, taskId: null, createdAt: now(), expiresAt: null })), now(), { livemode }),
       benchFor: createBench({ database, fetch: intakeFetch, publishDir: null, now, log }),
+    })
+
+    const batches: Batches = createBatches({
+      database, store, workerId, works, log, now, insertFile, deskFor: (caller, row) => deskFor(caller, row ? { ...plainCall, row } : plainCall),
+      wordsOf(protocol) {
+        const door = protocols.find(one => one.id === protocol)
+        return door?.batches ? { words: door.batches, refuse: (problem, call) => door.refuse(problem, { method: 'POST', path: call, requestId: newId() }) } : null
+      },
+      callerOf: access.callerOf, findTask: engine.find, cancelTask: engine.cancel, findFile: files.find, removeFile: files.remove,
+      openInput: sha256 => store.get(sha256), openRange: (sha256, range) => store.get(sha256, range), inlineFolder: openInlineFolder,
+      outputExpiry: at => config.OUTPUT_DAYS === 0 ? null : new Date(at.getTime() + config.OUTPUT_DAYS * 86_400_000),
     })
 
     const collect = async ({ graceMs }: { graceMs?: number } = {}) => {
@@ -238,14 +253,16 @@ export async function startHouse(config: Config, { roles = ['serve', 'work'], ca
     workflows.start()
     if (works) {
       delivery.start()
+      batches.start()
       const timer = setInterval(() => { collect().catch(error => log.warn({ error }, 'collecting failed')) }, collectEveryMs).unref()
       const tidy = setInterval(() => { access.sweep().catch(error => log.warn({ error }, 'old windows could not be removed')) }, tidyEveryMs).unref()
       closers.push(async () => { clearInterval(timer); clearInterval(tidy) })
     }
-    // Closed in reverse: no new requests, then steps finish or are handed back, then what they told is delivered.
+    // Closed in reverse: no new requests, no new rows, then steps finish or are handed back, then what they told is delivered.
     closers.push(() => delivery.stop())
     closers.push(() => engine.stop(config.SHUTDOWN_GRACE_S * 1_000))
     closers.push(() => workflows.stop(config.SHUTDOWN_GRACE_S * 1_000))
+    closers.push(() => batches.stop())
 
     let http: HttpServer | null = null
     if (serves) {
@@ -270,7 +287,7 @@ export async function startHouse(config: Config, { roles = ['serve', 'work'], ca
 
     return {
       config, roles, url: http?.url ?? null, firstKey: first.created ? first.secret : null, keyFile, embedded: embedded !== null,
-      database, access, assets, catalog, delivery, engine, files, routing, deskFor, workflows, collect, close,
+      database, access, assets, catalog, delivery, engine, files, batches, routing, deskFor, workflows, collect, close,
     }
 
     /** Connects every provider whose settings are there; says what is missing of the others. */

@@ -20,6 +20,8 @@ export type { Rate } from './rate.ts'
 export interface Access extends Operator {
   /** Who a secret belongs to; null where it opens nothing: unknown, revoked, expired. */
   authenticate(secret: string): Promise<Caller | null>
+  /** Whose a key is, for work that was begun with it; null where it opens nothing any more. */
+  callerOf(keyId: string): Promise<Caller | null>
   /** Counts one request against the key's requests a minute, over all servers; null where it has no limit. */
   countRequest(caller: Pick<Caller, 'keyId' | 'limits'>): Promise<Rate | null>
   keys: Keys
@@ -40,10 +42,10 @@ export interface AccessOptions {
 }
 
 export function createAccess({ database, now, log }: AccessOptions): Access {
-  const { authenticate, drain } = createAuthenticate({ database, now, log })
+  const { authenticate, callerOf, drain } = createAuthenticate({ database, now, log })
   const { countRequest, sweep } = createRate({ database, now })
   return {
-    authenticate, countRequest, sweep, drain,
+    authenticate, callerOf, countRequest, sweep, drain,
     keys: createKeys({ database, now }),
     projects: { read: ({ projectId }) => readProject(database, projectId), change: (caller, change) => changeProject(database, caller, change) },
     ...createOperator({ database, now }),

@@ -30,13 +30,12 @@ interface KeyRow {
   last_used_at: Date | null
 }
 
-const findKeys = {
-  name: 'access find keys',
-  text: `select key.id, key.name, key.prefix, key.hash, key.account_id, key.project_id, key.livemode, key.scopes, key.requests_per_minute,
+const selectKeys = `select key.id, key.name, key.prefix, key.hash, key.account_id, key.project_id, key.livemode, key.scopes, key.requests_per_minute,
            key.executions_per_day, key.concurrent, account.concurrent as account_concurrent, project.retired_models, key.expires_at, key.revoked_at, key.last_used_at
-         from api_key key join account on account.id = key.account_id join project on project.id = key.project_id
-         where key.hash = any($1::bytea[])`,
-}
+         from api_key key join account on account.id = key.account_id join project on project.id = key.project_id`
+
+const findKeys = { name: 'access find keys', text: `${selectKeys} where key.hash = any($1::bytea[])` }
+const findKey = { name: 'access find key', text: `${selectKeys} where key.id = $1` }
 
 // Not worth waiting for the disk, and said within the statement so that it stays one round trip.
 const markUsed = {
@@ -89,24 +88,33 @@ export function createAuthenticate({ database, now, log }: AuthenticateOptions) 
     if (!isSecret(secret)) return null
     const row = await find(hashSecret(secret))
     const at = now()
-    if (!row || row.revoked_at || (row.expires_at && row.expires_at <= at)) return null
+    if (!row || !opens(row, at)) return null
     noteUse(row, at.getTime())
-    return {
-      keyId: row.id,
-      keyName: row.name,
-      keyPrefix: row.prefix,
-      accountId: row.account_id,
-      projectId: row.project_id,
-      livemode: row.livemode,
-      scopes: row.scopes,
-      limits: {
-        requestsPerMinute: row.requests_per_minute,
-        executionsPerDay: row.executions_per_day,
-        concurrent: lesser(row.concurrent, row.account_concurrent),
-      },
-      ...(row.retired_models === 'replace' ? { retiredModels: row.retired_models } : {}),
-    }
+    return readCaller(row)
   }
 
-  return { authenticate, drain: () => mark.drain() }
+  const callerOf = async (keyId: string): Promise<Caller | null> => {
+    const { rows: [row] } = await database.query<KeyRow>(findKey, [keyId])
+    return row && opens(row, now()) ? readCaller(row) : null
+  }
+
+  return { authenticate, callerOf, drain: () => mark.drain() }
 }
+
+const opens = ({ revoked_at: revoked, expires_at: expires }: KeyRow, at: Date): boolean => !revoked && (!expires || expires > at)
+
+const readCaller = (row: KeyRow): Caller => ({
+  keyId: row.id,
+  keyName: row.name,
+  keyPrefix: row.prefix,
+  accountId: row.account_id,
+  projectId: row.project_id,
+  livemode: row.livemode,
+  scopes: row.scopes,
+  limits: {
+    requestsPerMinute: row.requests_per_minute,
+    executionsPerDay: row.executions_per_day,
+    concurrent: lesser(row.concurrent, row.account_concurrent),
+  },
+  ...(row.retired_models === 'replace' ? { retiredModels: row.retired_models } : {}),
+})

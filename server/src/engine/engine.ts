@@ -48,7 +48,7 @@ export interface EngineOptions {
   deliver(outgoing: Outgoing[]): void
   /** Tasks have ended, here or by word of another process: a hint for whoever waits for them in the house. */
   ended?(taskIds: string[]): void
-  /** What to do with rows of workers that died: the delivery room's share. */
+  /** What to do with rows of workers that died: the share of other rooms. */
   freeDeliveries(workers: string[]): Promise<unknown>
   /** Tells other processes. Absent where there are none (our own embedded database). */
   notify?(channel: 'plantain_work' | 'plantain_told', ids: string[]): void
@@ -81,6 +81,7 @@ export interface Submit {
   /** What the choice among equal routes sticks to; absent: the task itself. */
   stickyKey?: string | null
   bodyHash: Buffer | null
+  row?: Submission['row']
 }
 
 export interface Engine {
@@ -198,11 +199,11 @@ export function createEngine(options: EngineOptions): Engine {
   const owned = (task: Task | null, owner: Owner): Task | null => task !== null && task.projectId === owner.projectId && task.livemode === owner.livemode ? task : null
 
   const engine: Engine = {
-    async submit({ id, caller, order, checked, provider, upstreamModel, stickyKey = null, bodyHash }) {
+    async submit({ id, caller, order, checked, provider, upstreamModel, stickyKey = null, bodyHash, row = null }) {
       if (!mayUse(caller, 'tasks:write')) throw new Problem('forbidden', 'This key may not make tasks: it lacks the scope tasks:write.')
       const start = now().getTime()
       const submission: Submission = {
-        id: id ?? newId(start), caller, order, checked, provider, upstreamModel, stickyKey, attemptsMax, bodyHash,
+        id: id ?? newId(start), caller, order, checked, provider, upstreamModel, stickyKey, attemptsMax, bodyHash, row,
         startBy: order.startWithinS === undefined ? null : new Date(start + order.startWithinS * 1_000),
         endBy: new Date(start + (order.endWithinS ?? checked.card.endWithinS) * 1_000),
       }

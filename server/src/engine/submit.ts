@@ -26,6 +26,8 @@ export interface Submission {
   endBy: Date
   /** SHA-256 over what the caller sent, to tell a repetition from a different order under the same key. */
   bodyHash: Buffer | null
+  /** The row of a batch that becomes this task, as it was claimed. */
+  row: { batchId: string; number: number; turn: number } | null
 }
 
 export type Accepted = { kind: 'accepted' } | { kind: 'repeated'; taskId: string } | { kind: 'refused'; problem: Problem }
@@ -52,6 +54,7 @@ export const submitGroup = (database: Database) => (group: Submission[]): Promis
     if (one.checked.priceMicros > available) answers.set(one.id, { kind: 'refused', problem: creditsRequired(one.checked.priceMicros, available) })
     else takeFrom(purses, purseOf(one), one.checked.priceMicros)
   }
+  await linkRows(client, wanting.filter(one => !answers.has(one.id)), answers)
   const taken = wanting.filter(one => !answers.has(one.id))
   await giveBack(client, wanting.filter(one => answers.has(one.id)))
   if (taken.length > 0) {
@@ -61,6 +64,22 @@ export const submitGroup = (database: Database) => (group: Submission[]): Promis
   }
   return group.map(one => answers.get(one.id) ?? accepted)
 })
+
+/**
+ * Makes rows of batches the tasks that are about to be written. A row is claimed under a turn and leaves that state here, in the
+ * task's own transaction: whoever comes second, after whatever crash, finds it gone and buys nothing.
+ */
+async function linkRows(client: Client, group: Submission[], answers: Map<string, Accepted>): Promise<void> {
+  const rows = group.flatMap(({ id, row }) => row ? [{ id, ...row }] : [])
+  if (rows.length === 0) return
+  const { rows: linked } = await client.query<{ task_id: string }>({ name: 'submit rows', text: `
+    update batch_row r set state = 'making', task_id = w.task_id, worker = null
+    from unnest($1::uuid[], $2::int[], $3::int[], $4::uuid[]) as w(batch_id, number, turn, task_id)
+    where r.batch_id = w.batch_id and r.number = w.number and r.turn = w.turn and r.state = 'claimed' returning r.task_id` },
+  [rows.map(row => row.batchId), rows.map(row => row.number), rows.map(row => row.turn), rows.map(row => row.id)])
+  const ours = new Set(linked.map(row => row.task_id))
+  for (const { id } of rows) if (!ours.has(id)) answers.set(id, { kind: 'refused', problem: new Problem('conflict', 'Somebody else has taken this row of the batch.', { row: 'taken' }) })
+}
 
 const purseOf = ({ caller: { accountId, livemode } }: Submission) => ({ accountId, livemode })
 

@@ -40,6 +40,7 @@ export async function* readStream(stream: Readable): AsyncGenerator<Buffer> {
   try {
     yield* stream.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>
   } catch (cause) {
+    if (cause instanceof Problem) throw cause
     throw new Problem('bad_request', 'The upload broke off before its end. Send it again.', { cause })
   }
 }

@@ -32,6 +32,9 @@ export async function selectFile(client: Client, { projectId, livemode }: Owner,
   return row ? readFile(row) : null
 }
 
+/** Files that are shown in another form, and in no list: results that a dialect hands out at an address of its own. */
+const hidden = 'internal'
+
 export interface FileFilter { after?: string | undefined; limit: number; order?: 'asc' | 'desc' | undefined; purpose?: string | undefined }
 
 /** One more than `limit`, so that the caller sees whether there is a next page. */
@@ -43,7 +46,7 @@ export async function selectFiles(client: Client, { projectId, livemode }: Owner
     ...(purpose === undefined ? [] : [`purpose = ${value(purpose)}`]),
   ]
   const { rows } = await client.query<FileRow>(
-    `select ${columns} from file where project_id = $1 and livemode = $2 and (expires_at is null or expires_at > $3)${conditions.map(one => ` and ${one}`).join('')}
+    `select ${columns} from file where project_id = $1 and livemode = $2 and (expires_at is null or expires_at > $3) and purpose <> '${hidden}'${conditions.map(one => ` and ${one}`).join('')}
      order by id ${order} limit $4`, values)
   return rows.map(readFile)
 }

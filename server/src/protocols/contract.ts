@@ -7,6 +7,7 @@
 import type { Readable } from 'node:stream'
 import type { TSchema } from 'typebox'
 import type { Asset } from '../domain/asset.ts'
+import type { Batch, BatchRow } from '../domain/batch.ts'
 import type { Caller, KeyLimits, RetiredModels, Scope } from '../domain/caller.ts'
 import type { Card, CheckedOrder, DialectName } from '../domain/card.ts'
 import type { StoredFile } from '../domain/file.ts'
@@ -15,7 +16,7 @@ import type { Graph, Item, NodeFace } from '../domain/graph/graph.ts'
 import type { Lint } from '../domain/graph/lint.ts'
 import type { Order, Role } from '../domain/order.ts'
 import type { Json } from '../domain/outcome.ts'
-import type { Problem } from '../domain/problem.ts'
+import type { Problem, StoredProblem } from '../domain/problem.ts'
 import type { Alias, ModelRoutes, ProviderStanding, SetRoute } from '../domain/routing.ts'
 import type { EventType, State, Task, TaskEvent } from '../domain/task.ts'
 
@@ -69,6 +70,54 @@ export interface NewFile {
 /** A file that is to come in several requests. */
 export interface NewUpload extends Pick<NewFile, 'purpose' | 'name' | 'mime'> { /** As announced; null where nothing was. */ sizeBytes: number | null; expiresAt: Date | null }
 export interface UploadState { receivedBytes: number; sizeBytes: number | null; /** Once all of it is there. */ file: StoredFile | null }
+
+export interface NewBatch {
+  protocol: string
+  /** Which call of the dialect every row is. */
+  call: string
+  /** Lines of JSON: in a file, or just taken in; those are looked through before the batch is made. */
+  input: { fileId: string } | { taken: Taken }
+  /** What has not been made after so many seconds is not made. */
+  windowS: number
+  options?: Record<string, Json>
+  metadata?: Record<string, string>
+  outputExpiresS?: number | undefined
+  idempotencyKey?: string | undefined
+  retryCount?: number | undefined
+}
+
+/** What stands around a row's request. */
+export interface RowFrame { name: string | null; note?: Json; /** The model it names, where rows name one. */ model?: string | null }
+
+/** What became of a row. `refusal` is the problem in the dialect's words, as the call itself would have answered. */
+export type RowResult =
+  | { kind: 'answered'; answer: Response; taskId: string }
+  | { kind: 'refused'; problem: StoredProblem; refusal: Response; taskId: string | null }
+  | { kind: 'cancelled' } | { kind: 'expired' }
+
+/** A line of a result file: text, and bodies that are copied into it as they are. */
+export interface WrittenRow { file: 'output' | 'error'; parts: (string | Response)[] }
+
+/** How batches are spoken in a dialect. The calls themselves do the work: they read a row and answer it as they would alone. */
+export interface BatchWords {
+  rowsMax: number
+  /** Whether a row whose frame cannot be read fails the batch as a whole, or only itself. */
+  badFrame: 'batch' | 'row'
+  uniqueNames: boolean
+  /** `purpose` of the result files; `internal` for those that are in no list. */
+  resultPurpose(batch: Batch): string
+  /** @throws {Problem} `bad_request` */
+  readFrame(row: unknown, batch: Pick<Batch, 'call' | 'options'>): RowFrame
+  /** A mistake in a row of a request, with its place (from 0). */
+  atRow(index: number, message: string): string
+  /** Reads a row and submits it as the call would. @throws {Problem} what the call would be refused with */
+  submit(row: { value: unknown; inline: Incoming['inline'] }, batch: Batch, desk: Desk): Promise<Submitted>
+  /** What the call would answer with. @throws {Problem} */
+  answer(task: Task, batch: Batch, desk: Desk): Promise<Response>
+  /** Whether the call answers a task that ended so, and does not refuse it. */
+  isAnswer(problem: StoredProblem): boolean
+  writeRow(row: BatchRow, result: RowResult, batch: Batch): WrittenRow
+}
 
 export interface Submitted { task: Task; /** True when an earlier call made it: one with the same `Idempotency-Key`, or the one this call repeats (`retryCount`). */ replayed: boolean }
 
@@ -220,6 +269,19 @@ export interface Desk {
     drop(uploadId: string): Promise<void>
   }
 
+  /** Batches of the caller's project, told apart by the door that made them. */
+  batches: {
+    /** @throws {Problem} `not_found` for the input file, `bad_request`, `too_large`, `idempotency_mismatch` */
+    create(batch: NewBatch): Promise<{ batch: Batch; replayed: boolean }>
+    find(protocol: string, batchId: string): Promise<Batch | null>
+    /** Newest first; `before` asks for the page above an id. */
+    list(filter: { protocol: string; after?: string | undefined; before?: string | undefined; limit: number }): Promise<Page<Batch>>
+    /** Asks for its end: rows that wait are given up, those in the making end by themselves. @throws {Problem} `not_found` */
+    cancel(protocol: string, batchId: string): Promise<Batch>
+    /** @throws {Problem} `not_found`, `conflict` while it has not ended */
+    remove(protocol: string, batchId: string): Promise<void>
+  }
+
   money: {
     balance(): Promise<Balance>
     usage(filter: { from: Date; to: Date }): Promise<UsageRow[]>
@@ -355,6 +417,8 @@ export interface Protocol {
    * and query only. The first door (by id) that claims it answers; a door without `claims` takes what nobody claims.
    */
   claims?(request: Pick<Incoming, 'headers' | 'query' | 'path'>): boolean
+  /** How batches are spoken here, where they are. */
+  batches?: BatchWords
   /** The body of a call back in this dialect, for tasks that were ordered here with a `callbackUrl`. Pure: the same ended task, the same bytes. */
   writeCallback?(task: Task, links: (asset: Asset) => string): string
   /** The same for executions that were begun here with a `callbackUrl`. */

@@ -5,22 +5,21 @@
  * them too; `output.ts` says who gets what. Absent on purpose: half pictures in a stream, which clients would keep.
  */
 import { Type } from 'typebox'
-import type { Card } from '../../domain/card.ts'
-import type { Role } from '../../domain/order.ts'
 import { Problem } from '../../domain/problem.ts'
 import { hasEnded } from '../../domain/task.ts'
 import { newId } from '../../kit/id.ts'
 import { eventStream, jsonResponse, sseJson, streamPieces } from '../../kit/json-out.ts'
 import { protocol, type Desk, type Incoming, type Protocol, type Route } from '../contract.ts'
-import { readAnySecret, takeIn, type Wanted } from '../toolkit.ts'
+import { readAnySecret, takeIn } from '../toolkit.ts'
 import { finish, follow, notYet } from './answer.ts'
+import { findModel, readAsked, wantedBy, type Asked } from './asked.ts'
+import { batches, batchWords } from './batches.ts'
 import { files } from './files.ts'
 import { writeMessage, writeRefusal, writeRest, writeStart, type Message, type StreamEvent } from './message.ts'
 import { writeModel, writeModels } from './models.ts'
-import { readModel } from './options.ts'
 import { readOutput } from './output.ts'
-import { planOrder, toolName, type Plan } from './plan.ts'
-import { countTokens, readMessages, type Draft } from './read.ts'
+import { toolName } from './plan.ts'
+import { countTokens, readMessages } from './read.ts'
 import { sayNo, writeError, writeRate } from './words.ts'
 
 const tag = 'Anthropic'
@@ -39,39 +38,6 @@ const Body = Type.Object({
 
 const json = (body: unknown, requestId: string, headers: Record<string, string> = {}, status = 200): Response =>
   Response.json(body, { status, headers: { 'request-id': requestId, ...headers } })
-
-/** What one call asks for, as far as it can be known without writing anything. */
-interface Asked { draft: Draft; card: Card; plan: Plan }
-
-async function readAsked(request: Incoming, desk: Desk, { callsTool }: { callsTool: boolean }): Promise<Asked> {
-  const draft = readMessages(request.body, { inline: text => request.inline(text) })
-  const { card, model, suffixes } = await findModel(draft, desk)
-  return { draft, card, plan: planOrder(draft, { card, model, suffixes, livemode: desk.caller.livemode, callsTool }) }
-}
-
-/** A name with an @ may be a model's own. @throws {Problem} `unknown_model` */
-async function findModel(draft: Pick<Draft, 'model' | 'prompt'>, desk: Desk): Promise<{ card: Card; model: string; suffixes: string[] }> {
-  const whole = desk.models.serving(draft.model, 'anthropic')
-  if (whole) return { card: whole.card, model: draft.model, suffixes: [] }
-  const { model, suffixes } = readModel(draft.model)
-  const found = desk.models.serving(model, 'anthropic')
-  if (found) return { card: found.card, model, suffixes }
-  // The catalogue knows the words, and names that are near.
-  await desk.estimate({ model, prompt: '', parameters: {}, inputs: [] })
-  throw new Problem('unknown_model', `There is no model ${model}.`, { field: 'model' })
-}
-
-/** The pictures a plan wants, each in a role its card has. */
-async function wantedBy({ pictures, links }: Plan, card: Card, desk: Desk): Promise<Wanted[]> {
-  const roles = Object.keys(card.inputs.roles) as Role[]
-  const roleAt = (index: number): Role => roles.includes('reference') ? 'reference' : roles[Math.min(index, roles.length - 1)] ?? 'reference'
-  const shown: Wanted[] = []
-  for (const { field, url } of links) {
-    const ours = await desk.assets.resolveLink(url)
-    if (ours) shown.push({ assetId: ours.id, field, role: 'reference' })
-  }
-  return [...pictures.map((picture): Wanted => ({ ...picture, role: 'reference' })), ...shown].map((wanted, index) => ({ ...wanted, role: roleAt(index) }))
-}
 
 const create = (path: string): Route => ({
   method: 'POST', path, body: 'inline', scope: 'tasks:write', bodyMax,
@@ -193,7 +159,7 @@ const model = (path: string): Route => ({
 })
 
 /** Some clients' base address ends in `/v1` and others add it themselves; where both meet, it stands twice. */
-const routes = ['/v1', '/v1/v1'].flatMap(base => [create(`${base}/messages`), count(`${base}/messages/count_tokens`), models(`${base}/models`), model(`${base}/models/:model`), ...files.map(route => ({ ...route, path: route.path.replace('/v1', base) }))])
+const routes = ['/v1', '/v1/v1'].flatMap(base => [create(`${base}/messages`), count(`${base}/messages/count_tokens`), models(`${base}/models`), model(`${base}/models/:model`), ...[...files, ...batches].map(route => ({ ...route, path: route.path.replace('/v1', base) }))])
 
 const refuse: Protocol['refuse'] = (problem, { requestId }) => {
   const { status, retry } = sayNo(problem)
@@ -211,5 +177,6 @@ export default protocol({
   prefixes: ['/v1', '/v1/messages', '/v1/v1'],
   claims: ({ headers }) => headers['anthropic-version'] !== undefined || headers['x-api-key'] !== undefined,
   readSecret: readAnySecret,
+  batches: batchWords,
   routes, refuse, writeRate,
 })

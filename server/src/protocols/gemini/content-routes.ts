@@ -54,6 +54,20 @@ const generate = (version: string): Route => ({
   },
 })
 
+/** generateContent as a row of a batch: the task of a body, and the answer once it has ended. */
+export const generateRow = {
+  async submit({ body, inline }: { body: unknown; inline: Incoming['inline'] }, model: string, desk: Desk): Promise<Submitted> {
+    const read = readGenerate(body, findModel(desk, model, 'picture', 'batchGenerateContent'))
+    return placeOrder(await orderOf(read, desk, { inline, headers: {} }), order => desk.submit(order))
+  },
+  /** @throws {Problem} */
+  async answer(task: Task, desk: Desk): Promise<Response> {
+    if (task.state !== 'done' && !blockOf(task.problem)) throw new Problem((task.problem ?? cancelled).code, (task.problem ?? cancelled).message, { ...task.problem?.details, taskId: task.id })
+    const wire = task.wire!.body as unknown as GeminiWire
+    return jsonResponse(writeAnswer(task, wire, findModel(desk, wire.model, 'picture', 'batchGenerateContent').card, await picturesOf(task, desk, wire)))
+  },
+}
+
 const stream = (version: string): Route => ({
   method: 'POST', path: `/${version}/models/:model::streamGenerateContent`, body: 'inline', bodyMax, scope: 'tasks:write',
   about: { tag, summary: 'Make or edit a picture, answered in chunks', description: 'Server-sent events with `?alt=sse`, else one JSON array. With `includeThoughts` drafts come as thoughts.', body: Body },

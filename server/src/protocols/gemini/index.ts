@@ -7,6 +7,7 @@
 import type { Problem } from '../../domain/problem.ts'
 import { protocol, type Incoming, type Protocol } from '../contract.ts'
 import { readAnySecret } from '../toolkit.ts'
+import { batchRoutes, batchWords } from './batch-routes.ts'
 import { contentRoutes } from './content-routes.ts'
 import { fileRoutes } from './file-routes.ts'
 import { interactionRoutes } from './interaction-routes.ts'
@@ -23,8 +24,9 @@ const claims: Protocol['claims'] = ({ headers, query, path }) =>
 export default protocol({
   id: 'gemini',
   title: 'Gemini',
-  prefixes: ['/v1beta', '/v1alpha', '/v1/interactions', '/v1/models', '/v1/tunedModels', '/v1/files', '/upload/v1beta', '/upload/v1', '/upload/v1alpha'],
-  routes: [...contentRoutes, ...mediaRoutes, ...modelRoutes, ...interactionRoutes, ...fileRoutes],
+  prefixes: ['/v1beta', '/v1alpha', '/v1/interactions', '/v1/models', '/v1/tunedModels', '/v1/files', '/v1/batches', '/upload/v1beta', '/upload/v1', '/upload/v1alpha'],
+  routes: [...contentRoutes, ...mediaRoutes, ...modelRoutes, ...interactionRoutes, ...fileRoutes, ...batchRoutes],
+  batches: batchWords,
   readSecret: readAnySecret,
   refuse, claims,
 })

@@ -1,13 +1,16 @@
 /** `/v1/chat/completions` with pictures in the answer. A refused prompt is a 400 here, never `finish_reason: content_filter`. */
+import type { Asset } from '../../domain/asset.ts'
 import type { Order } from '../../domain/order.ts'
+import type { Task } from '../../domain/task.ts'
 import { base64Of, jsonResponse } from '../../kit/json-out.ts'
 import type { ServerEvent } from '../../kit/sse.ts'
 import type { Desk, Incoming, Route, Submitted } from '../contract.ts'
 import { chatNames, readChatCall } from './chat-read.ts'
 import { writeChat, writeFirstChunk, writeLastChunks, type ChatWish } from './chat-write.ts'
-import { readRequired } from './fields.ts'
+import { invalid, readRequired } from './fields.ts'
 import { findModel } from './models.ts'
 import { withPictures, type Picture } from './pictures.ts'
+import type { RowCall } from './row-call.ts'
 import { readSettings, readShape } from './settings.ts'
 import { answerStream, follow } from './stream.ts'
 import { make, readRepetition, requireDone, taskHeaders } from './waiting.ts'
@@ -19,24 +22,50 @@ const create: Route = {
   method: 'POST', path: '/v1/chat/completions', body: 'inline', scope: 'tasks:write',
   about: { tag: 'Chat', summary: 'Pictures in a chat', description: 'Answers with `message.images`; with `images_in_content: true` links to them stand in the words too.' },
   async handle(request, desk) {
-    const call = readChatCall(request.body, request.inline)
-    const { card, asked, warnings } = await findModel(readRequired(call.model, 'model'), 'image', desk)
-    const settings = readSettings(call.settings, card, chatNames)
-    const shape = readShape(call, card)
-    const pictures = call.conversation.pictures.filter((picture): picture is Picture => 'source' in picture)
-    const order: Omit<Order, 'inputs'> = {
-      model: asked, prompt: call.conversation.prompt, parameters: { ...shape.parameters, ...settings.parameters },
-      ...(pictures.length === 0 ? { operation: 'generate' } : {}),
-      warnings: [...call.warnings, ...warnings, ...settings.warnings, ...shape.warnings],
-      wire: { protocol: 'openai', body: { kind: 'chat' } },
+    const { call, order, pictures } = await readCall(request.body, request.inline, desk)
+    if (call.stream) {
+      const submitted = await withPictures(pictures, desk, inputs => desk.submit({ ...order, inputs, ...readRepetition(request.headers) }))
+      return stream(submitted, { imagesInContent: call.imagesInContent, includeUsage: call.includeUsage, link: linkAt(desk) }, request, desk)
     }
-    const wish = { imagesInContent: call.imagesInContent, includeUsage: call.includeUsage, link: (asset: Parameters<Desk['assets']['link']>[0]) => desk.assets.link(asset, { seconds: linkSeconds }) }
-    if (call.stream) return stream(await withPictures(pictures, desk, inputs => desk.submit({ ...order, inputs, ...readRepetition(request.headers) })), wish, request, desk)
     const made = await withPictures(pictures, desk, inputs => make({ ...order, inputs }, request, desk))
-    const task = requireDone(made.task)
-    const opened = new Map(await Promise.all(task.outputs.map(async asset => [asset, await desk.assets.open(asset)] as const)))
-    return jsonResponse(writeChat(task, asset => base64Of(opened.get(asset)!, { dataUrl: true }), wish), { headers: taskHeaders(made) })
+    return answer(made.task, desk, taskHeaders(made))
   },
+}
+
+const linkAt = (desk: Desk) => (asset: Asset): string => desk.assets.link(asset, { seconds: linkSeconds })
+
+/** What a call asks for: a draft of its order, and the pictures it names. @throws {Problem} */
+async function readCall(body: unknown, inline: Incoming['inline'], desk: Desk) {
+  const call = readChatCall(body, inline)
+  const { card, asked, warnings } = await findModel(readRequired(call.model, 'model'), 'image', desk)
+  const settings = readSettings(call.settings, card, chatNames)
+  const shape = readShape(call, card)
+  const pictures = call.conversation.pictures.filter((picture): picture is Picture => 'source' in picture)
+  const order: Omit<Order, 'inputs'> = {
+    model: asked, prompt: call.conversation.prompt, parameters: { ...shape.parameters, ...settings.parameters },
+    ...(pictures.length === 0 ? { operation: 'generate' } : {}),
+    warnings: [...call.warnings, ...warnings, ...settings.warnings, ...shape.warnings],
+    wire: { protocol: 'openai', body: { kind: 'chat', ...(call.imagesInContent ? { imagesInContent: true } : {}) } },
+  }
+  return { call, order, pictures }
+}
+
+/** The answer to a call whose task has ended. @throws {Problem} */
+async function answer(ended: Task, desk: Desk, headers: Record<string, string> = {}): Promise<Response> {
+  const task = requireDone(ended)
+  const imagesInContent = (task.wire?.body as { imagesInContent?: boolean } | null)?.imagesInContent ?? false
+  const opened = new Map(await Promise.all(task.outputs.map(async asset => [asset, await desk.assets.open(asset)] as const)))
+  return jsonResponse(writeChat(task, asset => base64Of(opened.get(asset)!, { dataUrl: true }), { imagesInContent, link: linkAt(desk) }), { headers })
+}
+
+/** `/v1/chat/completions` as a row of a batch. */
+export const chatRow: RowCall = {
+  async submit({ body, inline }, desk) {
+    const { call, order, pictures } = await readCall(body, inline, desk)
+    if (call.stream) throw invalid('stream', 'A request of a batch cannot be streamed.')
+    return withPictures(pictures, desk, inputs => desk.submit({ ...order, inputs }))
+  },
+  answer: (task, desk) => answer(task, desk),
 }
 
 function stream(submitted: Submitted, wish: ChatWish & { includeUsage: boolean }, { signal }: Incoming, desk: Desk): Response {

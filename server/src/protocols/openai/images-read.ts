@@ -4,9 +4,10 @@ import type { Order } from '../../domain/order.ts'
 import { fieldsOf, invalid, readChoice, readFlag, readPrompt, readText, readWhole, type Fields } from './fields.ts'
 import { readSettings } from './settings.ts'
 
-/** How the answer is to look. */
-/** `both`: the client did not say, so each picture stands as base64 and as a link. */
-export interface ImageWish { links: boolean; both: boolean; stream: boolean; partials: number }
+/** How pictures stand in the answer; `both` where the client did not say. Kept on the task, for answers that are written later. */
+export type PictureForm = 'url' | 'b64_json' | 'both'
+
+export interface ImageWish { stream: boolean; partials: number }
 
 export interface ImageDraft { order: Omit<Order, 'inputs'>; wish: ImageWish }
 
@@ -41,9 +42,9 @@ export function readImageCall(body: Fields, { card, asked, warnings, kind }: Rea
       parameters: settings.parameters,
       ...(kind === 'generation' ? { operation: 'generate' } : {}),
       warnings: [...warnings, ...settings.warnings],
-      wire: { protocol: 'openai', body: { kind } },
+      wire: { protocol: 'openai', body: { kind, form: fields.response_format === undefined && links === 'b64_json' ? 'both' satisfies PictureForm : links } },
       ...(stream && partials > 0 ? { partials } : {}),
     },
-    wish: { links: links === 'url', both: fields.response_format === undefined && links === 'b64_json', stream, partials },
+    wish: { stream, partials },
   }
 }

@@ -1,6 +1,8 @@
 /** `/v1/images/*`: pictures from words, from pictures, and in other versions. */
+import type { Asset } from '../../domain/asset.ts'
 import type { Order, Role } from '../../domain/order.ts'
 import { Problem } from '../../domain/problem.ts'
+import type { Task } from '../../domain/task.ts'
 import { openInlineFolder } from '../../kit/inline.ts'
 import { mediaType, requireIdentity, requireJson } from '../../kit/json.ts'
 import { readInlineJson } from '../../kit/json-in.ts'
@@ -9,11 +11,12 @@ import { readMultipart, type Form } from '../../kit/multipart.ts'
 import type { ServerEvent } from '../../kit/sse.ts'
 import type { Desk, Incoming, Route, Submitted } from '../contract.ts'
 import { fieldsOf, fieldsOfForm, invalid, type Fields } from './fields.ts'
-import { readImageCall, type ImageDraft, type Reading } from './images-read.ts'
+import { readImageCall, type ImageDraft, type PictureForm, type Reading } from './images-read.ts'
 import { writeCompleted, writeImages, writePartial, type ImageEvent } from './images-write.ts'
 import { findModel } from './models.ts'
 import { readLink, readReference, withPictures, type Picture } from './pictures.ts'
 import { sizeOfPicture } from './pixels.ts'
+import type { RowCall } from './row-call.ts'
 import { answerStream, follow } from './stream.ts'
 import { make, readRepetition, requireDone, taskHeaders } from './waiting.ts'
 import { writeError } from './words.ts'
@@ -114,13 +117,31 @@ async function answer({ order, wish, kind }: ImageDraft & { kind: Reading['kind'
     return stream(submitted, kind === 'edit' ? 'image_edit' : 'image_generation', request, desk)
   }
   const made = await withPictures(pictures, desk, inputs => make({ ...order, inputs } satisfies Order, request, desk))
-  const task = requireDone(made.task)
-  const opened = wish.links ? [] : await Promise.all(task.outputs.map(asset => desk.assets.open(asset)))
-  const body = writeImages(task, asset => wish.links
-    ? { url: desk.assets.link(asset, { seconds: linkSeconds }) }
-    : { ...(wish.both ? { url: desk.assets.link(asset, { seconds: linkSeconds }) } : {}), b64_json: base64Of(opened[task.outputs.indexOf(asset)]!) })
-  return jsonResponse(body, { headers: taskHeaders(made) })
+  return answerTask(made.task, desk, taskHeaders(made))
 }
+
+/** The answer to a call whose task has ended. @throws {Problem} */
+async function answerTask(ended: Task, desk: Desk, headers: Record<string, string> = {}): Promise<Response> {
+  const task = requireDone(ended)
+  const form = formOf(task)
+  const opened = form === 'url' ? [] : await Promise.all(task.outputs.map(asset => desk.assets.open(asset)))
+  const link = (asset: Asset) => ({ url: desk.assets.link(asset, { seconds: linkSeconds }) })
+  return jsonResponse(writeImages(task, asset => form === 'url' ? link(asset)
+    : { ...(form === 'both' ? link(asset) : {}), b64_json: base64Of(opened[task.outputs.indexOf(asset)]!) }), { headers })
+}
+
+const formOf = ({ wire }: Task): PictureForm => (wire?.body as { form?: PictureForm } | null)?.form ?? 'b64_json'
+
+/** `/v1/images/generations` and `/v1/images/edits` as rows of a batch. Edits come in their JSON form. */
+export const imageRow = (kind: 'generation' | 'edit'): RowCall => ({
+  async submit({ body, inline }, desk) {
+    const fields = fieldsOf(body)
+    const { order, wish } = await readDraft(fields, kind, desk)
+    if (wish.stream) throw invalid('stream', 'A request of a batch cannot be streamed.')
+    return withPictures(kind === 'edit' ? readPictures(fields, inline) : [], desk, inputs => desk.submit({ ...order, inputs }))
+  },
+  answer: (task, desk) => answerTask(task, desk),
+})
 
 function stream(submitted: Submitted, name: ImageEvent, { signal }: Incoming, desk: Desk): Response {
   const event = (data: { type: string }): ServerEvent => ({ event: data.type, data })

@@ -6,6 +6,7 @@
  */
 import { protocol, type Route } from '../contract.ts'
 import { readAnySecret, writeRequestRate } from '../toolkit.ts'
+import { batches, batchWords } from './batches.ts'
 import { chat } from './chat.ts'
 import { files } from './files.ts'
 import { images } from './images.ts'
@@ -30,6 +31,7 @@ export default protocol({
   id: 'openai',
   title: 'OpenAI',
   prefixes: ['/v1'],
-  routes: [...images, ...videos, ...responses, ...chat, ...models, ...files].map(timed),
+  routes: [...images, ...videos, ...responses, ...chat, ...models, ...files, ...batches].map(timed),
+  batches: batchWords,
   readSecret: readAnySecret, refuse, writeRate: writeRequestRate,
 })

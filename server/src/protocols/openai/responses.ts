@@ -1,5 +1,5 @@
 /** `/v1/responses`: the image tool, turn by turn. A response is a task: its id carries the task's. */
-import type { InputReference } from '../../domain/order.ts'
+import type { InputReference, Order } from '../../domain/order.ts'
 import { Problem } from '../../domain/problem.ts'
 import { hasEnded, type Task } from '../../domain/task.ts'
 import { base64Of, jsonResponse } from '../../kit/json-out.ts'
@@ -12,6 +12,7 @@ import { findModel } from './models.ts'
 import { withPictures, type Picture } from './pictures.ts'
 import { sizeOfPicture } from './pixels.ts'
 import { readResponseCall, toolNames, type ResponseCall } from './responses-read.ts'
+import type { RowCall } from './row-call.ts'
 import { ResponseEvents, statusOf, wireOf, writeInputItems, writeResponse } from './responses-write.ts'
 import { readSettings } from './settings.ts'
 import { answerStream, follow } from './stream.ts'
@@ -23,25 +24,7 @@ const create: Route = {
   method: 'POST', path: '/v1/responses', body: 'inline', scope: 'tasks:write',
   about: { tag, summary: 'Pictures by the image_generation tool', description: 'Also streamed, in the background, and turn by turn with `previous_response_id`.' },
   async handle(request, desk) {
-    const call = readResponseCall(request.body, request.inline, name => {
-      const card = desk.models.serving(name, 'openai')?.card
-      return card !== undefined && card.output.kind === 'image' && card.kind !== 'tool'
-    })
-    const toolModel = call.tool.model
-    const isOwn = call.wire.model !== '' && desk.models.serving(call.wire.model, 'openai')?.card.output.kind === 'image'
-    const { card, asked, warnings } = await findModel(toolModel ?? (isOwn ? call.wire.model : undefined), 'image', desk)
-    const settings = readSettings(call.tool, card, toolNames)
-    const pictures = await findPictures(call, desk)
-    if (call.action === 'edit' && pictures.length === 0) throw invalid('tools[0].action', 'There is no picture to edit. Send one, or name an earlier response.')
-    if (!call.conversation.hasWords) throw invalid('input', "'input' says nothing to make or change.")
-    const order = {
-      model: asked, prompt: call.conversation.prompt, parameters: settings.parameters,
-      ...(pictures.length === 0 ? { operation: 'generate' as const } : {}),
-      warnings: [...call.warnings, ...warnings, ...settings.warnings],
-      metadata: call.wire.metadata,
-      wire: { protocol: 'openai', body: call.wire as never },
-      ...(call.partials > 0 ? { partials: call.partials } : {}),
-    }
+    const { call, order, pictures } = await readCall(request.body, request.inline, desk)
     const isLater = call.stream || call.wire.background
     const submitted = await withPictures(pictures, desk, (inputs: InputReference[]) => isLater
       ? desk.submit({ ...order, inputs, ...readRepetition(request.headers) })
@@ -49,6 +32,40 @@ const create: Route = {
     if (call.stream) return stream(submitted, request, desk, -1)
     return answer(isLater ? submitted.task : requireDone(submitted.task), desk, taskHeaders(submitted))
   },
+}
+
+/** What a call asks for: a draft of its order, and the pictures it names. @throws {Problem} */
+async function readCall(body: unknown, inline: Incoming['inline'], desk: Desk): Promise<{ call: ResponseCall; order: Omit<Order, 'inputs'>; pictures: Picture[] }> {
+  const call = readResponseCall(body, inline, name => {
+    const card = desk.models.serving(name, 'openai')?.card
+    return card !== undefined && card.output.kind === 'image' && card.kind !== 'tool'
+  })
+  const toolModel = call.tool.model
+  const isOwn = call.wire.model !== '' && desk.models.serving(call.wire.model, 'openai')?.card.output.kind === 'image'
+  const { card, asked, warnings } = await findModel(toolModel ?? (isOwn ? call.wire.model : undefined), 'image', desk)
+  const settings = readSettings(call.tool, card, toolNames)
+  const pictures = await findPictures(call, desk)
+  if (call.action === 'edit' && pictures.length === 0) throw invalid('tools[0].action', 'There is no picture to edit. Send one, or name an earlier response.')
+  if (!call.conversation.hasWords) throw invalid('input', "'input' says nothing to make or change.")
+  const order = {
+    model: asked, prompt: call.conversation.prompt, parameters: settings.parameters,
+    ...(pictures.length === 0 ? { operation: 'generate' as const } : {}),
+    warnings: [...call.warnings, ...warnings, ...settings.warnings],
+    metadata: call.wire.metadata,
+    wire: { protocol: 'openai', body: call.wire as never },
+    ...(call.partials > 0 ? { partials: call.partials } : {}),
+  }
+  return { call, order, pictures }
+}
+
+/** `/v1/responses` as a row of a batch. */
+export const responseRow: RowCall = {
+  async submit({ body, inline }, desk) {
+    const { call, order, pictures } = await readCall(body, inline, desk)
+    if (call.stream || call.wire.background) throw invalid(call.stream ? 'stream' : 'background', 'A request of a batch can neither be streamed nor sent to the background.')
+    return withPictures(pictures, desk, inputs => desk.submit({ ...order, inputs }))
+  },
+  answer: (task, desk) => answer(requireDone(task), desk),
 }
 
 /** Pictures of the conversation, those of earlier responses by their tasks. */

@@ -15,8 +15,9 @@ import { unixOf } from './images-write.ts'
 import { findModel } from './models.ts'
 import { readReference, withPictures, type Picture } from './pictures.ts'
 import { readVideoCall } from './videos-read.ts'
+import type { RowCall } from './row-call.ts'
 import { videoWireOf, writeVideo } from './videos-write.ts'
-import { readRepetition, taskHeaders } from './waiting.ts'
+import { readRepetition, requireDone, taskHeaders } from './waiting.ts'
 
 const tag = 'Videos'
 const fileMax = 100 * 1024 * 1024
@@ -50,15 +51,29 @@ async function submit(order: Omit<Order, 'inputs'>, pictures: Picture[], { heade
 const create: Route = {
   method: 'POST', path: '/v1/videos', body: 'stream', scope: 'tasks:write',
   about: { tag, summary: 'A film', description: 'As a form or as JSON; `input_reference` is the picture it begins with.' },
-  handle: (request, desk) => withBody(request, async ({ fields, files }, inline) => {
-    const model = await findModel(fields.model, 'video', desk)
-    const order = readVideoCall(fields, model)
-    const role = model.card.inputs.roles.first_frame ? 'first_frame' : 'reference'
-    const file = files.get('input_reference')
-    for (const name of files.keys()) if (name !== 'input_reference') throw invalid(name.slice(0, 100), "A file may come as 'input_reference' only.", { openaiCode: 'unknown_parameter' })
-    const source = file ? { bytes: file } : fields.input_reference === undefined ? null : readReference(fields.input_reference, 'input_reference', inline)
-    return submit(order, source ? [{ param: 'input_reference', role, source }] : [], request, desk)
+  handle: (request, desk) => withBody(request, async (body, inline) => {
+    const { order, pictures } = await readCreation(body, inline, desk)
+    return submit(order, pictures, request, desk)
   }),
+}
+
+async function readCreation({ fields, files }: Body, inline: Incoming['inline'], desk: Desk): Promise<{ order: Omit<Order, 'inputs'>; pictures: Picture[] }> {
+  const model = await findModel(fields.model, 'video', desk)
+  const order = readVideoCall(fields, model)
+  const role = model.card.inputs.roles.first_frame ? 'first_frame' : 'reference'
+  const file = files.get('input_reference')
+  for (const name of files.keys()) if (name !== 'input_reference') throw invalid(name.slice(0, 100), "A file may come as 'input_reference' only.", { openaiCode: 'unknown_parameter' })
+  const source = file ? { bytes: file } : fields.input_reference === undefined ? null : readReference(fields.input_reference, 'input_reference', inline)
+  return { order, pictures: source ? [{ param: 'input_reference', role, source }] : [] }
+}
+
+/** `/v1/videos` as a row of a batch: its result is the film as it stands when it is ready, to be fetched at its own address. */
+export const videoRow: RowCall = {
+  async submit({ body, inline }, desk) {
+    const { order, pictures } = await readCreation({ fields: fieldsOf(body), files: new Map() }, inline, desk)
+    return withPictures(pictures, desk, inputs => desk.submit({ ...order, inputs }))
+  },
+  answer: async task => Response.json(writeVideo(requireDone(task))),
 }
 
 /** Not there: no film, or one whose file has been deleted. */

@@ -1,0 +1,101 @@
+/** Looks through the rows of a batch once, a line at a time: what they are called, where they stand, what is wrong with their frame. */
+import type { Database } from '../db/pool.ts'
+import type { Batch, BatchProblem } from '../domain/batch.ts'
+import { asProblem, Problem, storeProblem } from '../domain/problem.ts'
+import { Lines, readJsonLine } from '../kit/lines.ts'
+import type { BatchWords, RowFrame } from '../protocols/contract.ts'
+import { beginRunning, deleteRows, insertRows, keepBatch, refuseBatch, selectTwins, type HeldBatch, type NewRow } from './rows.ts'
+
+/** Bytes of one row; a picture in it may be as large as in a call. */
+export const rowBytesMax = 100 * 1024 * 1024
+const atOnce = 500
+/** Mistakes that are told; more of them help nobody. */
+const problemsMax = 100
+
+interface Read { row: NewRow; frame: RowFrame | null }
+
+/** The rows of a stream, each with what is wrong with it. Blank lines are none. */
+async function* readRows(stream: AsyncIterable<Buffer>, batch: Pick<Batch, 'call' | 'options'>, words: BatchWords, folder: string): AsyncGenerator<Read> {
+  const lines = new Lines(stream)
+  for (let line = await lines.next(); line !== null; line = await lines.next()) {
+    let frame: RowFrame | null = null
+    let problem: Problem | null = null
+    try {
+      const body = await readJsonLine(line, { bytesMax: rowBytesMax, folder })
+      try {
+        if (body.value === undefined) continue
+        frame = words.readFrame(body.value, batch)
+      } finally {
+        await body.release()
+      }
+    } catch (thrown) {
+      problem = asProblem(thrown)
+      if (problem.code === 'internal') throw thrown
+    }
+    // A line that was given up half-way is read to its end before it is measured.
+    while (await line.read() !== null);
+    yield { frame, row: { number: line.number, name: frame?.name ?? null, note: frame?.note ?? null, fromByte: line.fromByte, sizeBytes: line.sizeBytes, problem: problem && storeProblem(problem) } }
+  }
+}
+
+/** What `checkRows` needs, and `readBatchRows` besides. */
+export interface ReadingTools { database: Database; openInput(sha256: string): AsyncIterable<Buffer>; inlineFolder(): Promise<string> }
+
+/**
+ * Tries the frames of all rows before the batch is taken, for dialects that send the rows along and want to hear of mistakes at once.
+ *
+ * @returns how many there are. @throws {Problem} `bad_request` for the first mistake, `too_large` for too many rows
+ */
+export async function checkRows(sha256: string, batch: Pick<Batch, 'call' | 'options'>, words: BatchWords, tools: ReadingTools): Promise<number> {
+  const names = new Set<string>()
+  let count = 0
+  for await (const { row, frame } of readRows(tools.openInput(sha256), batch, words, await tools.inlineFolder())) {
+    if (++count > words.rowsMax) throw tooMany(words)
+    if (row.problem) throw new Problem(row.problem.code, words.atRow(count - 1, row.problem.message), row.problem.details)
+    if (!words.uniqueNames || !frame?.name) continue
+    if (names.has(frame.name)) throw new Problem('bad_request', words.atRow(count - 1, `custom_id "${frame.name}" is there twice. Give every request one of its own.`), { field: 'custom_id', value: frame.name })
+    names.add(frame.name)
+  }
+  if (count === 0) throw new Problem('bad_request', 'There are no requests in this batch.', { field: 'requests' })
+  return count
+}
+
+const tooMany = ({ rowsMax }: BatchWords) => new Problem('too_large', `A batch has at most ${rowsMax} requests. Send several.`, { allowed: rowsMax })
+
+/** Reads the rows of a batch in hand into the table and lets it run, or refuses it as a whole. Begun again after a crash. */
+export async function readBatchRows(held: HeldBatch, words: BatchWords, { database, openInput, inlineFolder }: ReadingTools, signal: AbortSignal): Promise<void> {
+  const { batch } = held
+  const problems: BatchProblem[] = []
+  let model: string | null = null
+  let rows: NewRow[] = []
+  let count = 0
+  const flush = async (): Promise<boolean> => {
+    const full = rows
+    rows = []
+    return full.length === 0 || await insertRows(database, held, full)
+  }
+  const say = (code: string, message: string, line: number | null, param: string | null = null) => { if (problems.length < problemsMax) problems.push({ code, message, line, param }) }
+
+  await deleteRows(database, held)
+  let keptAt = Date.now()
+  for await (const { row, frame } of readRows(openInput(batch.inputSha256!), batch, words, await inlineFolder())) {
+    if (signal.aborted) return
+    if (++count > words.rowsMax) { say('too_many_requests', tooMany(words).message, row.number); break }
+    if (row.problem && words.badFrame === 'batch') {
+      const { message, details = {} } = row.problem
+      say(typeof details.openaiCode === 'string' ? details.openaiCode : 'invalid_request', message, row.number, typeof details.param === 'string' ? details.param : null)
+    }
+    model ??= frame?.model ?? null
+    rows.push(row)
+    if (rows.length >= atOnce && !await flush()) return
+    if (Date.now() - keptAt > 5_000) {
+      if (!await keepBatch(database, held)) return
+      keptAt = Date.now()
+    }
+  }
+  if (!await flush()) return
+  if (count === 0) say('empty_file', 'The input file has no lines.', null)
+  if (words.uniqueNames) for (const { number, name } of await selectTwins(database, batch.id, problemsMax)) say('duplicate_custom_id', `The custom_id "${name}" is there twice. Give every line one of its own.`, number, 'custom_id')
+  if (problems.length > 0) await refuseBatch(database, held, problems.sort((a, b) => (a.line ?? 0) - (b.line ?? 0)))
+  else await beginRunning(database, held, model)
+}

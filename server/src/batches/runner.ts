@@ -1,0 +1,189 @@
+/**
+ * Carries batches on: reads their rows, makes tasks of them a few at a time, notes how these end, writes the results.
+ *
+ * Everything is decided by the rows: any process may take any step, and one that dies leaves nothing but a lease. A row becomes a task
+ * in the transaction that writes the task (`engine/submit.ts`), so it is bought once whoever claims it how often. Absent on purpose: a
+ * batch in memory; between two looks nothing of it is held.
+ */
+import type { Database } from '../db/pool.ts'
+import type { Batch, BatchRow } from '../domain/batch.ts'
+import type { Caller } from '../domain/caller.ts'
+import { asProblem, Problem, storeProblem } from '../domain/problem.ts'
+import { lineOf, readJsonLine } from '../kit/lines.ts'
+import type { BatchWords, Desk } from '../protocols/contract.ts'
+import { readBatchRows, rowBytesMax, type ReadingTools } from './reading.ts'
+import { writeResults, type WritingTools } from './results.ts'
+import {
+  beginWriting, claimBatch, claimRows, endRows, endWaiting, freeRows, leaveBatch, postponeRow, selectEndedTasks, selectOpen, selectQueuedTasks, type EndedTask, type Owner, type RowEnd,
+} from './rows.ts'
+
+/** The row a desk's next order belongs to. */
+export interface RowPlace { batchId: string; number: number; turn: number; /** What is left of the batch's time. */ endWithinS: number }
+
+export interface RunnerOptions extends ReadingTools, Omit<WritingTools, 'refuse' | 'database'> {
+  database: Database
+  workerId: string
+  /** The words of a dialect; null where no door speaks it any more. */
+  wordsOf(protocol: string): { words: BatchWords; refuse(problem: Problem, call: string): Response } | null
+  /** Whose a key is; null where it opens nothing any more. */
+  callerOf(keyId: string): Promise<Caller | null>
+  /** A desk whose orders are rows of a batch; without a row, one that reads. */
+  deskFor(caller: Caller, row: RowPlace | null): Desk
+  cancelTask(owner: Owner, taskId: string): Promise<unknown>
+  /** Bytes of an input, from and to a byte. */
+  openRange(sha256: string, range: { start: number; end: number }): AsyncIterable<Buffer>
+  log: { info(fields: object, message: string): void; warn(fields: object, message: string): void; error(fields: object, message: string): void }
+}
+
+/** Tasks of one batch in the making at once, over all processes: enough to keep an upstream busy, too few to be in anybody's way. */
+export const openMax = 128
+/** Rows a process claims, and makes tasks of, at the same time. */
+const claimAtOnce = 64
+const submitAtOnce = 8
+/** A claim outlives the slowest input that is fetched from outside. */
+const claimMs = 120_000
+const batchesMax = 50
+const lookMs = 250
+const idleMs = 1_000
+const pauseS = 5
+/** What passes by itself: such a row waits and is tried again. Everything else is the row's result. */
+const passing = new Set(['rate_limited', 'unavailable', 'shutting_down', 'idempotency_busy'])
+
+export interface Runner {
+  start(): void
+  /** There is something new. */
+  wake(): void
+  stop(): Promise<void>
+}
+
+export function createRunner(options: RunnerOptions): Runner {
+  const { database, workerId, log, now } = options
+  const stopping = new AbortController()
+  const busy = new Map<string, Promise<void>>()
+  let timer: NodeJS.Timeout | undefined
+  let looking: Promise<void> | null = null
+  let isWoken = false
+
+  /** Begins a step of every batch that nobody here has in hand; when to look again. */
+  const look = async (): Promise<number> => {
+    isWoken = false
+    const open = await selectOpen(database, batchesMax)
+    for (const batch of open) {
+      if (busy.has(batch.id) || stopping.signal.aborted) continue
+      busy.set(batch.id, carryOn(batch)
+        .catch(err => { log.warn({ batchId: batch.id, err }, 'a batch could not be carried on just now'); return false })
+        .then(hasMore => { busy.delete(batch.id); if (hasMore) wake() }))
+    }
+    return open.length > 0 ? lookMs : idleMs
+  }
+
+  const lookIn = (ms: number) => {
+    if (stopping.signal.aborted) return
+    clearTimeout(timer)
+    timer = setTimeout(turn, isWoken ? 0 : ms).unref()
+  }
+  const turn = () => {
+    if (looking || stopping.signal.aborted) return
+    looking = look().catch(err => {
+      log.warn({ err }, 'batches could not be looked at')
+      return idleMs
+    }).then(ms => {
+      looking = null
+      lookIn(ms)
+    })
+  }
+
+  const wake = () => { isWoken = true; if (!looking) lookIn(0) }
+
+  /** One step of a batch; true where the next one need not wait. */
+  async function carryOn(batch: Batch): Promise<boolean> {
+    const dialect = options.wordsOf(batch.protocol)
+    if (!dialect) return false
+    if (batch.state === 'running') return makeRows(batch, dialect.words)
+    const held = await claimBatch(database, batch.id, batch.state as 'reading' | 'writing', workerId)
+    if (!held) return false
+    try {
+      if (batch.state === 'reading') await readBatchRows(held, dialect.words, options, stopping.signal)
+      else await writeResults(held, dialect.words, options.deskFor(readerOf(batch), null), { ...options, refuse: dialect.refuse }, stopping.signal)
+    } catch (thrown) {
+      log.error({ batchId: batch.id, err: thrown }, `a batch could not be ${batch.state === 'reading' ? 'read' : 'written'}; it is tried again`)
+      // The lease stays: a bug is met again when it is over, and not at once.
+      return false
+    }
+    await leaveBatch(database, held)
+    return true
+  }
+
+  async function makeRows(batch: Batch, words: BatchWords): Promise<boolean> {
+    const isLate = batch.endsBy <= now()
+    for (;;) {
+      const ended = await selectEndedTasks(database, batch.id, 500)
+      if (ended.length > 0) await endRows(database, batch.id, ended.map(task => endOf(task, batch, words, isLate)))
+      if (ended.length < 500) break
+    }
+    if (batch.cancellingAt || isLate) {
+      await endWaiting(database, batch.id, batch.cancellingAt ? 'cancelled' : 'expired')
+      // What is being made is paid for and goes on; what waits is given up.
+      for (const taskId of await selectQueuedTasks(database, batch.id, openMax)) await options.cancelTask(batch, taskId)
+    }
+    await freeRows(database, batch.id)
+    await beginWriting(database, batch.id)
+    const rows = await claimRows(database, batch.id, workerId, { openMax, atOnce: claimAtOnce, leaseMs: claimMs })
+    if (rows.length === 0) return false
+    const caller = await options.callerOf(batch.keyId)
+    const waiting = rows.values()
+    await Promise.all(Array.from({ length: submitAtOnce }, async () => { for (const row of waiting) await makeRow(row, batch, words, caller) }))
+    return true
+  }
+
+  async function makeRow(row: BatchRow, batch: Batch, words: BatchWords, caller: Caller | null): Promise<void> {
+    const { number, turn } = row
+    try {
+      if (stopping.signal.aborted) return void await postponeRow(database, batch.id, row, now())
+      if (!caller) throw new Problem('unauthorized', 'The key of this batch has expired or was revoked.')
+      const endWithinS = Math.min(86_400, Math.max(1, Math.ceil((batch.endsBy.getTime() - now().getTime()) / 1_000)))
+      const chunks = options.openRange(batch.inputSha256!, { start: row.fromByte, end: row.fromByte + row.sizeBytes - 1 })
+      const { value, inline, release } = await readJsonLine(lineOf(chunks), { bytesMax: rowBytesMax, folder: await options.inlineFolder() })
+      try {
+        await words.submit({ value, inline }, batch, options.deskFor(caller, { batchId: batch.id, number, turn, endWithinS }))
+      } finally {
+        await release()
+      }
+    } catch (thrown) {
+      const problem = asProblem(thrown)
+      // Another process has the row by now, or has made it a task already.
+      if (problem.details.row === 'taken') return
+      if (passing.has(problem.code)) {
+        await postponeRow(database, batch.id, row, new Date(now().getTime() + (problem.details.retryAfterS ?? pauseS) * 1_000))
+        return
+      }
+      if (problem.code === 'internal') log.error({ batchId: batch.id, row: number, err: thrown }, 'a row of a batch met a bug')
+      await endRows(database, batch.id, [{ number, turn, state: 'failed', problem: storeProblem(problem) }])
+    }
+  }
+
+  return {
+    start() { turn() },
+    wake,
+    async stop() {
+      stopping.abort()
+      clearTimeout(timer)
+      await looking
+      await Promise.all(busy.values())
+    },
+  }
+}
+
+/** What a task's end means for its row. */
+function endOf({ number, state, problem }: EndedTask, batch: Batch, words: BatchWords, isLate: boolean): RowEnd {
+  if (state === 'done') return { number, state: 'done' }
+  if (state === 'cancelled') return { number, state: isLate && !batch.cancellingAt ? 'expired' : 'cancelled' }
+  if (isLate && problem?.code === 'deadline') return { number, state: 'expired' }
+  return { number, state: problem && words.isAnswer(problem) ? 'done' : 'failed' }
+}
+
+/** Who reads the results: the batch's own project, whatever has become of the key. */
+const readerOf = ({ accountId, projectId, keyId, livemode }: Batch): Caller => ({
+  accountId, projectId, keyId, livemode, keyName: 'batch', keyPrefix: '', scopes: ['tasks:read', 'assets:read'], limits: { requestsPerMinute: null, executionsPerDay: null, concurrent: null },
+})
+
