@@ -5,7 +5,6 @@
  * `kill -9` takes both. The upstream, the receiver of webhooks and the clients live here and survive. Everything a client was
  * told must hold afterwards; what it was not told it sends again under the same Idempotency-Key, as a client does.
  */
-import { spawn, type ChildProcess } from 'node:child_process'
 import { mkdtemp, readdir, rm } from 'node:fs/promises'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
@@ -18,6 +17,7 @@ import { openOperator } from '../../src/operator.ts'
 import { startUpstream } from '../../src/providers/rehearsal/upstream.ts'
 import { testSettings } from '../kit/house.ts'
 import { freePort } from '../kit/port.ts'
+import { serverProcess } from '../kit/server.ts'
 
 export interface ChaosOptions {
   tasks: number
@@ -53,8 +53,6 @@ const fallbackKinds = ['', 'rehearse:queued', 'rehearse:busy', 'rehearse:500', '
 /** Kinds the upstream says no to, or fails at in a documented way: asking again after that is no double purchase. */
 const mayBeAskedAgain = (prompt: string) => /rehearse:(500|502)/.test(prompt)
 
-/** A start makes a database or recovers one; a machine that does other things as well takes its time. */
-const startWithinMs = 120_000
 
 const pause = (ms: number) => new Promise<void>(resolve => { setTimeout(resolve, ms) })
 
@@ -78,33 +76,10 @@ export async function runChaos({ tasks, kills, killAfterMs, lookup, fallback = f
   const environment: Record<string, string> = { ...testSettings({ databaseUrl: '', dataDir, upstreamUrl: upstreams[0]!.url }), PORT: String(await freePort()), SHUTDOWN_GRACE_S: '5', REHEARSAL_LOOKUP: String(lookup),
     ...fallback ? { PROVIDER_ACCOUNTS: 'rehearsal-b=rehearsal,rehearsal-c=rehearsal', REHEARSAL_B_BASE_URL: upstreams[1]!.url, REHEARSAL_C_BASE_URL: upstreams[2]!.url, REHEARSAL_B_LOOKUP: String(lookup), REHEARSAL_C_LOOKUP: String(lookup) } : {} }
   const url = `http://127.0.0.1:${environment.PORT}`
-  let server: ChildProcess | null = null
-  let errors = ''
-
-  const start = async () => {
-    const child = spawn(process.execPath, [join(import.meta.dirname, '../../src/main.ts')], { env: { PATH: process.env.PATH ?? '', ...environment }, stdio: ['ignore', 'ignore', 'pipe'] })
-    child.stderr!.on('data', chunk => { errors = (errors + String(chunk)).slice(-4_000) })
-    let gone = false
-    child.once('exit', () => { gone = true })
-    server = child
-    for (const end = performance.now() + startWithinMs; ;) {
-      if (gone) throw new Error(`The server did not start: ${errors}`)
-      if (performance.now() > end) throw new Error(`The server did not answer in time: ${errors}`)
-      if (await fetch(`${url}/healthz`).then(answer => answer.ok, () => false)) return
-      await pause(20)
-    }
-  }
-  const kill = async () => {
-    const child = server!
-    if (child.exitCode !== null || child.signalCode !== null) throw new Error(`The server ended by itself: ${errors}`)
-    const ended = new Promise(resolve => { child.once('exit', resolve) })
-    child.kill('SIGKILL')
-    await ended
-    server = null
-  }
+  const server = serverProcess(environment)
 
   try {
-    await start()
+    await server.start()
     const config = readConfig(environment)
     const operator = await openOperator(config)
     const { secret } = await operator.keys.create({ name: 'Chaos', livemode: true, scopes: ['admin'], expiresAt: null, limits: { requestsPerMinute: null, executionsPerDay: null, concurrent: null } })
@@ -138,8 +113,8 @@ export async function runChaos({ tasks, kills, killAfterMs, lookup, fallback = f
         await pause(killAfterMs[0] + Math.random() * (killAfterMs[1] - killAfterMs[0]))
         // The first that is asked most of the time, so that there is always somewhere to go and something to leave.
         if (fallback) upstreams[killed % 3 === 0 ? 1 : 0]!.tell({ times: 6, does: killed % 2 ? { kind: 'busy', retryAfterS: 1 } : { kind: 'error', status: 500 } })
-        await kill()
-        await start()
+        await server.kill()
+        await server.start()
         say(`killed ${killed} of ${kills}; ${acknowledged.size} of ${tasks} tasks taken, ${webhooks.size} told`)
       }
       done = true
@@ -183,11 +158,7 @@ export async function runChaos({ tasks, kills, killAfterMs, lookup, fallback = f
     for (const id of stats.flatMap(one => Object.keys(one.tasks))) if (!acknowledged.has(id)) broken.push(`the upstream was asked for ${id}, which no client knows`)
 
     // A gentle stop this time, then the books and the files are looked at in a house without doors.
-    const child = server as unknown as ChildProcess
-    const ended = new Promise(resolve => { child.once('exit', resolve) })
-    child.kill('SIGTERM')
-    await ended
-    server = null
+    await server.stop()
     let moved = 0
     const house = await startHouse(readConfig({ ...environment, PORT: '0' }), { roles: [] })
     try {
@@ -200,7 +171,7 @@ export async function runChaos({ tasks, kills, killAfterMs, lookup, fallback = f
     } finally { await house.close() }
     return { tasks: acknowledged.size, kills, states, unknown, upstreamAccepted: stats.reduce((sum, one) => sum + one.accepted, 0), moved, webhooks: webhooks.size, seconds: (performance.now() - begun) / 1000, broken }
   } finally {
-    if (server) await kill()
+    await server.close()
     await Promise.all(upstreams.map(one => one.close()))
     receiver.closeAllConnections()
     await new Promise(resolve => { receiver.close(resolve) })
