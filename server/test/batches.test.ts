@@ -207,15 +207,18 @@ describe('openai', () => {
   test('with a key that was revoked nothing more is made', async () => {
     const { testKey, projectId } = await house.newAccount()
     const client = openaiFor(testKey)
-    const id = await upload([line('a', { ...small, prompt: 'a' })], client)
-    await house.database.query('update api_key set revoked_at = null where project_id = $1', [projectId])
-    const batch = await client.batches.create({ input_file_id: id, endpoint: '/v1/images/generations' as Endpoint, completion_window: '24h' })
+    // More rows than may be in the making at once, so that some have to wait for the others.
+    const lines = Array.from({ length: 150 }, (_, index) => line(`row ${index}`, { ...small, prompt: `${index} sandbox:slow=1s` }))
+    const batch = await begin(lines, '/v1/images/generations', client)
+    const batchId = batch.id.slice(6)
+    await until(async () => await count('batch_row', `batch_id = $1 and state = 'making'`, [batchId]) > 0, 'A row in the making')
     await house.database.query('update api_key set revoked_at = now() where project_id = $1', [projectId])
-    await until(async () => await count('batch', `id = $1 and state = 'done'`, [batch.id.slice(6)]) === 1, 'The end')
-    const made = await count('batch_row', `batch_id = $1 and state = 'done'`, [batch.id.slice(6)])
-    const { rows: [row] } = await house.database.query<{ state: string; problem: { code: string } | null }>('select state, problem from batch_row where batch_id = $1', [batch.id.slice(6)])
-    // Either the row was quicker than the revocation or it was refused; never anything between.
-    if (made === 0) assert.equal(row!.problem!.code, 'unauthorized')
+    await until(async () => await count('batch', `id = $1 and state = 'done'`, [batchId]) === 1, 'The end')
+    const refused = await count('batch_row', `batch_id = $1 and state = 'failed' and problem ->> 'code' = 'unauthorized' and task_id is null`, [batchId])
+    const made = await count('batch_row', `batch_id = $1 and state = 'done' and task_id is not null`, [batchId])
+    assert.ok(refused >= 22 && made > 0, `${refused} refused, ${made} made`)
+    assert.equal(refused + made, 150)
+    assert.deepEqual(await house.audit(), [])
   })
 
   test('the list is the project\'s own, and paged', async () => {
