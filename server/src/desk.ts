@@ -209,7 +209,7 @@ export const createDesks = (tools: DeskTools) => (caller: Caller, call: DeskCall
     },
 
     batches: {
-      create: batch => { guarded('tasks:write'); return batches().create(caller, batch) },
+      create: batch => { guarded('tasks:write'); checkKey(batch.idempotencyKey); return batches().create(caller, batch) },
       find: (protocol, batchId) => batches().find(owner, protocol, batchId),
       list: filter => batches().list(owner, filter),
       cancel: (protocol, batchId) => { guarded('tasks:write'); return batches().cancel(owner, protocol, batchId) },
@@ -284,9 +284,11 @@ function checkTerms(order: Order): void {
   if (notes.length > 16 || notes.some(([key, value]) => key.length < 1 || key.length > 64 || value.length > 512)) {
     throw new Problem('bad_request', 'metadata is at most 16 pairs, keys of 1 to 64 and values of up to 512 characters.', { field: 'metadata' })
   }
-  if (order.idempotencyKey !== undefined && !/^[\x21-\x7e]{1,255}$/.test(order.idempotencyKey)) {
-    throw new Problem('bad_request', 'An Idempotency-Key is 1 to 255 printable ASCII characters without spaces.', { field: 'Idempotency-Key' })
-  }
+  checkKey(order.idempotencyKey)
+}
+
+function checkKey(key: string | undefined): void {
+  if (key !== undefined && !/^[\x21-\x7e]{1,255}$/.test(key)) throw new Problem('bad_request', 'An Idempotency-Key is 1 to 255 printable ASCII characters without spaces.', { field: 'Idempotency-Key' })
 }
 
 /** The same order, whatever ids its uploads were given: inputs count by their bytes. */

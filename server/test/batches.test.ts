@@ -242,6 +242,7 @@ describe('openai', () => {
     const retried = await ask('POST', '/v1/batches', body, { headers: { 'x-stainless-retry-count': '1' } })
     assert.deepEqual([retried.body.id, retried.headers.get('idempotent-replayed')], [all[0]!.id, 'true'])
     assert.notEqual((await openai.batches.create(body)).id, all[0]!.id)
+    assert.equal((await ask('POST', '/v1/batches', body, { headers: { 'idempotency-key': 'k'.repeat(10_000) } })).status, 400)
   })
 
   test('films are rows too, and are fetched at their own address', async () => {

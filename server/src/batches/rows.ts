@@ -82,8 +82,10 @@ export async function deleteEnded(client: Client, owner: Owner, protocol: string
 
 // Batches as the runner sees them -----------------------------------------------------------------------------------------
 
-export async function selectOpen(client: Client, limit: number): Promise<Batch[]> {
-  const { rows } = await client.query<BatchColumns>({ name: 'batch open', text: `select ${columns} from batch where state in ('reading', 'running', 'writing') order by id limit $1` }, [limit])
+/** Batches that have not ended, after an id. */
+export async function selectOpen(client: Client, after: string | null, limit: number): Promise<Batch[]> {
+  const { rows } = await client.query<BatchColumns>({ name: 'batch open', text: `
+    select ${columns} from batch where state in ('reading', 'running', 'writing') and ($1::uuid is null or id > $1) order by id limit $2` }, [after, limit])
   return rows.map(readBatch)
 }
 

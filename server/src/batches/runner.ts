@@ -42,6 +42,7 @@ const claimAtOnce = 64
 const submitAtOnce = 8
 /** A claim outlives the slowest input that is fetched from outside. */
 const claimMs = 120_000
+/** Batches of one look; the next one goes on behind them, so that those which only wait are in nobody's way. */
 const batchesMax = 50
 const lookMs = 250
 const idleMs = 1_000
@@ -63,18 +64,22 @@ export function createRunner(options: RunnerOptions): Runner {
   let timer: NodeJS.Timeout | undefined
   let looking: Promise<void> | null = null
   let isWoken = false
+  let lookedUpTo: string | null = null
 
   /** Begins a step of every batch that nobody here has in hand; when to look again. */
   const look = async (): Promise<number> => {
     isWoken = false
-    const open = await selectOpen(database, batchesMax)
+    const open = await selectOpen(database, lookedUpTo, batchesMax)
+    const isFull = open.length === batchesMax
+    const hasMore = lookedUpTo !== null || isFull
+    lookedUpTo = isFull ? open.at(-1)!.id : null
     for (const batch of open) {
       if (busy.has(batch.id) || stopping.signal.aborted) continue
       busy.set(batch.id, carryOn(batch)
         .catch(err => { log.warn({ batchId: batch.id, err }, 'a batch could not be carried on just now'); return false })
-        .then(hasMore => { busy.delete(batch.id); if (hasMore) wake() }))
+        .then(goesOn => { busy.delete(batch.id); if (goesOn) wake() }))
     }
-    return open.length > 0 ? lookMs : idleMs
+    return open.length > 0 || hasMore ? lookMs : idleMs
   }
 
   const lookIn = (ms: number) => {

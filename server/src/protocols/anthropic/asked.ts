@@ -40,3 +40,10 @@ export async function wantedBy({ pictures, links }: Plan, card: Card, desk: Desk
   }
   return [...pictures.map((picture): Wanted => ({ ...picture, role: 'reference' })), ...shown].map((wanted, index) => ({ ...wanted, role: roleAt(index) }))
 }
+
+/** What marks this call as one that may have been sent before. */
+export function readRepetition(headers: Incoming['headers']): { retryCount: number; idempotencyKey?: string } {
+  const count = headers['x-stainless-retry-count'] ?? ''
+  const key = headers['idempotency-key']
+  return { retryCount: /^\d{1,3}$/.test(count) ? Number(count) : 0, ...(key === undefined ? {} : { idempotencyKey: key }) }
+}

@@ -17,7 +17,7 @@ import { respondWithAsset } from '../../kit/respond.ts'
 import type { BatchWords, Desk, Incoming, Route } from '../contract.ts'
 import { takeIn } from '../toolkit.ts'
 import { finish } from './answer.ts'
-import { readAsked, wantedBy } from './asked.ts'
+import { readAsked, readRepetition, wantedBy } from './asked.ts'
 import { readPage } from './files.ts'
 import { writeMessage, writeRefusal } from './message.ts'
 import { readOutput, type Output } from './output.ts'
@@ -115,13 +115,6 @@ const create: Route = {
     })
     return json(write(batch, desk), request, replayed ? { 'idempotent-replayed': 'true' } : {})
   },
-}
-
-function readRepetition(headers: Incoming['headers']): { idempotencyKey?: string; retryCount: number } {
-  const key = headers['idempotency-key']
-  if (key !== undefined && !/^[\x21-\x7e]{1,255}$/.test(key)) throw new Problem('bad_request', 'An Idempotency-Key is 1 to 255 printable ASCII characters without spaces.', { field: 'Idempotency-Key' })
-  const count = headers['x-stainless-retry-count'] ?? ''
-  return { retryCount: /^\d{1,3}$/.test(count) ? Number(count) : 0, ...(key === undefined ? {} : { idempotencyKey: key }) }
 }
 
 /** @throws {Problem} `not_found` */

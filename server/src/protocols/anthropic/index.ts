@@ -12,7 +12,7 @@ import { eventStream, jsonResponse, sseJson, streamPieces } from '../../kit/json
 import { protocol, type Desk, type Incoming, type Protocol, type Route } from '../contract.ts'
 import { readAnySecret, takeIn } from '../toolkit.ts'
 import { finish, follow, notYet } from './answer.ts'
-import { findModel, readAsked, wantedBy, type Asked } from './asked.ts'
+import { findModel, readAsked, readRepetition, wantedBy, type Asked } from './asked.ts'
 import { batches, batchWords } from './batches.ts'
 import { files } from './files.ts'
 import { writeMessage, writeRefusal, writeRest, writeStart, type Message, type StreamEvent } from './message.ts'
@@ -116,13 +116,6 @@ function say(message: Message, { requestId }: Incoming, isStream: boolean): Resp
 /** Events on the wire, a picture in them piece by piece. */
 async function* writeEvents(events: AsyncIterable<StreamEvent> | Iterable<StreamEvent>): AsyncGenerator<Uint8Array> {
   for await (const { event, data } of events) yield* sseJson(event, data)
-}
-
-/** What marks this call as one that may have been sent before. */
-function readRepetition(headers: Incoming['headers']): { retryCount: number; idempotencyKey?: string } {
-  const count = headers['x-stainless-retry-count'] ?? ''
-  const key = headers['idempotency-key']
-  return { retryCount: /^\d{1,3}$/.test(count) ? Number(count) : 0, ...(key === undefined ? {} : { idempotencyKey: key }) }
 }
 
 /** A little less than the client waits, so that it hears which task it was. */

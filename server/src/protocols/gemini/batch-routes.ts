@@ -153,17 +153,11 @@ const create = (version: string): Route => ({
     if (requests !== undefined && !list.isFound) throw no('batch.inputConfig.requests', 'batch.inputConfig.requests.requests must be a list of requests.')
     const input = fileName === undefined ? { taken } : { fileId: (await findFile(text(fileName, 'batch.inputConfig.fileName'), desk)).id }
     const { batch: made, replayed } = await desk.batches.create({
-      protocol, call: 'generateContent', input, windowS, options: { model, displayName, ...(fileName === undefined ? { inline: true } : {}) }, idempotencyKey: readKey(headers),
+      protocol, call: 'generateContent', input, windowS, options: { model, displayName, ...(fileName === undefined ? { inline: true } : {}) }, idempotencyKey: headers['idempotency-key'],
     })
     return Response.json(writeOperation(made), { headers: replayed ? { 'idempotent-replayed': 'true' } : {} })
   },
 })
-
-function readKey(headers: Incoming['headers']): string | undefined {
-  const key = headers['idempotency-key']
-  if (key !== undefined && !/^[\x21-\x7e]{1,255}$/.test(key)) throw no('Idempotency-Key', 'An Idempotency-Key is 1 to 255 printable ASCII characters without spaces.')
-  return key
-}
 
 /** @throws {Problem} `not_found` */
 async function findBatch({ params }: Incoming, desk: Desk): Promise<Batch> {
