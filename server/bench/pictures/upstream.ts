@@ -45,4 +45,7 @@ const server = createServer((request, response) => {
     for (const part of body) response.write(part)
     response.end()
   })
-}).listen(0, '127.0.0.1', () => { console.log(JSON.stringify({ url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, pictureBytes: png.length })) })
+})
+// A connection stays open between two turns: who only passes on does not ask twice when it is closed under him.
+server.keepAliveTimeout = 3_600_000
+server.listen(0, '127.0.0.1', () => { console.log(JSON.stringify({ url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, pictureBytes: png.length })) })

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import http from 'node:http'
-import type { AddressInfo, LookupFunction } from 'node:net'
+import net, { type AddressInfo, type LookupFunction } from 'node:net'
 import { after, before, test } from 'node:test'
 import { gzipSync } from 'node:zlib'
 import { Problem } from '../domain/problem.ts'
@@ -227,6 +227,33 @@ test('a whole body that breaks off, drips or is not waited for ends as a stream 
   const reason = new Error('gone')
   setTimeout(() => controller.abort(reason), 100)
   await assert.rejects(make().whole(at('/drip'), { signal: controller.signal }), error => error === reason)
+})
+
+test('headers that come in pieces are theirs, whatever else comes in between', async () => {
+  const value = 'k'.repeat(900)
+  const halves: (() => void)[] = []
+  const slow = net.createServer(socket => {
+    socket.on('error', () => {})
+    socket.once('data', () => {
+      socket.write(`HTTP/1.1 200 OK\r\nx-first: ${value}\r\nx-second: ${value.slice(0, 400)}`)
+      halves.push(() => { socket.write(`${value.slice(400)}\r\ncontent-length: 4\r\n\r\nbody`) })
+    })
+  }).listen(0, '127.0.0.1')
+  await once(slow, 'listening')
+  try {
+    const { port: slowPort } = slow.address() as AddressInfo
+    const fetch = make({ allowPrivate: true, sizeMax: 2_000_000 })
+    const asked = [fetch(`http://127.0.0.1:${slowPort}/`), fetch.whole(`http://127.0.0.1:${slowPort}/`, {})] as const
+    while (halves.length < 2) await new Promise(resolve => { setImmediate(resolve) })
+    // The kernel has both first halves; they are read before what is asked for now.
+    for (const what of ['cats', 'dogs']) assert.ok((await fetch.whole(at(`/large?of=${what}`), {})).bytes!.equals(largeOf(what)))
+    for (const half of halves) half()
+    const [streamed, { response, bytes }] = await Promise.all(asked)
+    for (const one of [streamed, response]) assert.deepEqual([one.headers.get('x-first'), one.headers.get('x-second')], [value, value])
+    assert.deepEqual([await streamed.text(), bytes!.toString()], ['body', 'body'])
+  } finally {
+    slow.close()
+  }
 })
 
 test('answers that are read at once, slowly, and not to their end keep apart', async () => {

@@ -90,7 +90,7 @@ export function createFetch(options: FetchOptions): Fetch {
       for (let redirects = 0; ; redirects += 1) {
         const { url } = request
         const answer = await undiciFetch(url, {
-          method: request.method, headers: [...request.headers], body: request.body as never, redirect: 'manual', signal, dispatcher: copying(agent, sink), duplex: 'half',
+          method: request.method, headers: [...request.headers], body: request.body as never, redirect: 'manual', signal, dispatcher: diverting(agent, sink), duplex: 'half',
         }).catch(error => { throw explain(error, url, false) }) as unknown as Response
         const location = isRedirect(answer.status) && request.redirect !== 'manual' ? answer.headers.get('location') : null
         if (location === null && sink?.body) {
@@ -127,29 +127,31 @@ export function createFetch(options: FetchOptions): Fetch {
 /** Where a whole body goes. */
 interface Sink { take: Take; sizeMax: number; codes: FetchCodes; body: Promise<Buffer> | null }
 
-/**
- * Stands between `fetch` and connections that read in place: what comes has to be taken away before the next does. A body for the sink is written
- * straight to where it is wanted, and `fetch` hears of its end only; every other piece is copied.
- */
-function copying(agent: Agent, sink: Sink | undefined): Dispatcher {
+/** Stands between `fetch` and its connections: a body for the sink is written straight to where it is wanted, and `fetch` hears of its end only. */
+function diverting(agent: Agent, sink: Sink | undefined): Dispatcher {
   const dispatch = (options: Dispatcher.DispatchOptions, handler: Dispatcher.DispatchHandler) => {
     let whole: Whole | null = null
+    let socket: Socket | null = null
+    const end = () => { if (socket) inPlace.delete(socket) }
     return agent.dispatch(options, {
       onRequestStart: (controller, context) => handler.onRequestStart?.(controller, context),
       onResponseStarted: () => handler.onResponseStarted?.(),
       onResponseStart(controller, status, headers, message) {
         if (sink && status >= 200 && !isRedirect(status) && options.method !== 'HEAD') whole = beginWhole(sink, status, headers)
+        if (whole && reading) inPlace.add(socket = reading)
         handler.onResponseStart?.(controller, status, headers, message)
       },
       onResponseData(controller, chunk) {
-        if (whole === null) handler.onResponseData?.(controller, Buffer.from(chunk))
+        if (whole === null) handler.onResponseData?.(controller, chunk)
         else if (!whole.add(chunk)) controller.abort(new Error('too large'))
       },
       onResponseEnd(controller, trailers) {
+        end()
         whole?.end()
         handler.onResponseEnd?.(controller, trailers)
       },
       onResponseError(controller, error) {
+        end()
         whole?.fail(error)
         handler.onResponseError?.(controller, error)
       },
@@ -170,6 +172,8 @@ function beginWhole(sink: Sink, status: number, headers: Record<string, string |
   if ((headers['content-encoding'] ?? 'identity') !== 'identity' || Number.isNaN(declared) || (declared ?? 0) > sizeMax) return null
   if (!sink.take({ status, sizeBytes: declared, contentType: String(headers['content-type'] ?? '') })) return null
   const { promise, resolve, reject } = Promise.withResolvers<Buffer>()
+  // It may break off before anybody waits for it.
+  promise.catch(() => {})
   sink.body = promise
   let bytes = borrow(Math.min(declared ?? unknownBytes, promisedBytesMax))
   let size = 0
@@ -263,12 +267,16 @@ function guardedConnect(isAllowed: (host: string, port: number) => boolean, { co
   }
 }
 
-/** What a connection that reads in place has just read; only while its reader is told. */
-const fresh = new WeakMap<Socket, Buffer>()
+/** The connection whose reader is being told of something. */
+let reading: Socket | null = null
+/** What it is told of. */
+let fresh: Buffer | null = null
+/** Connections on which a whole body is coming in. Of everything else, headers above all, the reader keeps what he was shown. */
+const inPlace = new WeakSet<Socket>()
 const prepared = new WeakSet<Socket>()
 
 /**
- * Reads every connection into one and the same piece of memory, and has it taken from there at once.
+ * Reads every connection into one and the same piece of memory, and has bodies that are wanted whole taken from there at once.
  *
  * Node gives each read a buffer of its own otherwise: 2 MB of garbage for a picture. `undici` asks for what there is as soon as it hears
  * `readable`, and has parsed it when it returns. What it leaves, because it was told to pause, is copied and goes the ordinary way.
@@ -276,14 +284,24 @@ const prepared = new WeakSet<Socket>()
 const readingInPlace = {
   buffer: Buffer.allocUnsafeSlow(128 * 1024),
   callback(this: Socket, sizeBytes: number, buffer: Uint8Array): boolean {
-    const bytes = Buffer.from(buffer.buffer, buffer.byteOffset, sizeBytes)
-    if (!prepared.has(this)) prepare(this)
-    // What came before comes first.
-    if (this.readableLength > 0 || this.listenerCount('readable') === 0) return this.push(Buffer.from(bytes))
-    fresh.set(this, bytes)
-    this.emit('readable')
-    return !fresh.delete(this) || this.push(Buffer.from(bytes))
+    return tell(this, Buffer.from(buffer.buffer, buffer.byteOffset, sizeBytes))
   },
+}
+
+/** Has a connection's reader take what was read. False when it should stop reading. */
+function tell(socket: Socket, bytes: Buffer): boolean {
+  if (!prepared.has(socket)) prepare(socket)
+  // What came before comes first.
+  if (socket.readableLength > 0 || socket.listenerCount('readable') === 0) return socket.push(Buffer.from(bytes))
+  reading = socket
+  fresh = inPlace.has(socket) ? bytes : Buffer.from(bytes)
+  try {
+    socket.emit('readable')
+    return fresh === null || socket.push(Buffer.from(fresh))
+  } finally {
+    reading = null
+    fresh = null
+  }
 }
 
 function prepare(socket: Socket): void {
@@ -291,9 +309,9 @@ function prepare(socket: Socket): void {
   const read = socket.read.bind(socket)
   const unshift = socket.unshift.bind(socket)
   socket.read = size => {
-    const bytes = fresh.get(socket)
-    if (bytes === undefined) return read(size)
-    fresh.delete(socket)
+    if (reading !== socket || fresh === null) return read(size)
+    const bytes = fresh
+    fresh = null
     return bytes
   }
   socket.unshift = (chunk: Uint8Array) => { unshift(Buffer.from(chunk)) }
