@@ -161,7 +161,7 @@ no('a broken seed', 'unsupported_parameter', 'parameters.seed', { parameters: { 
 no('a factor for a new picture', 'unsupported_parameter', 'parameters.factor', { model: 'sandbox-1', parameters: { factor: 2 } })
 no('512 where the model has none', 'unsupported_parameter', 'parameters.resolution', { model: 'nano-banana-2-1', parameters: { resolution: '512' } })
 no('no prompt', 'bad_request', 'prompt', { prompt: ' \n' })
-no('a prompt too long', 'bad_request', 'prompt', { prompt: 'x'.repeat(20_001) })
+no('a prompt too long', 'bad_request', 'prompt', { prompt: 'x'.repeat(1_048_577) })
 no('half a surrogate pair', 'bad_request', 'prompt', { prompt: 'a\ud800' })
 no('NUL', 'bad_request', 'prompt', { prompt: 'a\0' })
 no('an edit of nothing', 'bad_request', 'inputs', { operation: 'edit' })

@@ -143,6 +143,10 @@ export function unsupported(name: string, value: Json, allowed: Json[] | null, w
   return new Problem('unsupported_parameter', message, { field: `parameters.${name}`, value, ...(allowed === null ? {} : { allowed }) })
 }
 
+/** Refuses a prompt one upstream has no room for, so that another route of the card may be asked. */
+export const tooLong = (title: string, model: string, prompt: string, charactersMax: number): Problem =>
+  new Problem('unsupported_parameter', `${title} takes prompts of up to ${charactersMax} characters for ${model}, not ${prompt.length}.`, { field: 'prompt', value: prompt.length, allowed: { charactersMax } })
+
 export const unreached = (title: string): Problem => new Problem('provider_down', `${title} cannot be reached.`, { reached: false })
 export const unknown = (title: string, upstreamCode?: string): Problem =>
   new Problem('outcome_unknown', `${title} may have taken this, but its answer never came or could not be read. Nothing was charged; send it again if you want it made.`, upstreamCode === undefined ? {} : { upstreamCode })

@@ -101,7 +101,7 @@ const bad: Record<string, Bad> = {
   'an option there is not': fields({ image: { sparkle: 1 } }, 'image.sparkle', 'unsupported_parameter'),
   'a count of none': fields({ image: { n: 0 } }, 'parameters.count', 'unsupported_parameter'),
   'a ratio the model has not': fields({ image: { aspect_ratio: '7:3' } }, 'parameters.aspect_ratio', 'unsupported_parameter'),
-  'a prompt that is too long': turn('x'.repeat(20_001), 'prompt'),
+  'a prompt that is too long': turn('x '.repeat(600_000), 'prompt'),
   'a trigger there is not': turn('a fox sandbox:explode', 'prompt'),
   'an output there is not': { ...fields({}, 'x-image-output'), headers: { 'x-image-output': 'hologram' } },
   'a tool nobody offers': { ...fields({}, 'tools'), headers: { 'x-image-output': 'tool' } },

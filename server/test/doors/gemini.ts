@@ -62,7 +62,7 @@ async function bad(house: TestHouse): Promise<Bad[]> {
     ['words that are a number', 400, '', parts({ text: 5 })],
     ['no words', 400, '', { contents: [{ parts: [] }] }],
     ['blank words', 400, '', parts({ text: ' \n' })],
-    ['words without end', 400, '', parts({ text: 'x '.repeat(20_000) })],
+    ['words without end', 400, '', parts({ text: 'x '.repeat(600_000) })],
     ['a role nobody has', 400, '', { contents: [{ role: 'system', parts: [{ text: 'x' }] }] }],
     ['a field nobody knows', 400, '', { contents, prompt: 'x' }],
     ['a setting nobody knows', 400, '', config({ aspectRatio: '1:1' })],

@@ -3,10 +3,10 @@ import { done, failed, wait } from '../../domain/outcome.ts'
 import { Problem } from '../../domain/problem.ts'
 import { provider } from '../contract.ts'
 import type { Job, JobOutcome, Made } from '../contract.ts'
-import { asking, before, gather, readOnce, tellOperator, withoutTail } from '../toolkit.ts'
+import { asking, before, gather, readOnce, tellOperator, tooLong, withoutTail } from '../toolkit.ts'
 import { checkGeneration, mergeMakings, writeGeneration, type SentPicture } from '../toolkit/gemini.ts'
 import { checkFilm, readBegun, readFile, readLook, readReceipt, writeFilm } from './film.ts'
-import { handlingsOf } from './models.ts'
+import { charactersMaxOf, handlingsOf } from './models.ts'
 import { readGeneration } from './wire.ts'
 
 const versions = /\/v1(beta|alpha)?$/
@@ -39,6 +39,8 @@ export default provider({
     async function submitPictures(job: Job, signal: AbortSignal): Promise<JobOutcome> {
       const prepared = await before(signal, async () => {
         const handlings = handlingsOf(job.model)
+        const charactersMax = charactersMaxOf(job.model)
+        if (job.prompt.length > charactersMax) throw tooLong('Google', job.model, job.prompt, charactersMax)
         checkGeneration(job, handlings)
         return writeGeneration(job, await read(job), handlings)
       })

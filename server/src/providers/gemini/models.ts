@@ -30,6 +30,10 @@ const models: [name: RegExp, handlings: Handlings][] = [
   [/^gemini-nano-banana-2\.1/, { ...newest, resolution: size('1K', '2K', '4K') }],
 ]
 
+/** Characters of prompt and history that fit, at four to a token: 32,768 tokens (2.5), 131,072 (3 Pro) and 65,536 (3.1) by gemini.md; others are not known. */
+const contexts: [name: RegExp, charactersMax: number][] = [[/^gemini-2\.5-flash-image/, 131_072], [/^(gemini-3-pro-image|nano-banana-pro)/, 524_288], [/^gemini-3\.1-flash/, 262_144]]
+export const charactersMaxOf = (model: string): number => contexts.find(([name]) => name.test(model))?.[1] ?? Infinity
+
 export const handlingsOf = (model: string): Handlings => models.find(([name]) => name.test(model))?.[1] ?? newest
 
 /** Films: `:predictLongRunning` of the Veo family. */

@@ -2,7 +2,7 @@
 import type { Role } from '../../domain/order.ts'
 import type { Json } from '../../domain/outcome.ts'
 import { Problem } from '../../domain/problem.ts'
-import { writeParameters, type Asked } from '../toolkit.ts'
+import { tooLong, writeParameters, type Asked } from '../toolkit.ts'
 import { modelOf, title, type Model, type Pictures } from './models.ts'
 
 export interface Written { model: string; input: Record<string, Json>; warnings: string[] }
@@ -28,7 +28,8 @@ export function writeInput(job: Asked, links: string[]): Written {
   }
 }
 
-function checkPrompt({ prompt, model }: Asked, { promptMin = 0 }: Model): void {
+function checkPrompt({ prompt, model }: Asked, { promptMin = 0, promptMax = Infinity }: Model): void {
+  if (prompt.length > promptMax) throw tooLong(title, model, prompt, promptMax)
   // Some of its models take no prompt at all, but none a shorter one.
   if (prompt !== '' && prompt.length < promptMin) throw new Problem('bad_request', `${title} takes prompts from ${promptMin} characters for ${model}. Say a little more.`, { field: 'prompt', value: prompt })
 }

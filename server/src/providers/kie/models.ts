@@ -22,6 +22,8 @@ export interface Model {
   prompt?: false
   /** Fewest characters it takes. */
   promptMin?: number
+  /** Most characters it takes, where that is less than the model's own context (kie.md). */
+  promptMax?: number
   parameters: Record<string, Handling>
   always?: Record<string, Json>
 }
@@ -49,7 +51,7 @@ const searchUnknown = when(false, nothing, (value) => ({ send: { google_search: 
 const noSearch = only(false)
 
 const nanoBanana: Model = {
-  withPictures: 'google/nano-banana-edit', pictures: { field: 'image_urls', as: 'list', max: 10 },
+  withPictures: 'google/nano-banana-edit', pictures: { field: 'image_urls', as: 'list', max: 10 }, promptMax: 5_000,
   parameters: { aspect_ratio: ratio(ratios), resolution: only('1K'), output_format: as('output_format', words('png', 'jpeg')), seed },
 }
 const sora: Model = {
@@ -161,19 +163,19 @@ const models: Record<string, Model | ((job: Asked) => Model)> = {
   'google/nano-banana': nanoBanana,
   'google/nano-banana-edit': nanoBanana,
   'nano-banana-pro': {
-    pictures: { field: 'image_input', as: 'list', max: 8 },
+    promptMax: 10_000, pictures: { field: 'image_input', as: 'list', max: 8 },
     parameters: { aspect_ratio: ratio(ratios), resolution: as('resolution', words('1K', '2K', '4K')), output_format: jpg, seed, google_search: noSearch },
   },
   'nano-banana-2': {
-    pictures: { field: 'image_input', as: 'list', max: 14 },
+    promptMax: 20_000, pictures: { field: 'image_input', as: 'list', max: 14 },
     parameters: { aspect_ratio: ratio(longRatios), resolution: as('resolution', words('1K', '2K', '4K')), output_format: jpg, seed, google_search: searchUnknown },
   },
   'nano-banana-2-1': {
-    pictures: { field: 'image_input', as: 'list', max: 10 },
+    promptMax: 20_000, pictures: { field: 'image_input', as: 'list', max: 10 },
     parameters: { aspect_ratio: ratio(longRatios), resolution: as('resolution', words('1K', '2K', '4K')), output_format: jpg, seed, google_search: noSearch },
   },
   'nano-banana-2-lite': {
-    pictures: { field: 'image_urls', as: 'list', max: 10 },
+    promptMax: 20_000, pictures: { field: 'image_urls', as: 'list', max: 10 },
     parameters: { aspect_ratio: ratio(longRatios), resolution: only('1K'), output_format: ownFormat('png'), seed, google_search: noSearch },
   },
   'topaz/image-upscale': { prompt: false, pictures: { field: 'image_url', as: 'one', max: 1, required: true }, parameters: { factor: asText('upscale_factor', 1, 2, 4), output_format: ownFormat('png') } },
