@@ -1,0 +1,3 @@
+import { rehearseSdk } from './ai-sdk.ts'
+
+export const rehearse = rehearseSdk('fireworks')
