@@ -5,7 +5,7 @@ import type { TestHouse } from './house.ts'
 
 export interface Sent { status: number; body: any }
 
-export const send = (house: TestHouse, body: object, waitS = 20): Promise<Sent> => fetch(`${house.url}/plantain/v1/tasks?wait=${waitS}`, {
+export const send = (house: TestHouse, body: object, waitS = 55): Promise<Sent> => fetch(`${house.url}/plantain/v1/tasks?wait=${waitS}`, {
   method: 'POST', headers: { authorization: `Bearer ${house.liveKey}`, 'content-type': 'application/json' }, body: JSON.stringify(body) }).then(async answer => ({ status: answer.status, body: await answer.json() as any }))
 
 /**

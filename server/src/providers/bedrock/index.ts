@@ -19,7 +19,7 @@ export default provider({
     region: Type.String({ description: 'The AWS region, for example us-east-1.', pattern: '^[a-z0-9-]+$' }),
     apiKey: Type.Optional(Type.String({ description: 'A Bedrock API key; instead of an access key and its secret.', minLength: 1 })),
     accessKeyId: Type.Optional(Type.String({ description: 'An AWS access key that may invoke the models.', minLength: 1 })),
-    secretAccessKey: Type.Optional(Type.String({ description: 'Its secret.', minLength: 1 })),
+    secretAccessKey: Type.Optional(Type.String({ description: 'The secret of the access key.', minLength: 1 })),
     sessionToken: Type.Optional(Type.String({ description: 'For temporary access keys.', minLength: 1 })),
     baseUrl: Type.Optional(Type.String({ description: 'Another address of the Bedrock runtime; the region\'s by default.', pattern: '^https?://' })),
   }),
