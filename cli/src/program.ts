@@ -7,8 +7,9 @@ import { runDoctor } from './doctor.ts'
 import { Exit, exitCodes } from './exit.ts'
 import { changeProject, createKey, explainLocal, grantCredits, listKeys, listProjects, migrateHouse, revokeKey, runHouse, showCredits, type CreditOptions, type NewKeyOptions, type ProjectOptions } from './local.ts'
 import { edit, generate, readPair, type MakeOptions } from './make.ts'
+import { diffModels, listModels, validateModels, type ListOptions } from './models.ts'
 import { listAliases, listRoutes, removeAlias, resetRoutes, setAlias, setRoutes } from './routes.ts'
-import { cancelTask, getTask, listModels, listTasks, waitTask } from './tasks.ts'
+import { cancelTask, getTask, listTasks, waitTask } from './tasks.ts'
 import type { Shared, Terminal } from './terminal.ts'
 
 const whole = (min: number, max: number) => (text: string): number => {
@@ -63,8 +64,15 @@ export function createProgram(terminal: Terminal): Command {
     .action((id: string, options: Shared) => cancelTask(id, options, terminal))
   remote(task.command('list').description('newest tasks')).option('--limit <n>', 'how many', whole(1, 100), 20).option('--state <state>', 'queued, running, waiting, done, failed or cancelled').option('--model <name>')
     .action((options: Shared & { limit: number; state?: string; model?: string }) => listTasks(options, terminal))
-  remote(program.command('models').description('what can be asked, and what it costs'))
-    .action((options: Shared) => listModels(options, terminal))
+  const models = program.command('models').description('what can be asked, and what it costs; cards of your own')
+  remote(models.command('list', { isDefault: true }).description('what a server offers')).option('--family <name>', 'as flux-2, seedream, gpt-image')
+    .addOption(new Option('--operation <what>').choices(operations)).addOption(new Option('--life <state>').choices(['active', 'deprecated', 'retired']))
+    .option('--configured', 'only what a live key can have made there').option('--prices', 'every price')
+    .action((options: ListOptions) => listModels(options, terminal))
+  models.command('validate').argument('[place]', 'a folder or a file; PLANTAIN_CARDS by default').description('check cards of your own, without a server').option('--json', 'print one JSON document and nothing else')
+    .action((place: string | undefined, options: { json?: boolean }) => validateModels(place, options, terminal))
+  models.command('diff').argument('[place]', 'a folder or a file; PLANTAIN_CARDS by default').description('what cards of your own change about ours, field by field').option('--json', 'print one JSON document and nothing else')
+    .action((place: string | undefined, options: { json?: boolean }) => diffModels(place, options, terminal))
 
   program.command('mcp').description('offer the tools to an assistant, over standard input and output (Model Context Protocol)')
     .option('--url <address>', 'the server (PLANTAIN_URL; http://127.0.0.1:7700)').option('--key <secret>', 'the key (PLANTAIN_KEY; the first key in the data folder)')

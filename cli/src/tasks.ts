@@ -1,4 +1,4 @@
-/** Tasks that exist already, and models. */
+/** Tasks that exist already. */
 import { usage } from './exit.ts'
 import { finish } from './make.ts'
 import { openRemote, type TaskView } from './remote.ts'
@@ -55,15 +55,4 @@ export async function listTasks(options: Shared & { limit: number; state?: strin
   const rows = page.data.map(({ id, state, model, cost, created_at = '', prompt = '' }) =>
     [id, state, model, cost ? `$${cost.usd}` : '', created_at.slice(0, 19).replace('T', ' '), plainLine(prompt, 60)])
   for (const line of formatTable([['task', 'state', 'model', 'cost', 'made (UTC)', 'prompt'], ...rows])) terminal.print(line)
-}
-
-interface ModelView { id: string; title: string; operations: string[]; prices: { price: { usd: string }; per: string }[]; life: { state: string } }
-
-export async function listModels(options: Shared, terminal: Terminal): Promise<void> {
-  const remote = await openRemote(options, terminal)
-  const list = await remote.get<{ data: ModelView[] }>('/plantain/v1/models')
-  if (options.json) return terminal.print(JSON.stringify(list))
-  const rows = list.data.map(({ id, operations, prices: [first], life }) =>
-    [id, operations.join(', '), first ? `from $${first.price.usd} per ${first.per}` : 'free', life.state === 'active' ? '' : life.state])
-  for (const line of formatTable([['model', 'does', 'price', ''], ...rows])) terminal.print(line)
 }

@@ -234,9 +234,9 @@ test('task cancel says what was charged', async () => {
 
 test('task list and models are tables', async () => {
   answers['GET /plantain/v1/tasks'] = says(200, () => ({ object: 'list', data: [task()], next: null }))
-  answers['GET /plantain/v1/models'] = says(200, () => ({ object: 'list', data: [{ id: 'nano-banana', operations: ['generate', 'edit'], prices: [{ price: { usd: '0.02' }, per: 'image' }], life: { state: 'active' } }] }))
+  answers['GET /plantain/v1/models'] = says(200, () => ({ object: 'list', data: [{ id: 'nano-banana', family: 'nano-banana', configured: true, operations: ['generate', 'edit'], prices: [{ price: { usd: '0.02' }, per: 'image' }], life: { state: 'active' } }] }))
   const tasks = await call('task', 'list', '--limit', '3', '--state', 'done')
   assert.match(tasks.out, new RegExp(`${id}  done   nano-banana  \\$0\\.039  2026-01-02 03:04:05  a dog\n`))
   assert.equal(seen[0]!.path, '/plantain/v1/tasks?limit=3&state=done')
-  assert.match((await call('models')).out, /nano-banana {2}generate, edit {2}from \$0\.02 per image\n/)
+  assert.match((await call('models')).out, /nano-banana {2}nano-banana {2}generate, edit {2}\$0\.02 per image {2}set up\n/)
 })

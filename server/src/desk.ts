@@ -175,6 +175,7 @@ export const createDesks = (tools: DeskTools) => (caller: Caller, call: DeskCall
     models: {
       all: () => catalog.all(),
       find: (name, dialect) => catalog.find(modelOf(name, dialect), dialect),
+      isConfigured: card => card.life.state !== 'retired' && routing.routesIn(card).routes.some(({ provider, enabled }) => enabled && routing.isConfigured(provider)),
       serving: (name, dialect) => (caller.livemode && retired === 'replace' ? catalog.serving : catalog.find)(modelOf(name, dialect), dialect),
     },
 

@@ -39,6 +39,18 @@ async function until<T>(what: string, look: () => Promise<T | null | undefined |
   }
 }
 
+test('models are listed by family, life and whether a live key can have them made here', async () => {
+  const ids = async (query: string) => (await call(`models?${query}`)).body.data.map(({ id }: { id: string }) => id)
+  assert.ok((await ids('family=rehearsal')).every((id: string) => id.startsWith('rehearsal-')))
+  const configured = await ids('configured=true')
+  assert.ok(configured.includes('rehearsal-1') && configured.includes('sandbox-1') && !configured.includes('flux-2-pro'))
+  assert.ok((await ids('configured=false&family=flux-2')).includes('flux-2-pro'))
+  const retired = await ids('life=retired')
+  assert.ok(retired.includes('sora-2') && !retired.includes('flux-2-pro'))
+  assert.deepEqual([(await call('models/rehearsal-1')).body.configured, (await call('models/sora-2')).body.configured], [true, false])
+  assert.equal((await call('models?life=dead')).status, 400)
+})
+
 test('a prompt becomes a picture: priced, charged, and behind a link that needs no key', async () => {
   const before = (await call('balance')).body
   const made = await make('a red boat', { parameters: { aspect_ratio: '16:9' }, metadata: { order: '17' } })

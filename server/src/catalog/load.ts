@@ -2,12 +2,13 @@
  * Reads card files. Every mistake in every file is reported at once, with the file and the place in it, and nothing is served
  * from a catalogue with a mistake: a wrong card takes money for the wrong thing.
  */
-import { readdirSync, readFileSync } from 'node:fs'
+import { readdirSync, readFileSync, statSync } from 'node:fs'
 import path from 'node:path'
 import { Value } from 'typebox/value'
 import type { Card, JsonSchema } from '../domain/card.ts'
 import type { Operation } from '../domain/order.ts'
 import type { Json } from '../domain/outcome.ts'
+import { nearNames } from './near.ts'
 import { createAjv, parametersOf, propertiesOf } from './parameters.ts'
 import { tables } from './pixels.ts'
 import { rowFor } from './price.ts'
@@ -25,25 +26,77 @@ export class CatalogError extends Error {
   }
 }
 
-/** A card in a later folder takes the place of an earlier one with its id. @throws {CatalogError} */
-export function readCards(folders: string[]): Card[] {
+/** A card, and the file it came from: the last one that said something of it. */
+export interface Filed { file: string; card: Card }
+
+/**
+ * Reads cards from folders, or from single files, in their order.
+ *
+ * A later card takes the place of an earlier one with its id, whole. A file with `extends` changes an earlier one instead and says only what
+ * is different (`merge`); what comes of it is checked as a whole.
+ *
+ * @throws {CatalogError}
+ */
+export function readFiled(places: string[]): Filed[] {
   const mistakes: string[] = []
-  const byId = new Map<string, { file: string; card: Card }>()
-  for (const folder of folders) {
-    for (const name of readdirSync(folder).filter(name => name.endsWith('.json')).sort()) {
-      const file = path.join(folder, name)
-      const card = readCard(file, mistakes)
-      if (card) byId.set(card.id, { file, card })
-    }
+  const byId = new Map<string, Filed>()
+  for (const file of places.flatMap(place => filesIn(place, mistakes))) {
+    const card = readCard(file, byId, mistakes)
+    if (card) byId.set(card.id, { file, card })
   }
   const cards = [...byId.values()]
   mistakes.push(...findClashes(cards))
-  if (cards.length === 0 && mistakes.length === 0) mistakes.push(`There are no cards in ${folders.join(', ')}.`)
+  if (cards.length === 0 && mistakes.length === 0) mistakes.push(`There are no cards in ${places.join(', ')}.`)
   if (mistakes.length > 0) throw new CatalogError(mistakes)
-  return cards.map(({ card }) => card)
+  return cards
 }
 
-function readCard(file: string, mistakes: string[]): Card | null {
+export const readCards = (places: string[]): Card[] => readFiled(places).map(({ card }) => card)
+
+/** Card files of a folder by name, or the file itself. */
+export function filesIn(place: string, mistakes: string[] = []): string[] {
+  try {
+    return statSync(place).isFile() ? [place] : readdirSync(place).filter(name => name.endsWith('.json')).sort().map(name => path.join(place, name))
+  } catch (cause) {
+    mistakes.push(`${place}: ${(cause as Error).message}`)
+    return []
+  }
+}
+
+/**
+ * Lays a change over a card, as RFC 7396 does: objects are merged field by field, everything else takes the place of what was there, lists
+ * whole, and null takes a field away. Pure.
+ */
+export function merge(under: Json, over: Json): Json {
+  if (!isObject(over)) return over
+  const merged: Record<string, Json> = isObject(under) ? { ...under } : {}
+  for (const [name, value] of Object.entries(over)) {
+    if (value === null) delete merged[name]
+    else merged[name] = merge(Object.hasOwn(merged, name) ? merged[name]! : null, value)
+  }
+  return merged
+}
+
+const isObject = (value: unknown): value is Record<string, Json> => typeof value === 'object' && value !== null && !Array.isArray(value)
+
+/** The card a file stands for: what it says itself, or an earlier card with its changes. Null, and a mistake, where that is not there. */
+function readChanged(file: string, read: unknown, byId: ReadonlyMap<string, Filed>, mistakes: string[]): unknown {
+  if (!isObject(read) || !Object.hasOwn(read, 'extends')) return read
+  const { extends: name, ...change } = read
+  const under = typeof name === 'string' ? byId.get(name) : undefined
+  if (!under) {
+    const near = typeof name === 'string' ? nearNames(name, byId.keys()) : []
+    mistakes.push(`${file}/extends: there is no card ${JSON.stringify(name)} to change${near.length > 0 ? `; did you mean ${near.join(', ')}?` : ''}`)
+    return null
+  }
+  if (change.id !== undefined && change.id !== name) {
+    mistakes.push(`${file}/id: a change of ${String(name)} keeps its id; leave it out, or write a whole card without extends`)
+    return null
+  }
+  return merge(under.card as unknown as Json, change)
+}
+
+function readCard(file: string, byId: ReadonlyMap<string, Filed>, mistakes: string[]): Card | null {
   let read: unknown
   try {
     read = JSON.parse(readFileSync(file, 'utf8'))
@@ -51,6 +104,8 @@ function readCard(file: string, mistakes: string[]): Card | null {
     mistakes.push(`${file}: ${(cause as Error).message}`)
     return null
   }
+  read = readChanged(file, read, byId, mistakes)
+  if (read === null) return null
   const flaws = Value.Check(CardFile, read) ? [] : [...Value.Errors(CardFile, read)].filter(({ keyword }) => keyword !== 'boolean')
   if (flaws.length > 0) {
     for (const { instancePath, message, params } of flaws) mistakes.push(`${file}${instancePath || '/'}: ${message} ${JSON.stringify(params)}`)

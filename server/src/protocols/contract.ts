@@ -228,6 +228,8 @@ export interface Desk {
     all(): Card[]
     /** By any name; with a dialect, by that dialect's names first. */
     find(name: string, dialect?: string): { card: Card; name: DialectName | null } | null
+    /** Whether a live key can have it made here: one of its providers is set up, and it is not retired. */
+    isConfigured(card: Card): boolean
     /** What would make an order for this caller: as `find`, but in place of a retired card its replacement, where the project wants that. `name` stays the retired card's. */
     serving(name: string, dialect?: string): { card: Card; name: DialectName | null; replaces?: Card } | null
   }

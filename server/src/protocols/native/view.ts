@@ -165,10 +165,12 @@ export const ModelView = Type.Object({
   prices: Type.Array(Type.Object({ when: Type.Record(Type.String(), AnyJson), price: MoneyView, per: Type.Enum(['image', 'megapixel', 'second', 'video', 'run']) }),
     { description: 'The first row whose `when` matches the parameters counts.' }),
   life: Type.Object({ state: Type.Enum(['active', 'deprecated', 'retired']), since: maybe(Type.String()), replacement: maybe(Type.String()), note: maybe(Type.String()) }),
+  configured: Type.Boolean({ description: 'Whether a live key can have it made here: one of its providers is set up, and it is not retired.' }),
   end_within_s: Type.Integer(),
 }, { title: 'Model' })
 
-export function viewModel(card: Card, now: Date): Static<typeof ModelView> {
+export function viewModel(card: Card, desk: Desk): Static<typeof ModelView> {
+  const now = desk.now()
   const begun = card.prices.filter(({ from }) => new Date(from) <= now).sort((a, b) => a.from < b.from ? 1 : -1)[0]
   const { prompt, inputs, output, life } = card
   return {
@@ -181,7 +183,7 @@ export function viewModel(card: Card, now: Date): Static<typeof ModelView> {
     output: { kind: output.kind, count_max: output.countMax, seconds: output.seconds ?? null },
     prices: (begun?.rows ?? []).map(({ when, micros, per }) => ({ when: when ?? {}, price: money(micros), per })),
     life: { state: life.state, since: life.since ?? null, replacement: life.replacement ?? null, note: life.note ?? null },
-    end_within_s: card.endWithinS,
+    configured: desk.models.isConfigured(card), end_within_s: card.endWithinS,
   }
 }
 
