@@ -8,7 +8,7 @@ import { finished } from 'node:stream/promises'
 import { StdioServerTransport } from '@modelcontextprotocol/sdk/server/stdio.js'
 import { Problem, problems, type ProblemCode } from '@plantain/server/domain/problem.ts'
 import { createMcpServer } from '@plantain/server/protocols/mcp/server.ts'
-import { BalanceView, EstimateView, ModelView, readView, TaskView } from '@plantain/server/protocols/mcp/views.ts'
+import { BalanceView, EstimateView, ExecutionView, ModelView, readView, TaskView, WorkflowView } from '@plantain/server/protocols/mcp/views.ts'
 import type { Draft, Workshop } from '@plantain/server/protocols/mcp/workshop.ts'
 import { Exit } from './exit.ts'
 import { openRemote, type Remote } from './remote.ts'
@@ -121,6 +121,20 @@ export function openWorkshop(remote: Remote): Workshop {
     models: async () => ((await get('/models')) as { data: unknown[] }).data.map((model) => readView(ModelView, model)),
     model: async (name) => readView(ModelView, await get(`/models/${name.split('/').map(encodeURIComponent).join('/')}`)),
     balance: async () => readView(BalanceView, await get('/balance')),
+    workflows: async () => ((await get('/workflows?limit=100')) as { items: { graph: { inputs: unknown[] } }[] }).items.map((workflow) => readView(WorkflowView, { ...workflow, inputs: workflow.graph.inputs })),
+    async run({ workflow, inputs, idempotencyKey }) {
+      const execution = readView(ExecutionView, await post('/executions', { workflow, inputs }, idempotencyKey === undefined ? {} : { idempotencyKey }))
+      return { execution, replayed: false }
+    },
+    async execution(id, { waitMs, signal }) {
+      const wait = Math.min(lookMaxS, Math.ceil(waitMs / 1_000))
+      try {
+        return readView(ExecutionView, await get(`/executions/${id}?wait=${wait}`, signal))
+      } catch (thrown) {
+        if (signal.aborted) return readView(ExecutionView, await get(`/executions/${id}`))
+        throw thrown
+      }
+    },
   }
 }
 

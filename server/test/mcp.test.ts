@@ -108,6 +108,26 @@ for (const [way, connect] of [['streamable HTTP', overHttp], ['plantain mcp', ov
     let client: Client
     before(async () => { client = await connect(house) })
 
+    test('lists saved workflows, runs one, shows its pictures and finds it again', async () => {
+      const slug = `set-${way.replaceAll(' ', '-').toLowerCase()}`
+      const graph = {
+        nodes: [{ id: 'picture', kind: 'generate', settings: { model: 'sandbox-1', parameters: { resolution: '512', count: 2 } } }, { id: 'out', kind: 'output', settings: { name: 'pictures' } }],
+        edges: [{ from: { node: 'picture', port: 'images' }, to: { node: 'out', port: 'value' } }],
+        inputs: [{ name: 'prompt', node: 'picture', port: 'prompt', required: true }],
+      }
+      const saved = await fetch(`${house.url}/plantain/v1/workflows`, { method: 'POST', headers: { authorization: `Bearer ${house.testKey}`, 'content-type': 'application/json' }, body: JSON.stringify({ name: 'A set', slug, graph }) })
+      assert.equal(saved.status, 201)
+      assert.match((await call(client, 'list_workflows')).words, new RegExp(`${slug} \\(A set\\)[^]*prompt \\(required\\)`))
+      const ran = await call(client, 'run_workflow', { workflow: slug, inputs: { prompt: `a kite over ${way}` } })
+      assert.deepEqual([ran.isError, ran.task.state, ran.pictures.length, ran.links.length], [false, 'done', 2, 2], ran.words)
+      assert.equal((await fetchPicture(ran.links[0]!.uri)).width, 512)
+      assert.equal((await call(client, 'get_execution', { execution_id: ran.task.id })).task.state, 'done')
+      for (const [name, args, words] of [['run_workflow', { workflow: 'nowhere' }, /no such workflow/], ['run_workflow', { workflow: slug }, /prompt is missing/], ['get_execution', { execution_id: '0'.repeat(32) }, /no execution/i]] as const) {
+        const refused = await call(client, name, args)
+        assert.ok(refused.isError && words.test(refused.words), refused.words)
+      }
+    })
+
     test('says who it is and what it offers', async () => {
       assert.equal(client.getServerVersion()?.name, 'plantain')
       assert.match(client.getInstructions() ?? '', /wait_for_task/)

@@ -4,7 +4,7 @@ import type { Order } from '../../domain/order.ts'
 import { Problem } from '../../domain/problem.ts'
 import type { Desk, Incoming, OpenAsset } from '../contract.ts'
 import { takeIn } from '../toolkit.ts'
-import { viewBalance, viewEstimate, viewModel, viewTask, type TaskView } from './views.ts'
+import { viewBalance, viewEstimate, viewExecution, viewModel, viewTask, viewWorkflow, type TaskView } from './views.ts'
 import type { Draft, Workshop } from './workshop.ts'
 
 export function openWorkshop(desk: Desk, inline: Incoming['inline']): Workshop {
@@ -13,6 +13,7 @@ export function openWorkshop(desk: Desk, inline: Incoming['inline']): Workshop {
   const guard = (scope: Scope) => {
     if (!mayUse(desk.caller, scope)) throw new Problem('forbidden', `This key may not do that: it lacks the scope ${scope}.`, { scope, allowed: desk.caller.scopes })
   }
+  const link = async (assetId: string) => { const asset = await desk.assets.find(assetId); return asset ? desk.assets.link(asset) : null }
   const missing = (taskId: string) => new Problem('not_found', `There is no task ${taskId}.`, { field: 'task_id', value: taskId })
 
   return {
@@ -56,6 +57,17 @@ export function openWorkshop(desk: Desk, inline: Incoming['inline']): Workshop {
     async balance() {
       guard('usage:read')
       return viewBalance(await desk.money.balance())
+    },
+    workflows: async () => (await desk.workflows.list({ limit: 100, offset: 0, active: null })).map(viewWorkflow),
+    async run({ workflow, inputs, idempotencyKey }) {
+      guard('tasks:write')
+      const { execution, replayed } = await desk.workflows.begin({ workflowId: workflow, inputs, trigger: 'mcp', ...(idempotencyKey === undefined ? {} : { idempotencyKey }) })
+      return { execution: await viewExecution(execution, link), replayed }
+    },
+    async execution(id, { waitMs, signal }) {
+      const execution = await desk.workflows.settled(id, waitMs, signal)
+      if (!execution) throw new Problem('not_found', `There is no execution ${id}.`, { field: 'execution_id', value: id })
+      return viewExecution(execution, link)
     },
     inline,
   }

@@ -122,3 +122,9 @@ export function readTaskId(text: string): string {
   if (!isId(id)) throw new Problem('not_found', `There is no task ${text.slice(0, 100)}. A task's id has 32 hexadecimal characters, as the making tools return it.`, { field: 'task_id', value: text.slice(0, 100) })
   return id.replaceAll('-', '')
 }
+
+/** @throws {Problem} `not_found` for what cannot be the id of an execution */
+export function readExecutionId(text: string): string {
+  if (!isId(text)) throw new Problem('not_found', `There is no execution ${text.slice(0, 100)}. An execution's id has 32 hexadecimal characters, as run_workflow returns it.`, { field: 'execution_id', value: text.slice(0, 100) })
+  return text.replaceAll('-', '')
+}

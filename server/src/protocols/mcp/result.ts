@@ -3,7 +3,7 @@ import type { CallToolResult, ContentBlock } from '@modelcontextprotocol/sdk/typ
 import type { Problem } from '../../domain/problem.ts'
 import { hasEnded } from '../../domain/task.ts'
 import { writeProblem } from './refuse.ts'
-import type { BalanceView, EstimateView, ModelView, OutputView, TaskView } from './views.ts'
+import { mediaOf, type BalanceView, type EstimateView, type ExecutionView, type ModelView, type OutputView, type TaskView, type WorkflowView } from './views.ts'
 import type { Workshop } from './workshop.ts'
 
 /** What an assistant is shown of one picture: enough to judge it, small enough for its window. */
@@ -26,7 +26,7 @@ export interface Showing {
 export async function writeTask(task: TaskView, workshop: Pick<Workshop, 'picture'>, { full, failureIsError, replayed = false }: Showing): Promise<CallToolResult> {
   const { pictures, notes } = await pick(task.outputs, workshop, full)
   return {
-    content: [text([...describe(task, replayed), ...notes].join('\n')), ...pictures, ...task.outputs.map((output, index) => writeLink(task, output, index))],
+    content: [text([...describe(task, replayed), ...notes].join('\n')), ...pictures, ...task.outputs.map((output, index) => writeLink(`task ${task.id}`, output, index))],
     structuredContent: { ...task },
     ...(failureIsError && (task.state === 'failed' || task.state === 'cancelled') ? { isError: true } : {}),
     _meta: { 'x-task-id': task.id, ...(replayed ? { 'idempotent-replayed': true } : {}) },
@@ -63,11 +63,11 @@ async function preview(output: OutputView, workshop: Pick<Workshop, 'picture'>, 
 const size = ({ width, height }: OutputView) => width && height ? `${width} x ${height}, ` : ''
 const sizeOf = (bytes: number) => bytes >= 1_000_000 ? `${(bytes / 1_000_000).toFixed(1)} MB` : `${Math.max(1, Math.round(bytes / 1_000))} kB`
 
-function writeLink(task: TaskView, output: OutputView, index: number): ContentBlock {
+function writeLink(of: string, output: OutputView, index: number): ContentBlock {
   const file = new URL(output.url, 'http://house').pathname.split('/').at(-1)!
   return {
-    type: 'resource_link', uri: output.url, name: file, title: `Output ${index + 1} of task ${task.id}`, mimeType: output.mime, size: output.size_bytes,
-    description: `The full file: ${size(output)}${output.mime}, ${sizeOf(output.size_bytes)}. Asset ${output.id}.`,
+    type: 'resource_link', uri: output.url, name: file, title: `Output ${index + 1} of ${of}`, mimeType: output.mime, ...(output.size_bytes > 0 ? { size: output.size_bytes } : {}),
+    description: `The full file: ${size(output)}${output.mime}${output.size_bytes > 0 ? `, ${sizeOf(output.size_bytes)}` : ''}. Asset ${output.id}.`,
   }
 }
 
@@ -112,3 +112,28 @@ export const writeBalance = (balance: BalanceView): CallToolResult => ({
   content: [text(`$${balance.available.usd} available, $${balance.held.usd} held for tasks in the making, $${balance.spent.usd} spent${balance.livemode ? '' : ' (play money: this is a test key)'}.`)],
   structuredContent: { ...balance },
 })
+
+export const writeWorkflows = (workflows: WorkflowView[]): CallToolResult => ({
+  content: [text(workflows.length === 0 ? 'No workflow was saved yet.' : workflows.map(({ slug, name, description, inputs, active }) =>
+    `${slug} (${name})${active ? '' : ', not active'}${description === '' ? '' : `: ${description}`}\n  takes ${inputs.map(input => `${input.name}${input.required ? ' (required)' : ''}`).join(', ') || 'nothing'}`).join('\n'))],
+  structuredContent: { workflows },
+})
+
+/** A run of a workflow: how it stands, the pictures it put out and a link to each. */
+export async function writeExecution(execution: ExecutionView, workshop: Pick<Workshop, 'picture'>, { full, replayed = false }: Omit<Showing, 'failureIsError'>): Promise<CallToolResult> {
+  const media = [...mediaOf(execution.outputs)]
+  const { pictures, notes } = await pick(media, workshop, full)
+  const { id, state, problem, cost, livemode } = execution
+  const words = {
+    running: `The workflow is running. Call get_execution with execution_id ${id} and wait_s for the result.`, waiting_for_review: 'It waits for a person to answer a review.', done: 'Done.', cancelled: 'It was cancelled.',
+    failed: problem ? writeProblem({ code: problem.code as never, message: problem.message, details: {} }) : 'It failed.',
+  }[state]
+  const values = Object.entries(execution.outputs ?? {}).filter(([, value]) => [...mediaOf(value)].length === 0).map(([name, value]) => `${name}: ${JSON.stringify(value).slice(0, 2_000)}`)
+  return {
+    content: [text([`${words} Charged $${cost.usd}${livemode ? '' : ' of play money'}.`, `Execution: ${id}`, ...media.map((output, index) => `${index + 1}. ${output.url} (${size(output)}${output.mime}, asset ${output.id})`), ...values, ...notes, ...(replayed ? ['This repeats an earlier call and was given its execution: nothing was bought twice.'] : [])].join('\n')),
+      ...pictures, ...media.map((output, index) => writeLink(`execution ${id}`, output, index))],
+    structuredContent: { ...execution },
+    ...(state === 'failed' || state === 'cancelled' ? { isError: true } : {}),
+    _meta: replayed ? { 'idempotent-replayed': true } : {},
+  }
+}

@@ -11,12 +11,13 @@ import {
 } from '@modelcontextprotocol/sdk/types.js'
 import manifest from '../../../package.json' with { type: 'json' }
 import type { Operation } from '../../domain/order.ts'
+import type { Json } from '../../domain/outcome.ts'
 import { asProblem } from '../../domain/problem.ts'
 import { hasEnded } from '../../domain/task.ts'
-import { inWordsOfTheCall, readCall, readDraft, readTaskId } from './read.ts'
-import { describe, writeBalance, writeEstimate, writeFailure, writeModels, writeTask } from './result.ts'
+import { inWordsOfTheCall, readCall, readDraft, readExecutionId, readTaskId } from './read.ts'
+import { describe, writeBalance, writeEstimate, writeExecution, writeFailure, writeModels, writeTask, writeWorkflows } from './result.ts'
 import { instructions, tools, waitDefaultS, type Tool } from './tools.ts'
-import { shorten, type TaskView } from './views.ts'
+import { shorten, type ExecutionView, type TaskView } from './views.ts'
 import type { Draft, Workshop } from './workshop.ts'
 
 export interface ServingOptions {
@@ -70,6 +71,21 @@ export function createMcpServer(workshop: Workshop, { gone, onCallEnd, onBug }: 
     return now
   }
 
+  const waitForExecution = async (begun: ExecutionView, waitS: number, { left, progressToken, requestId }: Call): Promise<ExecutionView> => {
+    const from = performance.now()
+    const seconds = () => Math.round(performance.now() - from) / 1_000
+    let now = begun
+    while (now.state === 'running' && !left.aborted && seconds() < waitS) {
+      const leftMs = Math.max(1, Math.ceil((waitS - seconds()) * 1_000))
+      now = await workshop.execution(now.id, { waitMs: Math.min(leftMs, progressToken === undefined ? lookMs : progressEveryMs), signal: left })
+      if (progressToken !== undefined && !left.aborted) {
+        const message = `Execution ${now.id} is ${now.state}: ${Object.entries(now.runs).map(([state, count]) => `${count} ${state}`).join(', ')}.`
+        await server.notification({ method: 'notifications/progress', params: { progressToken, progress: seconds(), message } }, { relatedRequestId: requestId }).catch(() => {})
+      }
+    }
+    return now
+  }
+
   /** The last word to a call that was left: the task goes on, and how to come back to it. */
   const sayItGoesOn = async (task: TaskView, { requestId }: Call): Promise<void> => {
     const data = hasEnded(task.state) ? describe(task).join('\n') : `The call was left, and task ${task.id} goes on. Call wait_for_task for its result, or cancel_task to stop it.`
@@ -115,6 +131,17 @@ export function createMcpServer(workshop: Workshop, { gone, onCallEnd, onBug }: 
         return writeEstimate(await order(args.operation as Operation, args, draft => workshop.estimate(draft)))
       case 'get_balance':
         return writeBalance(await workshop.balance())
+      case 'list_workflows':
+        return writeWorkflows(await workshop.workflows())
+      case 'run_workflow': {
+        const { workflow, inputs = {}, idempotency_key: idempotencyKey } = args as { workflow: string; inputs?: Record<string, Json>; idempotency_key?: string }
+        const { execution, replayed } = await workshop.run({ workflow, inputs, ...(idempotencyKey === undefined ? {} : { idempotencyKey }) })
+        return writeExecution(await waitForExecution(execution, (args.wait_s ?? waitDefaultS) as number, call), workshop, { full, replayed })
+      }
+      case 'get_execution': {
+        const id = readExecutionId(args.execution_id as string)
+        return writeExecution(await waitForExecution(await workshop.execution(id, { waitMs: 0, signal: call.left }), (args.wait_s ?? 0) as number, call), workshop, { full })
+      }
     }
   }
 

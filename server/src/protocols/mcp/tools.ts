@@ -1,13 +1,11 @@
 /**
  * The tools an assistant is offered: names, what they are for, what they take and give. Pure data; the `/mcp` door and `plantain mcp`
  * offer the same.
- *
- * Absent on purpose: running workflows, which this version does not have.
  */
 import { Type } from 'typebox'
 import type { TObject } from 'typebox'
 import { operations, roles, type Operation } from '../../domain/order.ts'
-import { BalanceView, EstimateView, ModelsView, TaskView } from './views.ts'
+import { BalanceView, EstimateView, ExecutionView, ModelsView, TaskView, WorkflowsView } from './views.ts'
 
 /** Longest a call may wait for its task, and how long it does unless told: clients of this protocol commonly give up after 60 s. */
 export const waitMaxS = 600
@@ -72,6 +70,7 @@ const goesOn = 'Costs money, unless the key is a test key. Returns previews and 
 export const toolNames = [
   'generate_image', 'edit_image', 'upscale_image', 'remove_background', 'generate_video',
   'get_task', 'wait_for_task', 'cancel_task', 'list_models', 'estimate', 'get_balance',
+  'list_workflows', 'run_workflow', 'get_execution',
 ] as const
 export type ToolName = (typeof toolNames)[number]
 
@@ -154,6 +153,25 @@ export const tools: Tool[] = [
     name: 'get_balance', title: 'Get the balance', annotations: reads, outputSchema: BalanceView,
     description: 'What is left to spend: play money for a test key. `held` is set aside for tasks in the making.',
     inputSchema: Type.Object({}, closed),
+  },
+  {
+    name: 'list_workflows', title: 'List workflows', annotations: reads, outputSchema: WorkflowsView,
+    description: 'Saved workflows (chains of models and tools) and what each takes.',
+    inputSchema: Type.Object({}, closed),
+  },
+  {
+    name: 'run_workflow', title: 'Run a workflow', annotations: makes, outputSchema: ExecutionView,
+    description: 'Run a saved workflow with its inputs and show what it puts out. Costs money, unless the key is a test key. It goes on when the wait runs out: call get_execution.',
+    inputSchema: Type.Object({
+      workflow: Type.String({ minLength: 1, maxLength: 100, description: 'Its slug or id, as list_workflows says.' }),
+      inputs: Type.Optional(Type.Record(Type.String(), Type.Unknown(), { description: 'By the names list_workflows gives. A picture is a link, a data URL or an asset id.' })),
+      idempotency_key: terms.idempotency_key, ...answering,
+    }, closed),
+  },
+  {
+    name: 'get_execution', title: 'Get an execution', annotations: reads, outputSchema: ExecutionView,
+    description: 'How a run of a workflow stands, and what it put out. Waits only if told to.',
+    inputSchema: Type.Object({ execution_id: Type.String({ minLength: 1, maxLength: 100, description: 'As run_workflow returned it.' }), ...answering }, closed),
   },
 ]
 

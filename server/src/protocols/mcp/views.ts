@@ -9,6 +9,7 @@ import type { Static, TSchema } from 'typebox'
 import { Value } from 'typebox/value'
 import type { Asset } from '../../domain/asset.ts'
 import type { Card, CheckedOrder } from '../../domain/card.ts'
+import type { Execution, Workflow } from '../../domain/graph/execution.ts'
 import { formatDollars } from '../../domain/money.ts'
 import { operations } from '../../domain/order.ts'
 import type { StoredProblem } from '../../domain/problem.ts'
@@ -114,3 +115,48 @@ export const viewBalance = ({ livemode, availableMicros, heldMicros, spentMicros
 
 /** The native door's JSON as one of these views: what the schema does not name is left out. @throws when it is not that thing at all */
 export const readView = <S extends TSchema>(schema: S, json: unknown): Static<S> => Value.Parse(schema, Value.Clean(schema, structuredClone(json))) as Static<S>
+
+export const WorkflowView = Type.Object({
+  id: Type.String(), slug: Type.String({ description: 'Give it to run_workflow.' }), name: Type.String(), description: Type.String(), active: Type.Boolean(),
+  inputs: Type.Array(Type.Object({ name: Type.String(), title: Type.Optional(Type.String()), description: Type.Optional(Type.String()), required: Type.Optional(Type.Boolean()) }), { description: 'What may be given to run_workflow, by name.' }),
+})
+export type WorkflowView = Static<typeof WorkflowView>
+export const WorkflowsView = Type.Object({ workflows: Type.Array(WorkflowView) })
+
+export const viewWorkflow = ({ id, slug, name, description, active, graph }: Workflow): WorkflowView =>
+  ({ id, slug, name, description, active, inputs: graph.exposed.map(({ name: input, title, description: about, required }) => ({ name: input, ...(title === undefined ? {} : { title }), ...(about === undefined ? {} : { description: about }), ...(required === undefined ? {} : { required }) })) })
+
+export const ExecutionView = Type.Object({
+  id: Type.String({ description: 'Give it to get_execution.' }),
+  state: Type.Enum(['running', 'waiting_for_review', 'done', 'failed', 'cancelled']),
+  livemode: Type.Boolean(), cost: Dollars, runs: Type.Record(Type.String(), Type.Integer(), { description: 'Steps by state.' }),
+  outputs: maybe(AnyValues), problem: maybe(ProblemView), created_at: Type.String(), ended_at: maybe(Type.String()),
+})
+export type ExecutionView = Static<typeof ExecutionView>
+
+/** Pictures among the outputs of an execution, however deep, as the native door shows them. Pure. */
+export function* mediaOf(value: unknown): Generator<OutputView> {
+  if (value === null || typeof value !== 'object') return
+  const { asset, url, mime, width, height } = value as Record<string, unknown>
+  if (typeof asset === 'string' && typeof mime === 'string') {
+    if (typeof url === 'string') yield { id: asset, url, mime, width: typeof width === 'number' ? width : null, height: typeof height === 'number' ? height : null, size_bytes: 0 }
+    return
+  }
+  for (const one of Object.values(value)) yield* mediaOf(one)
+}
+
+/** An execution, its pictures with the links that `link` finds for them. */
+export async function viewExecution(execution: Execution, link: (assetId: string) => Promise<string | null>): Promise<ExecutionView> {
+  const withLinks = async (value: unknown): Promise<unknown> => {
+    if (value === null || typeof value !== 'object') return value
+    if (Array.isArray(value)) return Promise.all(value.map(withLinks))
+    const entries = await Promise.all(Object.entries(value).map(async ([name, one]) => [name, await withLinks(one)] as const))
+    const copy: Record<string, unknown> = Object.fromEntries(entries)
+    return typeof copy.asset === 'string' && typeof copy.sha256 === 'string' ? { ...copy, url: await link(copy.asset) } : copy
+  }
+  return {
+    id: execution.id, state: execution.waitingForReview ? 'waiting_for_review' : execution.state, livemode: execution.livemode, cost: dollars(execution.costMicros), runs: execution.counts as Record<string, number>,
+    outputs: await withLinks(execution.outputs) as ExecutionView['outputs'], problem: execution.problem ? { code: execution.problem.code, message: execution.problem.message } : null,
+    created_at: execution.createdAt.toISOString(), ended_at: execution.endedAt?.toISOString() ?? null,
+  }
+}

@@ -7,7 +7,7 @@ import type { Operation } from '../../domain/order.ts'
 import type { Json } from '../../domain/outcome.ts'
 import type { Upload } from '../contract.ts'
 import type { Wanted } from '../toolkit.ts'
-import type { BalanceView, EstimateView, ModelView, OutputView, TaskView } from './views.ts'
+import type { BalanceView, EstimateView, ExecutionView, ModelView, OutputView, TaskView, WorkflowView } from './views.ts'
 
 export interface Draft {
   model: string
@@ -39,6 +39,12 @@ export interface Workshop {
   /** By any of its names. @throws {Problem} `unknown_model` */
   model(name: string): Promise<ModelView>
   balance(): Promise<BalanceView>
+  /** Saved workflows, latest change first. */
+  workflows(): Promise<WorkflowView[]>
+  /** Begins a workflow, by slug or id. @throws {Problem} `not_found`, `bad_request`, `credits_required` */
+  run(order: { workflow: string; inputs: Record<string, Json>; idempotencyKey?: string }): Promise<{ execution: ExecutionView; replayed: boolean }>
+  /** The execution once it has ended or waits for a person, or as it stands after `waitMs` or when `signal` fires. @throws {Problem} `not_found` */
+  execution(id: string, options: { waitMs: number; signal: AbortSignal }): Promise<ExecutionView>
   /** What a long string of a request stands for, where the request was taken apart on its way in. */
   inline?(text: string): { upload: Upload } | null
 }
