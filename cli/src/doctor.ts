@@ -36,6 +36,10 @@ export function judgeClock(oursMs: number, theirsMs: number): Finding {
     : ok('clock', 'agrees with the database')
 }
 
+/** Purchases of the last week of which nobody knows what became. */
+export const judgeUnknown = (count: number): Finding => count === 0 ? ok('outcomes', 'every purchase of the last 7 days has an end')
+  : warn('outcomes', `${count} ${count === 1 ? 'attempt' : 'attempts'} of the last 7 days may have been bought, and nobody knows what became of ${count === 1 ? 'it' : 'them'}: plantain unknown`)
+
 /** What the outside is told about our address. Pure. */
 export function judgePublicUrl(publicUrl: string | undefined, host: string): Finding {
   const isOpen = !['127.0.0.1', '::1', 'localhost'].includes(host)
@@ -99,6 +103,8 @@ async function checkDatabase(config: Config): Promise<Finding[]> {
        from api_key where revoked_at is null and (expires_at is null or expires_at > now())`, [])
     const { test, live } = keys!
     findings.push(test + live === 0 ? fail('keys', 'No key works. Make one: plantain keys create --name first') : ok('keys', `${test} test, ${live} live`))
+    const { readUnknown } = await import('@plantain/server/engine/unknown.ts')
+    findings.push(judgeUnknown((await readUnknown(database, { since: new Date(Date.now() - 7 * 86_400_000), limit: 1_000 })).length))
     return findings
   } catch (thrown) {
     return [fail('database', `does not answer (${sentence(thrown)}). Check DATABASE_URL and that PostgreSQL runs.`)]

@@ -4,6 +4,7 @@ import { retiredChoices } from '@plantain/server/domain/caller.ts'
 import { operations } from '@plantain/server/domain/order.ts'
 import manifest from '../package.json' with { type: 'json' }
 import { runDoctor } from './doctor.ts'
+import { showCosts, showUnknown, type CostOptions, type UnknownOptions } from './costs.ts'
 import { Exit, exitCodes } from './exit.ts'
 import { changeProject, createKey, explainLocal, grantCredits, listKeys, listProjects, migrateHouse, revokeKey, runHouse, showCredits, type CreditOptions, type NewKeyOptions, type ProjectOptions } from './local.ts'
 import { edit, generate, readPair, type MakeOptions } from './make.ts'
@@ -106,6 +107,10 @@ export function createProgram(terminal: Terminal): Command {
   mode(credits.command('balance').description('what is there, test and live')).action((options: CreditOptions) => showCredits(options, terminal))
 
   const json = (command: Command) => command.option('--json', 'print one JSON document and nothing else')
+  json(program.command('costs').description('what upstreams took and what was charged, by day, provider and model')).option('--from <day>', 'first day, UTC (thirty days in all by default)').option('--to <day>', 'last day, UTC (today by default)')
+    .action((options: CostOptions) => showCosts(options, terminal))
+  json(program.command('unknown').description('what may have been bought and nobody knows the end of')).option('--days <n>', 'how far back', whole(1, 36_500), 7).option('--limit <n>', 'how many', whole(1, 10_000), 200)
+    .action((options: UnknownOptions) => showUnknown(options, terminal))
   const routes = program.command('routes').description('who makes what, for live keys')
   json(routes.command('list').argument('[model]').description('routes of every model, or of one'))
     .action((model: string | undefined, options: Shared) => listRoutes(model, options, terminal))

@@ -5,6 +5,8 @@ import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, test } from 'node:test'
+import type { Database } from '../../server/src/db/pool.ts'
+import { newId } from '../../server/src/kit/id.ts'
 import { testDatabase } from '../../server/test/kit/database.ts'
 import { plantain, start, type Running } from './cli.ts'
 
@@ -13,12 +15,14 @@ let env: Record<string, string> = {}
 let server: Running
 let url = ''
 let closeDatabase = async () => {}
+let database: Database
 
 before(async () => {
   cwd = await mkdtemp(join(tmpdir(), 'plantain-local-'))
-  const database = await testDatabase()
-  closeDatabase = database.close
-  env = { DATABASE_URL: database.url, PLANTAIN_DATA_DIR: join(cwd, 'data'), PORT: '0', LOG_LEVEL: 'error', SANDBOX_THREADS: '1', DATABASE_POOL: '4' }
+  const opened = await testDatabase()
+  closeDatabase = opened.close
+  database = opened.database
+  env = { DATABASE_URL: opened.url, PLANTAIN_DATA_DIR: join(cwd, 'data'), PORT: '0', LOG_LEVEL: 'error', SANDBOX_THREADS: '1', DATABASE_POOL: '4' }
   server = start(['serve'], { cwd, env })
   const exited = server.ended.then(({ err }) => { throw new Error(`serve ended: ${err}`) })
   const up = () => new Promise<string>((resume) => {
@@ -48,6 +52,39 @@ test('the first key is written for its owner only, and works at once', async () 
   assert.equal((await stat(file)).mode & 0o777, 0o600)
   const { code, err } = await call(['task', 'list'])
   assert.equal(code, 0, err)
+})
+
+test('what upstreams took is shown against what was charged, by day, provider and model; bad days are refused', async () => {
+  assert.match((await call(['costs'])).out, /^Nothing was bought from \d{4}-\d\d-\d\d to \d{4}-\d\d-\d\d\.\n$/)
+  const day = new Date().toISOString().slice(0, 10)
+  const buy = (micros: number | null, charged: number, late = false) => database.query(
+    `insert into provider_cost (task_id, number, account_id, project_id, provider, upstream_model, model, micros, basis, charged_micros, late)
+     values ($1, 1, $1, $1, 'gemini', 'there', 'nano-banana-pro', $2, $3, $4, $5)`, [newId(), micros, micros === null ? 'unknown' : 'usage', charged, late])
+  await buy(134_000, 180_000)
+  await buy(134_000, 0, true)
+  await buy(null, 180_000)
+  const [line] = await json<object[]>(['costs'])
+  assert.deepEqual(line, { day, provider: 'gemini', model: 'nano-banana-pro', attempts: 3, unknown: 1, late: 1, costMicros: 268_000, chargedMicros: 360_000, marginMicros: 92_000 })
+  const { out, err } = await call(['costs', '--from', day, '--to', day])
+  assert.match(out, /all +3 +1 +1 +\$0\.268 +\$0\.36 +\$0\.092/)
+  assert.match(err, /nobody knows what they cost/)
+  assert.deepEqual(await json(['costs', '--from', '2020-01-01', '--to', '2020-01-31']), [])
+  for (const words of [['--from', 'yesterday'], ['--to', '2026-02-30'], ['--from', '2026-02-02', '--to', '2026-02-01']]) assert.equal((await call(['costs', ...words])).code, 2)
+})
+
+test('what may have been bought and nobody knows the end of is listed, with what it can be found by', async () => {
+  assert.match((await call(['unknown'])).out, /nothing whose end is not known/)
+  const { rows: [project] } = await database.query<{ id: string; account_id: string }>('select id, account_id from project limit 1')
+  const taskId = newId()
+  await database.query(`insert into task (id, account_id, project_id, livemode, state, attempts, attempts_max, model, model_asked, operation, prompt, parameters, inputs, count, priority, rank, provider, upstream_model,
+    price_micros, charged_micros, ended_at, end_by) values ($1, $2, $3, true, 'failed', 1, 8, 'nano-banana', 'nano-banana', 'generate', 'x', '{}', '[]', 1, 'interactive', 0, 'kie', 'google/nano-banana', 0, 0, now(), now())`, [taskId, project!.account_id, project!.id])
+  await database.query(`insert into attempt (task_id, number, provider, upstream_model, ended_at, outcome, receipt) values ($1, 1, 'kie', 'google/nano-banana', now(), 'unknown', '{"kind":"upstream","receipt":{"id":"kie-77"}}')`, [taskId])
+  const [one] = await json<Record<string, unknown>[]>(['unknown'])
+  assert.deepEqual([one!.taskId, one!.upstreamId, one!.key, one!.provider, one!.lookedForUntil], [taskId, 'kie-77', `${taskId}-1`, 'kie', null])
+  assert.match((await call(['unknown'])).out, new RegExp(`kie +google/nano-banana +kie-77 +${taskId}-1 +unknown +no`))
+  assert.match((await call(['doctor'])).out, /warn {2}outcomes: 1 attempt of the last 7 days/)
+  await database.query(`insert into provider_cost (task_id, number, account_id, project_id, provider, upstream_model, model, micros, basis) values ($1, 1, $1, $1, 'kie', 'x', 'nano-banana', 0, 'reported')`, [taskId])
+  assert.deepEqual(await json(['unknown']), [], 'what it cost is known since')
 })
 
 test('routes are listed, set, given back, and refused in words', async () => {

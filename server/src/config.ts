@@ -29,6 +29,7 @@ export const settings = Type.Object({
   OUTPUT_DAYS: integer(0, 36_500, 0, 'Days an output is kept; 0 keeps it until it is deleted.'),
   INPUT_DAYS: integer(0, 36_500, 30, 'Days an uploaded input is kept; 0 keeps it until it is deleted.'),
   SHUTDOWN_GRACE_S: integer(0, 3_600, 20, 'Seconds that work in hand may go on after SIGTERM before it is handed back.'),
+  METRICS_COSTS: Type.Boolean({ default: false, description: 'Tells at /metrics, which asks for no key, what upstreams took and what was charged. Only where your customers cannot reach that address.' }),
   TRUST_PROXY: Type.Boolean({ default: false, description: 'Believe X-Forwarded-* headers; only behind a proxy of your own.' }),
 })
 

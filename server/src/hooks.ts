@@ -5,7 +5,8 @@
  * (`Connection.verify`), a call that is forged or old is refused, and one that comes again is taken and not looked at again.
  * Absent on purpose: anything read out of a body, any state of a task.
  */
-import { createHmac } from 'node:crypto'
+import { createHash, createHmac } from 'node:crypto'
+import type { Client } from './db/pool.ts'
 import { Problem } from './domain/problem.ts'
 import { isId } from './kit/id.ts'
 import { readBytes } from './kit/json.ts'
@@ -18,6 +19,8 @@ export interface HooksOptions {
   publicUrl(): string
   /** The connection of a provider that is set up here. */
   connectionOf(provider: string): Pick<Connection, 'verify'> | null
+  /** Whether a genuine call is heard for the first time. */
+  hear(provider: string, id: string): Promise<boolean>
   /** Look at this task. A task that has ended is no mistake: the call came late. */
   nudge(taskId: string): Promise<void>
   log: { info(fields: object, message: string): void; warn(fields: object, message: string): void }
@@ -35,7 +38,18 @@ export const hookUrl = (publicUrl: string, secret: Buffer, provider: string, tas
 const tokenOf = (secret: Buffer, provider: string, taskId: string): string =>
   `${taskId}-${createHmac('sha256', secret).update(`hook:${provider}:${taskId}`).digest('hex').slice(0, 32)}`
 
-export const hooks = ({ secret, publicUrl, connectionOf, nudge, log }: HooksOptions): Protocol => protocol({
+/**
+ * Notes a genuine call back; false for one that was heard before, within the last day. Its signature is good for minutes only.
+ *
+ * It is noted before anybody looks. Should the look be lost with this process, the job is looked at when it is due, as without any call.
+ */
+export async function hearOnce(client: Client, provider: string, id: string): Promise<boolean> {
+  const { rowCount } = await client.query({ name: 'hooks hear', text: 'insert into callback_seen (provider, id_sha256) values ($1, $2) on conflict do nothing' },
+    [provider, createHash('sha256').update(id).digest()])
+  return rowCount === 1
+}
+
+export const hooks = ({ secret, publicUrl, connectionOf, hear, nudge, log }: HooksOptions): Protocol => protocol({
   id: 'hooks', title: 'Callbacks of upstreams', prefixes: ['/hooks/'], readSecret: () => null,
   refuse: problem => Response.json({ error: { code: problem.code, message: problem.message } }, { status: problem.status }),
   routes: [{
@@ -53,6 +67,8 @@ export const hooks = ({ secret, publicUrl, connectionOf, nudge, log }: HooksOpti
           log.warn({ provider, taskId, why: verdict.why }, 'a forged call back was refused')
           throw new Problem('unauthorized', `This call back is not genuine. ${verdict.why}`)
         }
+        // Not a no: upstreams that deliver at least once would send it on and on.
+        if (verdict.kind === 'genuine' && verdict.id !== undefined && !await hear(provider, verdict.id)) return Response.json({ received: true, repeated: true })
       }
       await nudge(taskId)
       return Response.json({ received: true })

@@ -14,7 +14,7 @@ import { openDiskStore } from './assets/disk.ts'
 import { sniff } from './assets/sniff.ts'
 import { createBatches, type Batches } from './batches/batches.ts'
 import { loadCatalog, ownCards, type Catalog } from './catalog/catalog.ts'
-import { readPacing, readProviderSettings, type Config } from './config.ts'
+import { readAccounts, readPacing, readProviderSettings, type Config } from './config.ts'
 import { startEmbedded } from './db/embedded/start.ts'
 import { openListener, openNotifier, type Listener, type Notifier } from './db/listen.ts'
 import { migrate } from './db/migrate.ts'
@@ -28,7 +28,7 @@ import type { TaskRow } from './engine/rows.ts'
 import type { Workbench } from './engine/step.ts'
 import { createFiles, type Files } from './files/files.ts'
 import { insertFile } from './files/rows.ts'
-import { hooks, hookUrl } from './hooks.ts'
+import { hearOnce, hooks, hookUrl } from './hooks.ts'
 import { serveHttp, type CallFacts, type HttpServer } from './http/server.ts'
 import { jwks } from './jwks.ts'
 import { createFetch, intakeCodes, providerCodes, type Fetch } from './kit/fetch.ts'
@@ -188,8 +188,10 @@ export async function startHouse(config: Config, { roles = ['serve', 'work'], ca
       },
     })
 
+    const accounts = new Map(readAccounts(config.PROVIDER_ACCOUNTS).map(({ id, of }) => [id, of]))
     const tools: EngineOptions['tools'] = {
       findCard: id => catalog.find(id)?.card ?? null,
+      accountOf: id => accounts.get(id),
       inputsOf: row => row.inputs.length === 0 ? Promise.resolve([]) : assets.findMany({ projectId: row.project_id, livemode: row.livemode }, row.inputs.map(input => input.assetId), { expiredToo: true }),
       readBytes: sha256 => assets.read(sha256),
       linkFor: asset => config.PUBLIC_URL ? assets.link(asset, { seconds: 3_600 }) : null,
@@ -266,9 +268,9 @@ export async function startHouse(config: Config, { roles = ['serve', 'work'], ca
 
     let http: HttpServer | null = null
     if (serves) {
-      const metrics = createMetrics({ database, busy: () => engine.busy() })
+      const metrics = createMetrics({ database, tellsCosts: config.METRICS_COSTS, busy: () => engine.busy() })
       http = await serveHttp({
-        host: config.HOST, port: config.PORT, protocols: [...protocols, hooks({ secret, publicUrl: () => publicUrl, connectionOf: id => benches.get(id)?.connection ?? null, nudge: taskId => engine.nudge(taskId), log }), jwks(signingKey)], trustProxy: config.TRUST_PROXY, log,
+        host: config.HOST, port: config.PORT, protocols: [...protocols, hooks({ secret, publicUrl: () => publicUrl, connectionOf: id => benches.get(id)?.connection ?? null, hear: (provider, id) => hearOnce(database, provider, id), nudge: taskId => engine.nudge(taskId), log }), jwks(signingKey)], trustProxy: config.TRUST_PROXY, log,
         authenticate: access.authenticate,
         async countRequest(caller) {
           const rate = await access.countRequest(caller)

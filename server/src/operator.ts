@@ -11,8 +11,10 @@ import { openDatabase, type Database } from './db/pool.ts'
 import { Problem } from './domain/problem.ts'
 import type { KeyLimits, Scope } from './domain/caller.ts'
 import type { ModelRoutes } from './domain/routing.ts'
+import { readUnknown, type UnknownAttempt } from './engine/unknown.ts'
 import { createLog } from './kit/log.ts'
 import { audit, readBalance, type PurseState } from './ledger/books.ts'
+import { readCosts, type CostLine } from './ledger/costs.ts'
 import { grant } from './ledger/ledger.ts'
 import type { Key, Project as ProjectSettings, ProjectChange } from './protocols/contract.ts'
 import { findProviders } from './providers.ts'
@@ -36,6 +38,10 @@ export interface Operator {
   }
   /** Routes and aliases of the whole house. A running server sees a change within a second. Loaded when wanted: it reads every card. */
   routing(): Promise<OperatorRouting>
+  /** What the house paid upstreams and charged for it, by UTC day, provider and model. */
+  costs(span: { from: Date; to: Date }): Promise<CostLine[]>
+  /** Attempts that may have been bought and of which nobody knows what became. */
+  unknown(which: { since: Date; limit: number }): Promise<UnknownAttempt[]>
   /** What does not add up in the books; empty when all is well. */
   audit(): Promise<string[]>
   access: Access
@@ -115,6 +121,8 @@ export async function openOperator(config: Config): Promise<Operator> {
         balance: async ({ livemode, project: name }) => readBalance(database, { accountId: (await project(name)).accountId, livemode }),
       },
       routing: () => openRouting(config, database),
+      costs: span => readCosts(database, span),
+      unknown: which => readUnknown(database, which),
       audit: () => audit(database),
       async close() {
         await access.drain()

@@ -45,6 +45,29 @@ test('a genuine call makes us look', async () => {
   assert.equal(await isDue(), true)
 })
 
+test('the same call again, sent twice or replayed, is taken and not looked at again', async () => {
+  const message = signed()
+  assert.equal((await call(message)).status, 200)
+  await house.database.query(`update task set due_at = now() + interval '1 hour' where id = $1`, [taskId])
+  assert.deepEqual(await call(message), { status: 200, body: { received: true, repeated: true } })
+  assert.equal(await isDue(), false)
+  assert.deepEqual((await call(signed({ atS: nowS() - 1 }))).body, { received: true }, 'another call about the same job is another one')
+  assert.equal(await isDue(), true)
+})
+
+test('ten at once are one', async () => {
+  const message = signed()
+  const answers = await Promise.all(Array.from({ length: 10 }, () => call(message)))
+  assert.equal(answers.filter(({ body }) => body.repeated === undefined).length, 1)
+})
+
+test('a forged call leaves nothing behind that would hush the genuine one', async () => {
+  const message = signed()
+  assert.equal((await call({ ...message, headers: { ...message.headers, 'x-webhook-signature': 'forged' } })).status, 401)
+  assert.deepEqual((await call(message)).body, { received: true })
+  assert.equal(await isDue(), true)
+})
+
 test('a forged, unsigned or old one is refused, and nobody looks', async () => {
   for (const message of [signed({ key: 'whk_other' }), { body: signed().body }, signed({ atS: nowS() - 301 }), { ...signed(), body: JSON.stringify({ data: { taskId: 'another' } }) }, { ...signed(), body: 'no JSON' }]) {
     const { status, body } = await call(message)
@@ -71,10 +94,19 @@ test('a body of any type and of no JSON is taken as bytes; one without end is re
   assert.equal((await call({ body: 'x'.repeat(4_000_001) }, 'rehearsal')).status, 413)
 })
 
-test('a call that comes after the task has ended changes nothing', async () => {
+test('a call that comes before the receipt is written is kept for whoever writes it', async () => {
+  await house.database.query(`update task set state = 'running' where id = $1`, [taskId])
+  assert.equal((await call(signed())).status, 200)
+  assert.equal((await house.database.query<{ hinted: boolean }>('select hinted from task where id = $1', [taskId])).rows[0]!.hinted, true)
+  await house.database.query(`update task set state = 'waiting' where id = $1`, [taskId])
+})
+
+test('a call that comes after the task has ended makes whoever looks after it look, and changes nothing', async () => {
+  await house.database.query(`insert into attempt (task_id, number, provider, upstream_model, receipt) values ($1, 1, 'kie', 'nano-banana-2-1', '{"kind":"upstream","receipt":{"id":"x"}}')`, [taskId])
   await fetch(`${house.url}/plantain/v1/tasks/${taskId}/cancel`, { method: 'POST', headers: { authorization: `Bearer ${house.liveKey}` } })
   assert.equal((await call(signed())).status, 200)
   const { rows: [still] } = await house.database.query<{ state: string }>(`select state from task where id = $1`, [taskId])
   assert.equal(still!.state, 'cancelled')
+  assert.deepEqual((await house.database.query('select state, due_at <= now() as due from late_look where task_id = $1', [taskId])).rows, [{ state: 'open', due: true }])
   assert.deepEqual(await house.audit(), [])
 })

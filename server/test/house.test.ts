@@ -123,3 +123,17 @@ test('how much of a limit is left is told on good answers too, in the words of e
     assert.match(anthropic.headers.get('anthropic-ratelimit-requests-reset') ?? '', /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$/)
   } finally { await house.close() }
 })
+
+test('what was bought today is among the gauges where the operator says so; how much of it nobody knows, always', async () => {
+  for (const tells of [false, true]) {
+    const house = await testHouse({ settings: { METRICS_COSTS: String(tells) } })
+    try {
+      const { body } = await order(house.url, house.liveKey, { model: 'rehearsal-1', prompt: 'a cat' })
+      assert.equal(body.state, 'done')
+      const told = await (await fetch(`${house.url}/metrics`)).text()
+      assert.match(told, /plantain_cost_unknown_today\{provider="rehearsal",model="rehearsal-1"\} 1/)
+      assert.equal(/plantain_charged_today_dollars\{provider="rehearsal",model="rehearsal-1"\} 0\.04/.test(told), tells)
+      assert.equal(told.includes('plantain_cost_today_dollars'), tells)
+    } finally { await house.close() }
+  }
+})

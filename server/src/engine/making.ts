@@ -79,16 +79,19 @@ const soldBy = (row: TaskRow, { findCard }: Pick<StepTools, 'findCard'>) => {
   return card && card.prices.length > 0 ? listAt(card.prices, row.created_at).tokens : undefined
 }
 
-/** What an attempt at a task cost us. */
-export function costFor(row: TaskRow, took: Took, made: number, { findCard, now }: Pick<StepTools, 'findCard' | 'now'>): Cost {
+type Costing = Pick<StepTools, 'findCard' | 'now' | 'accountOf'>
+
+/** What an attempt at a task cost us. A further account of a provider pays what the provider's own does. */
+export function costFor(row: TaskRow, took: Took, made: number, { findCard, now, accountOf }: Costing): Cost {
   const card = findCard(row.model)
-  const route = card?.routes.find(one => one.provider === row.provider && one.model === row.upstream_model)
+  const routes = card?.routes.filter(one => one.model === row.upstream_model) ?? []
+  const route = routes.find(one => one.provider === row.provider) ?? routes.find(one => one.provider === accountOf?.(row.provider))
   const { count: _, ...pricing } = pricingOf(card ?? { output: { kind: 'image', countMax: 1 } }, row, now())
   return costOf(route?.costs, { ...pricing, took, made })
 }
 
 /** What an attempt cost that ended without anything; undefined where it surely cost nothing. */
-export function costOfFailure(row: TaskRow, problem: Problem, took: Took | undefined, tools: Pick<StepTools, 'findCard' | 'now'>): Cost | undefined {
+export function costOfFailure(row: TaskRow, problem: Problem, took: Took | undefined, tools: Costing): Cost | undefined {
   if (took === undefined && problems[problem.code].bought === 'no') return undefined
   // An upstream that made it and does not hand it out was paid for it all the same.
   return costFor(row, took ?? {}, problem.code === 'output_expired' ? row.count : 0, tools)

@@ -21,6 +21,8 @@ import type { Settlement } from './settle.ts'
 /** What a step needs of the rooms beside the engine. */
 export interface StepTools {
   findCard(id: string): Card | null
+  /** Whose a further account of a provider is, by its id. */
+  accountOf?(provider: string): string | undefined
   inputsOf(row: TaskRow): Promise<Asset[]>
   readBytes(sha256: string): Promise<Buffer>
   linkFor(asset: Asset): string | null

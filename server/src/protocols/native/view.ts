@@ -164,6 +164,8 @@ export const ModelView = Type.Object({
   output: Type.Object({ kind: Type.Enum(['image', 'video']), count_max: Type.Integer(), seconds: maybe(Type.Object({ default: Type.Number(), max: Type.Number() })) }),
   prices: Type.Array(Type.Object({ when: Type.Record(Type.String(), AnyJson), price: MoneyView, per: Type.Enum(['image', 'megapixel', 'second', 'video', 'run']) }),
     { description: 'The first row whose `when` matches the parameters counts.' }),
+  token_prices: maybe(Type.Object({ text_in: MoneyView, image_in: MoneyView, text_out: MoneyView, image_out: MoneyView },
+    { description: 'For a million tokens, of models sold by what they took: `prices` are then held, and the most that is charged. Null for the others, and charged by `prices` where the upstream tells no tokens.' })),
   life: Type.Object({ state: Type.Enum(['active', 'deprecated', 'retired']), since: maybe(Type.String()), replacement: maybe(Type.String()), note: maybe(Type.String()) }),
   configured: Type.Boolean({ description: 'Whether a live key can have it made here: one of its providers is set up, and it is not retired.' }),
   end_within_s: Type.Integer(),
@@ -182,6 +184,7 @@ export function viewModel(card: Card, desk: Desk): Static<typeof ModelView> {
     inputs: { min: inputs.min, max: inputs.max, mimes: inputs.mimes, bytes_max: inputs.bytesMax, pixels_max: inputs.pixelsMax, roles: inputs.roles as Record<string, number> },
     output: { kind: output.kind, count_max: output.countMax, seconds: output.seconds ?? null },
     prices: (begun?.rows ?? []).map(({ when, micros, per }) => ({ when: when ?? {}, price: money(micros), per })),
+    token_prices: begun?.tokens ? { text_in: money(begun.tokens.textIn), image_in: money(begun.tokens.imageIn), text_out: money(begun.tokens.textOut), image_out: money(begun.tokens.imageOut) } : null,
     life: { state: life.state, since: life.since ?? null, replacement: life.replacement ?? null, note: life.note ?? null },
     configured: desk.models.isConfigured(card), end_within_s: card.endWithinS,
   }
