@@ -163,7 +163,9 @@ for (const [id, door] of doors) {
       const left = send(door, door.make(prompt), gone.signal).catch(() => null)
       await until('there is a task', async () => (await tasksWith(prompt)).length === 1)
       gone.abort()
-      assert.equal(await left, null, 'it was answered before the caller left')
+      // Doors that only take an order answer at once: whether that came before the caller left is chance, and loses nothing either way.
+      const answered = await left
+      if (door.isSync) assert.equal(answered, null, 'it was answered before the caller left')
       const [task] = await tasksWith(prompt)
       if (door.isSync) {
         await until('it is noted that nobody was answered', async () => (await house.database.query('select 1 from recent_call where task_id = $1 and unanswered', [task!.id])).rows.length === 1)
