@@ -308,13 +308,14 @@ test('every value a schema of Kie\'s allows is one the card takes', () => {
   const asset = { id: '0'.repeat(32), projectId: '', livemode: false, kind: 'input' as const, sha256: '', mime: 'image/png', sizeBytes: 1, width: 100, height: 100, name: null, taskId: null, createdAt: now, expiresAt: null }
   let tried = 0
   for (const { card, name } of modelsOf(catalog.all())) {
-    const properties = (name.input?.properties ?? {}) as Record<string, { enum?: unknown[]; type?: string; default?: unknown }>
+    const properties = (name.input?.properties ?? {}) as Record<string, { enum?: unknown[]; type?: string; default?: unknown; minimum?: number }>
     const full: Record<string, unknown> = {}
-    for (const [field, { enum: values, type, default: fallback }] of Object.entries(properties)) {
+    for (const [field, { enum: values, type, default: fallback, minimum }] of Object.entries(properties)) {
       if (field === 'prompt') full[field] = 'a kite'
       else if (name.fields?.[field]?.startsWith('inputs')) { if ((name.input!.required as string[]).includes(field)) full[field] = type === 'array' ? [url] : url }
       else if (values) full[field] = fallback ?? values[0]
       else if (type === 'boolean') full[field] = false
+      else if ((type === 'integer' || type === 'number') && (name.input!.required as string[] | undefined)?.includes(field)) full[field] = fallback ?? minimum ?? 1
     }
     const take = (input: Record<string, unknown>) => {
       const { order, pictures } = readCreateTask({ model: name.id, input }, { find: () => ({ card, name }), livemode: false })
