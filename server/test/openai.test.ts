@@ -548,7 +548,7 @@ describe('errors are the SDK\'s own classes', () => {
 describe('trying again', () => {
   test('a client that gave up waiting and tries again finds its picture, bought once', async () => {
     const before = await taskCount()
-    const { data: made, response } = await clientFor(house.testKey, { maxRetries: 2 }).images.generate({ ...boat, prompt: 'a kite sandbox:slow=1200ms' }, { timeout: 1_000 }).withResponse()
+    const { data: made, response } = await clientFor(house.testKey, { maxRetries: 6 }).images.generate({ ...boat, prompt: 'a kite sandbox:slow=1200ms' }, { timeout: 1_000 }).withResponse()
     assert.equal(await measure(decode(made.data![0]!.b64_json)), '256x256 png')
     assert.deepEqual([await taskCount(), response.headers.get('idempotent-replayed')], [before + 1, 'true'])
   })
