@@ -179,6 +179,11 @@ const ordered = async (id: string, more: Partial<Job>) => {
   return { outcome, order: upstreams.get(id)!.orders()[0]! }
 }
 
+test('half an answer that quotes a prompt about violence is a lost answer, not a refusal', async () => {
+  const outcome = await (await connect('together')).submit(job({ model: dialects.together!.model, prompt: 'a safety policy was violated, moderation flagged it fault:half_json' }), AbortSignal.timeout(10_000))
+  assert.equal(outcome.kind === 'failed' && outcome.problem.code, 'outcome_unknown')
+})
+
 describe('in their words', () => {
   beforeEach(() => { for (const one of upstreams.values()) one.clear() })
   test('Together: pixels, a seed for each, and no false warning', async () => {

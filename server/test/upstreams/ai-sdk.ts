@@ -82,7 +82,7 @@ export const dialects: Record<string, Dialect> = {
   together: {
     model: 'black-forest-labs/FLUX.1-schnell', settings: (url, apiKey) => ({ apiKey, baseUrl: `${url}/v1` }), isOurs: bearer,
     read: heard => post(heard, /^\/v1\/images\/generations$/) ? { prompt: heard.json.prompt, count: heard.json.n ?? 1, width: heard.json.width, height: heard.json.height } : null,
-    answer: pictures => json(200, { id: 'o1', model: 'x', object: 'list', data: b64(pictures).map((one, index) => ({ index, type: 'b64_json', ...one })) }),
+    answer: (pictures, heard) => json(200, { id: 'o1', model: 'x', object: 'list', prompt: heard.json.prompt, data: b64(pictures).map((one, index) => ({ index, type: 'b64_json', ...one })) }),
     refuse: (status, message) => json(status, { id: 'o1', error: { message, type: 'invalid_request_error', param: null, code: null } }),
   },
   deepinfra: {
@@ -136,6 +136,7 @@ export const dialects: Record<string, Dialect> = {
       candidates: [{ index: 0, finishReason: 'STOP', content: { role: 'model', parts: picture ? [{ inlineData: { mimeType: 'image/png', data: picture.toString('base64') } }] : [] } }],
       usageMetadata: { promptTokenCount: 5, candidatesTokenCount: 1120, totalTokenCount: 1125 } }),
     refuse: (status, message) => json(status, { error: { code: status, message, status: 'INVALID_ARGUMENT' } }),
+    blocked: () => json(200, { candidates: [{ index: 0, content: {}, finishReason: 'IMAGE_SAFETY' }], usageMetadata: { promptTokenCount: 5, totalTokenCount: 5 } }),
     queue: vertexQueue,
   },
   bfl: {

@@ -19,7 +19,7 @@ import { readRefusal, type Named } from './refusal.ts'
 /** A model of any of the specification's lines: older packages still speak the third. */
 export interface PictureModel {
   readonly maxImagesPerCall: ImageModelV4['maxImagesPerCall']
-  doGenerate(options: Parameters<ImageModelV4['doGenerate']>[0]): PromiseLike<{ images: string[] | Uint8Array[]; warnings: SharedV4Warning[] | object[]; providerMetadata?: object }>
+  doGenerate(options: Parameters<ImageModelV4['doGenerate']>[0]): PromiseLike<{ images: string[] | Uint8Array[]; warnings: SharedV4Warning[] | object[]; providerMetadata?: object; isRetryable?: boolean }>
 }
 
 /** A job in the specification's words; `options` are the package's own, under its key. */
@@ -114,7 +114,8 @@ const parse = (text: string): unknown => { try { return JSON.parse(text) } catch
 export function readFailure(thrown: unknown, heard: Heard, { title, setting }: Named): Failure {
   switch (heard.kind) {
     case 'nothing':
-      // The package would not even ask: its sentence says what it misses.
+      // The package would not even ask: its sentence says what it misses. Nothing was asked either where we were stopped just before.
+      if (isStopped(thrown)) return failure(new Problem('provider_down', `This was stopped before ${title} was asked.`, { reached: false }))
       return failure(thrown instanceof Problem ? thrown : new Problem('unsupported_parameter', `${title} cannot be asked for this: ${shorten(messageOf(thrown))}`, { cause: thrown }))
     case 'threw':
       return failure(silence(heard.thrown).kind === 'unreached' ? unreached(title) : unknown(title))
@@ -122,8 +123,15 @@ export function readFailure(thrown: unknown, heard: Heard, { title, setting }: N
   }
 }
 
-/** An answer came and there is nothing in it: blocked, or not all there. */
+const isStopped = (thrown: unknown): boolean => thrown instanceof Error && (thrown.name === 'AbortError' || thrown.name === 'TimeoutError') || typeof thrown === 'string'
+
+/**
+ * An answer came and there is nothing in it: blocked, or not all there.
+ *
+ * Only a package's own sentences are read. What it says of an answer it could not parse quotes that answer, and a prompt in it may speak of anything.
+ */
 function readUnmade(thrown: unknown, title: string): Failure {
+  if (thrown instanceof Error && thrown.name.startsWith('AI_')) return failure(unknown(title, '200'))
   const message = messageOf(thrown)
   if (speaksOfPolicy(message) || /moderat/i.test(message)) return failure(new Problem('content_rejected', `${title} refused this: ${shorten(message)}`, { upstreamCode: '200' }))
   if (/no images|without an image/i.test(message)) return failure(new Problem('bad_output', `${title} answered without a picture.`, { upstreamCode: '200' }))
@@ -188,9 +196,12 @@ export function connectPictures(upstream: Upstream, open: (model: string, fetch:
   }
 }
 
-function readMade({ images, warnings, providerMetadata }: Awaited<ReturnType<PictureModel['doGenerate']>>, { id, title, optionsKey, untrue, costOf }: Upstream): JobOutcome {
+function readMade({ images, warnings, providerMetadata, isRetryable }: Awaited<ReturnType<PictureModel['doGenerate']>>, { id, title, optionsKey, untrue, costOf }: Upstream): JobOutcome {
   const made = (images as (string | Uint8Array)[]).map((image): Made => ({ bytes: typeof image === 'string' ? Buffer.from(image, 'base64') : image }))
-  if (made.length === 0) return failed(new Problem('bad_output', `${title} answered without a picture.`, { upstreamCode: '200' }))
+  if (made.length === 0) {
+    // So a package says that the upstream's filter stopped it.
+    return failed(isRetryable === false ? new Problem('content_rejected', `${title} refused this prompt, or would not show what it made.`, { upstreamCode: '200' }) : new Problem('bad_output', `${title} answered without a picture.`, { upstreamCode: '200' }))
+  }
   const metadata = (providerMetadata as Record<string, unknown> | undefined)?.[optionsKey] as Record<string, unknown> | undefined
   const cost = metadata && costOf ? costOf(metadata) : null
   return done({ made, warnings: tellWarnings(warnings, untrue), ...(metadata ? { details: { [id]: metadata as Json } } : {}), ...(cost === null ? {} : { costMicros: cost }) })
