@@ -53,8 +53,8 @@ function placeOf(place: string | undefined, terminal: Terminal): string {
 }
 
 const catalogue = async () => {
-  const [{ ownCards }, load, { compare }] = await Promise.all([import('@plantain/server/catalog/catalog.ts'), import('@plantain/server/catalog/load.ts'), import('@plantain/server/catalog/compare.ts')])
-  return { ownCards, compare, ...load }
+  const [load, { compare }] = await Promise.all([import('@plantain/server/catalog/load.ts'), import('@plantain/server/catalog/compare.ts')])
+  return { compare, ...load }
 }
 
 /** Ends a command with every mistake on a line of its own. */

@@ -3,7 +3,7 @@
  * wires of the packages, fault by fault. Nothing here has met one of the upstreams itself.
  */
 import assert from 'node:assert/strict'
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { globSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { after, before, beforeEach, describe, test } from 'node:test'
@@ -275,6 +275,13 @@ describe('in their words', () => {
     const outcome = await (await connect('luma')).submit(job({ model: 'photon-1', inputs: [input({ link: () => null })] }), AbortSignal.timeout(5_000))
     assert.match(outcome.kind === 'failed' ? outcome.problem.message : '', /PUBLIC_URL/)
   })
+})
+
+test('no package is read when the house starts', () => {
+  const folder = new URL('../src/providers/', import.meta.url)
+  const files = globSync('**/*.ts', { cwd: folder.pathname })
+  const eager = files.filter(file => /^import (?!type)[^\n]*'@ai-sdk\//m.test(readFileSync(new URL(file, folder), 'utf8')))
+  assert.deepEqual([eager, files.length > 20], [[], true])
 })
 
 test('every card that is made by one of these is written, or refused before it is asked', async () => {

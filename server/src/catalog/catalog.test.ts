@@ -265,6 +265,9 @@ test('mistakes in cards are all reported at once, with file and place', () => wi
     return true
   })
 }))
+test('every schema of our own cards compiles, which no start looks at again', () => withCards(() => {}, folder => {
+  assert.equal(loadCatalog([folder]).all().length, catalog.all().length)
+}))
 test('a card of the operator takes the place of ours', () => withCards(folder => {
   for (const name of ['nano-banana-2.json']) edit(folder, name, card => { for (const row of card.prices[0].rows) row.micros = 7 })
 }, folder => {

@@ -3,7 +3,6 @@
  *
  * Cards do not change while the house stands. Absent on purpose: the clock (an argument), the database, who is asking.
  */
-import path from 'node:path'
 import type { ValidateFunction } from 'ajv'
 import type { Asset } from '../domain/asset.ts'
 import type { RetiredModels } from '../domain/caller.ts'
@@ -11,7 +10,7 @@ import type { Card, CheckedOrder, DialectName } from '../domain/card.ts'
 import type { Operation, Order } from '../domain/order.ts'
 import { Problem } from '../domain/problem.ts'
 import { checkOrder } from './check.ts'
-import { readCards } from './load.ts'
+import { ownCards, readCards } from './load.ts'
 import { nearNames } from './near.ts'
 import { compileParameters, createAjv } from './parameters.ts'
 
@@ -38,8 +37,7 @@ export interface Catalog {
   check(order: Order, inputs: Asset[], now: Date, mode: { livemode: boolean; retired?: RetiredModels }): CheckedOrder
 }
 
-/** The cards that come with the house. */
-export const ownCards = path.join(import.meta.dirname, 'cards')
+export { ownCards } from './load.ts'
 
 /** A card in a later folder takes the place of an earlier one with its id. @throws {CatalogError} with every mistake in every card */
 export function loadCatalog(folders: string[] = [ownCards]): Catalog {
@@ -76,8 +74,14 @@ export function loadCatalog(folders: string[] = [ownCards]): Catalog {
   }
 
   const ajv = createAjv()
-  const validators = new Map<Card, Map<Operation, ValidateFunction>>()
-  for (const card of cards) validators.set(card, new Map(card.operations.map(operation => [operation, compileParameters(ajv, card, operation)])))
+  // Compiled for the first order of each: nobody waits for all of them at the start.
+  const validators = new Map<Card, Map<Operation, ValidateFunction>>(cards.map(card => [card, new Map()]))
+  const validatorOf = (card: Card) => (operation: Operation): ValidateFunction => {
+    const known = validators.get(card)!
+    const validate = known.get(operation) ?? compileParameters(ajv, card, operation)
+    known.set(operation, validate)
+    return validate
+  }
 
   return {
     all: () => cards,
@@ -87,7 +91,7 @@ export function loadCatalog(folders: string[] = [ownCards]): Catalog {
       const found = (livemode && retired === 'replace' ? serving : find)(order.model, dialect)
       if (!found) throw unknownModel(order.model, [...native.keys(), ...(dialects.get(dialect ?? '')?.keys() ?? [])])
       if (inputs.length !== order.inputs.length) throw new Error(`The order names ${order.inputs.length} pictures and ${inputs.length} came with it.`)
-      return checkOrder(order, { ...found, instead: serving(order.model, dialect)!.card, validators: validators.get(found.card)!, inputs, now, livemode })
+      return checkOrder(order, { ...found, instead: serving(order.model, dialect)!.card, validatorOf: validatorOf(found.card), inputs, now, livemode })
     },
   }
 }

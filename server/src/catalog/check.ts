@@ -23,7 +23,7 @@ export interface Checking {
   replaces?: Card
   /** What to use where the card is retired: the one that takes its place; itself where none does. */
   instead: Card
-  validators: Map<Operation, ValidateFunction>
+  validatorOf(operation: Operation): ValidateFunction
   /** The order's pictures, in its order. */
   inputs: Asset[]
   now: Date
@@ -46,11 +46,11 @@ export function checkOrder(order: Order, checking: Checking): CheckedOrder {
   }
 }
 
-function checkPlain(order: Order, { card, name, instead, validators, inputs, now, livemode }: Checking): CheckedOrder {
+function checkPlain(order: Order, { card, name, instead, validatorOf, inputs, now, livemode }: Checking): CheckedOrder {
   if (livemode && card.life.state === 'retired') throw retired(card, instead, order.model)
   const operation = operationOf(order, card, name, inputs.length)
   const parameters: Record<string, Json> = { ...order.parameters }
-  const validate = validators.get(operation)!
+  const validate = validatorOf(operation)
   const known = parametersOf(card, operation)
   const mistakes: Coded[] = [
     ...checkPrompt(order.prompt, card, operation),
