@@ -72,7 +72,7 @@ async function once({ url, path, headers, body }: Omit<Target, 'name' | 'pid'>, 
   })
 }
 
-interface Turn { perSecond: number; latencies: number[]; cpuMs: number; databaseMs: number; peakMB: number }
+interface Turn { perSecond: number; latencies: number[]; cpuMs: number; databaseMs: number; peakMB: number; idleMB: number }
 
 async function measure(target: Target): Promise<Turn> {
   const agent = new Agent({ keepAlive: true, maxSockets: concurrency })
@@ -100,7 +100,7 @@ async function measure(target: Target): Promise<Turn> {
   const seconds = (performance.now() - begun) / 1_000
   const after = look()
   agent.destroy()
-  return { perSecond: requests / seconds, latencies, cpuMs: (after.cpuMs - idle.cpuMs) / requests, databaseMs: (after.databaseMs - idle.databaseMs) / requests, peakMB }
+  return { perSecond: requests / seconds, latencies, cpuMs: (after.cpuMs - idle.cpuMs) / requests, databaseMs: (after.databaseMs - idle.databaseMs) / requests, peakMB, idleMB: idle.rssMB }
 }
 
 /** What a file of 1.5 MB costs alone, written, synced and renamed: processor time in ms. */
@@ -168,8 +168,8 @@ export async function pictures(): Promise<void> {
       { ...ours, name: 'Plantain, OpenAI door, upstream answers a link', body: JSON.stringify({ model: 'rehearsal-1', prompt: 'a cat on a mat', n: 1 }) },
     ]
     const found = new Map<Target, Turn[]>()
-    // Before anybody has asked anything: what a process keeps after its first pictures counts as well.
-    const idleMB = new Map(targets.flatMap(({ pid }) => pid === null ? [] : [[pid, usage(pid).rssMB] as const]))
+    // Before anybody has asked anything: what a process keeps after its first pictures is told as well.
+    const freshMB = new Map(targets.flatMap(({ pid }) => pid === null ? [] : [[pid, usage(pid).rssMB] as const]))
     const writes: number[] = []
     for (let turn = 0; turn < turns; turn++) {
       writes.push(await bareWrite(bare))
@@ -191,7 +191,8 @@ export async function pictures(): Promise<void> {
         through: target.name, 'pictures/s': round(middle(all, turn => turn.perSecond)), 'of direct': round(middle(all, turn => turn.perSecond) / direct, 2),
         'CPU ms each (best turn)': target.pid === null ? '' : told(all.map(turn => turn.cpuMs)), 'PostgreSQL ms': target.databasePid === undefined ? '' : told(all.map(turn => turn.databaseMs)),
         'p50 / p99 ms': `${round(percentile(latencies, 0.5))} / ${round(percentile(latencies, 0.99))}`,
-        'idle MB': target.pid === null ? '' : Math.round(idleMB.get(target.pid)!), [`above idle, ${concurrency} in flight, MB`]: target.pid === null ? '' : Math.round(Math.max(...all.map(turn => turn.peakMB)) - idleMB.get(target.pid)!),
+        'MB fresh / idle / at most': target.pid === null ? '' : [freshMB.get(target.pid)!, middle(all, turn => turn.idleMB), Math.max(...all.map(turn => turn.peakMB))].map(Math.round).join(' / '),
+        [`above idle, ${concurrency} in flight, MB`]: target.pid === null ? '' : Math.round(Math.max(...all.map(turn => turn.peakMB - turn.idleMB))),
       }
     })
     rows.push({ through: 'the file alone: written, synced, renamed', 'CPU ms each (best turn)': told(writes) })

@@ -10,7 +10,6 @@ import sharp from 'sharp'
 import type { Database } from '../db/pool.ts'
 import type { Asset, StoredBlob } from '../domain/asset.ts'
 import { asProblem, Problem } from '../domain/problem.ts'
-import { giveBack } from '../kit/blocks.ts'
 import type { Fetch, Take } from '../kit/fetch.ts'
 import { isId } from '../kit/id.ts'
 import { tidyName } from '../kit/name.ts'
@@ -103,7 +102,7 @@ export function createAssets({ database, store, linkSecret, publicUrl, limits: g
   const storePicture = async ({ bytes, mime }: Extract<Received, { kind: 'image' }>): Promise<StoredBlob> => {
     const sha256 = await hashOf(bytes)
     const seen = known.get(sha256)
-    if (seen && now().getTime() - seen.seenMs < believedMs) { giveBack(bytes); return seen.blob }
+    if (seen && now().getTime() - seen.seenMs < believedMs) { recent.keep(sha256, bytes); return seen.blob }
     const blob = seen?.blob ?? { sha256, mime, sizeBytes: bytes.length, ...upright(checkPicture(bytes, mime, limits)) }
     await store.put(sha256, bytes, { mime })
     recent.keep(sha256, bytes)

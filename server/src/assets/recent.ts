@@ -1,9 +1,10 @@
 /**
  * Pictures that were stored a moment ago, still in memory: the call that waits for one is answered without reading its file again.
  *
- * They are here under their SHA-256 after the store has them, never instead. Few, and not for long: until their first reader is done, or
+ * One that came as base64 is kept as that, which is how it will go out. They are here under their SHA-256 after the store has them, never instead. Few, and not for long: until their first reader is done, or
  * for seconds where nobody comes. Absent on purpose: bytes read back from the store.
  */
+import { takeText } from '../kit/base64.ts'
 import { giveBack } from '../kit/blocks.ts'
 import type { Lent } from '../protocols/contract.ts'
 
@@ -20,7 +21,7 @@ export interface Recent {
 }
 
 export function createRecent(): Recent {
-  const kept = new Map<string, { bytes: Buffer; lent: number; gone: boolean; seenMs: number }>()
+  const kept = new Map<string, { held: Buffer; isText: boolean; lent: number; gone: boolean; seenMs: number }>()
   let size = 0
   let timer: NodeJS.Timeout | undefined
 
@@ -28,9 +29,9 @@ export function createRecent(): Recent {
     const entry = kept.get(sha256)
     if (!entry) return
     kept.delete(sha256)
-    size -= entry.bytes.length
+    size -= entry.held.length
     entry.gone = true
-    if (entry.lent === 0) giveBack(entry.bytes)
+    if (entry.lent === 0) giveBack(entry.held)
   }
   const tidy = () => {
     timer = undefined
@@ -41,9 +42,12 @@ export function createRecent(): Recent {
 
   return {
     keep(sha256, bytes) {
-      if (kept.has(sha256) || bytes.length > bytesMax / 2) { giveBack(bytes); return }
-      kept.set(sha256, { bytes, lent: 0, gone: false, seenMs: performance.now() })
-      size += bytes.length
+      const text = takeText(bytes)
+      const held = text ?? bytes
+      if (text) giveBack(bytes)
+      if (kept.has(sha256) || held.length > bytesMax / 2) { giveBack(held); return }
+      kept.set(sha256, { held, isText: text !== null, lent: 0, gone: false, seenMs: performance.now() })
+      size += held.length
       for (const [oldest] of kept) {
         if (size <= bytesMax) break
         forget(oldest)
@@ -56,13 +60,13 @@ export function createRecent(): Recent {
       entry.lent += 1
       let released = false
       return {
-        bytes: entry.bytes,
+        ...entry.isText ? { base64: entry.held } : { bytes: entry.held },
         release() {
           if (released) return
           released = true
           entry.lent -= 1
           if (!entry.gone) forget(sha256)
-          else if (entry.lent === 0) giveBack(entry.bytes)
+          else if (entry.lent === 0) giveBack(entry.held)
         },
       }
     },

@@ -1,6 +1,6 @@
 /** Base64 piece by piece, in both directions, for what is too large to be a string. Pure. */
 
-import { borrow, giveBack } from './blocks.ts'
+import { borrow, giveBack, hold } from './blocks.ts'
 
 const none = Buffer.alloc(0)
 /** Where pieces are decoded, one after the other. */
@@ -66,6 +66,9 @@ export class Base64Decoder {
 /** Pieces of text that are whole fours, and small enough to be a string that dies young. */
 const pieceCharacters = 64 * 1024
 
+/** What decoded bytes were written as, where encoding them again would say the same. */
+const texts = new WeakMap<Uint8Array, Buffer>()
+
 /**
  * Decodes base64 of megabytes that is there as a whole, standard or URL-safe, with or without padding, into borrowed memory; null where
  * anything else is in it.
@@ -77,9 +80,26 @@ export function decodeWhole(text: Buffer): Buffer | null {
   const bytes = borrow(sizeBytes)
   let size = 0
   for (let from = 0; from < end; from += pieceCharacters) size += bytes.write(text.toString('latin1', from, Math.min(end, from + pieceCharacters)), size, 'base64')
-  if (size === sizeBytes && end % 4 !== 1) return bytes
-  giveBack(bytes)
-  return null
+  if (size !== sizeBytes || end % 4 === 1) {
+    giveBack(bytes)
+    return null
+  }
+  if (isCanonical(text, bytes)) texts.set(bytes, hold(text))
+  return bytes
+}
+
+/** In the standard alphabet, padded, and without a bit set that stands for nothing. */
+function isCanonical(text: Buffer, bytes: Buffer): boolean {
+  const last = Math.floor((bytes.length - 1) / 3) * 3
+  return bytes.length > 0 && text.length === base64Length(bytes.length) && !text.includes(0x2d) && !text.includes(0x5f)
+    && bytes.toString('base64', last) === text.toString('latin1', text.length - 4)
+}
+
+/** The base64 these very bytes were decoded from, for whoever asks first; he gives it back. Null where it is not there, or not as we would write it. */
+export function takeText(bytes: Uint8Array): Buffer | null {
+  const text = texts.get(bytes) ?? null
+  texts.delete(bytes)
+  return text
 }
 
 /** Writes the base64 of some bytes to a place in another buffer and says where it ends. Only what ends the whole may be other than whole threes. */

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { borrow, giveBack } from './blocks.ts'
+import { borrow, giveBack, hold } from './blocks.ts'
 
 test('memory that was given back shows its old holder nothing', () => {
   for (const sizeBytes of [100_000, 1_500_000, 2_000_001, 30_000_000]) {
@@ -18,6 +18,15 @@ test('memory that was given back shows its old holder nothing', () => {
     giveBack(second)
     giveBack(third)
   }
+})
+
+test('memory that several hold stays until the last has let go', () => {
+  const bytes = borrow(500_000).fill(3)
+  const part = hold(bytes.subarray(1_000, 2_000))
+  giveBack(bytes)
+  assert.deepEqual([bytes.length, part.length, part[0]], [500_000, 1_000, 3])
+  giveBack(part)
+  assert.deepEqual([bytes.length, part.length], [0, 0])
 })
 
 test('what was never borrowed stays what it is', () => {

@@ -14,7 +14,8 @@ const idleBytesMax = 64 * 1024 * 1024
 const idleMs = 10_000
 
 const idle = new Map<number, ArrayBuffer[]>()
-const lent = new WeakSet<ArrayBufferLike>()
+/** Who holds them, counted. */
+const lent = new WeakMap<ArrayBufferLike, number>()
 let idleBytes = 0
 let timer: NodeJS.Timeout | undefined
 
@@ -25,14 +26,27 @@ export function borrow(sizeBytes: number): Buffer {
   const found = idle.get(capacity)?.pop()
   if (found) idleBytes -= capacity
   const block = found ?? Buffer.allocUnsafeSlow(capacity).buffer
-  lent.add(block)
+  lent.set(block, 1)
   return Buffer.from(block, 0, sizeBytes)
 }
 
-/** Lets go of borrowed memory: every view of it is empty from now on. Nothing happens to what was not borrowed. No read or write of it may be under way. */
+/** Holds on to borrowed memory for one more holder, who gives it back for himself. */
+export function hold<Bytes extends Uint8Array>(bytes: Bytes): Bytes {
+  const holders = lent.get(bytes.buffer)
+  if (holders !== undefined) lent.set(bytes.buffer, holders + 1)
+  return bytes
+}
+
+/**
+ * Lets go of borrowed memory, once for each holder: when the last one has, every view of it is empty. Nothing happens to what was not
+ * borrowed. No read or write of it may be under way.
+ */
 export function giveBack(bytes: Uint8Array): void {
   const block = bytes.buffer
-  if (!lent.delete(block)) return
+  const holders = lent.get(block)
+  if (holders === undefined) return
+  if (holders > 1) { lent.set(block, holders - 1); return }
+  lent.delete(block)
   const own = (block as ArrayBuffer).transfer()
   if (idleBytes + own.byteLength > idleBytesMax) return
   idleBytes += own.byteLength

@@ -73,18 +73,23 @@ async function* write(pieces: Piece[]): AsyncGenerator<Buffer> {
   }
 }
 
-/** The same in few large pieces, each in the same borrowed place as the one before. */
+/** The same in few large pieces, each in the same borrowed place as the one before; base64 that is at hand goes as it is. */
 async function* pour(pieces: Piece[], length: number): AsyncGenerator<Buffer> {
-  const room = borrow(Math.min(length, roomBytes))
+  const lents = pieces.map(piece => Buffer.isBuffer(piece) ? null : piece.open.lend?.() ?? null)
+  const ready = lents.reduce((sum, lent) => sum + (lent?.base64?.length ?? 0), 0)
+  const room = borrow(Math.min(length - ready, roomBytes))
   let end = 0
   /** While a piece is with the reader, its place may not go to anybody else, even if he never comes back. */
-  let isOut = false
+  let out: Buffer | null = null
+  const show = function* (piece: Buffer) {
+    out = piece
+    if (piece.length > 0) yield piece
+    out = null
+  }
   const flush = function* () {
     const piece = room.subarray(0, end)
     end = 0
-    isOut = true
-    if (piece.length > 0) yield piece
-    isOut = false
+    yield* show(piece)
   }
   const put = function* (bytes: Buffer) {
     if (end + bytes.length > room.length) yield* flush()
@@ -92,30 +97,34 @@ async function* pour(pieces: Piece[], length: number): AsyncGenerator<Buffer> {
     else end += bytes.copy(room, end)
   }
   try {
-    for (const piece of pieces) {
+    for (const [index, piece] of pieces.entries()) {
       if (Buffer.isBuffer(piece)) { yield* put(piece); continue }
-      const lent = piece.open.lend?.() ?? null
-      if (lent === null) {
+      const lent = lents[index]
+      if (!lent) {
         for await (const text of encode(piece)) yield* put(text)
         continue
       }
-      try {
+      yield* put(Buffer.from(piece.prefix))
+      if (lent.base64) {
+        if (lent.base64.length !== base64Length(piece.open.asset.sizeBytes)) throw new Error('The base64 of a file has not the length of its bytes.')
+        yield* flush()
+        yield* show(lent.base64)
+      } else {
         const size = lent.bytes.length
         checkSize(piece, size)
-        yield* put(Buffer.from(piece.prefix))
         for (let from = 0; from < size;) {
           if (room.length - end < Math.min(leftBytes, base64Length(size - from))) yield* flush()
           const to = Math.min(size, from + Math.floor((room.length - end) / 4) * 3)
           end = encodeInto(lent.bytes, from, to, room, end)
           from = to
         }
-      } finally {
-        lent.release()
       }
     }
     yield* flush()
   } finally {
-    if (!isOut) giveBack(room)
+    const buffer = (out as Buffer | null)?.buffer
+    for (const lent of lents) if (lent && (lent.base64 ?? lent.bytes).buffer !== buffer) lent.release()
+    if (room.buffer !== buffer) giveBack(room)
   }
 }
 

@@ -42,8 +42,8 @@ export type Upload =
   | { dataUrl: string; name?: string }
   | { url: string; name?: string }
 
-/** Bytes that are somebody else's again after `release`. */
-export interface Lent { bytes: Buffer; release(): void }
+/** A file's bytes, or its base64, that are somebody else's again after `release`. Where a write of them may still be under way, they are left and not released. */
+export type Lent = ({ bytes: Buffer; base64?: never } | { base64: Buffer; bytes?: never }) & { release(): void }
 
 /** An asset's bytes on their way out. */
 export interface OpenAsset {
