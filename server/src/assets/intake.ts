@@ -3,6 +3,7 @@ import { createHash, hash } from 'node:crypto'
 import { createReadStream } from 'node:fs'
 import fs from 'node:fs/promises'
 import type { StoredBlob } from '../domain/asset.ts'
+import { giveBack } from '../kit/blocks.ts'
 import type { Upload } from '../protocols/contract.ts'
 import type { BlobStore } from './contract.ts'
 import { stripLocation } from './location.ts'
@@ -13,12 +14,16 @@ export async function takeIn(upload: Upload, store: BlobStore, receiving: Receiv
   const received = await receive(upload, receiving)
   if (received.kind === 'video') return storeFilm(received, store)
   const { mime, bytes } = received
-  const header = checkPicture(bytes, mime, receiving.limits)
-  const decoded = await decodeOnce(bytes, mime, header, receiving.limits)
-  const clean = stripLocation(bytes, mime, header)
-  const blob = { sha256: await hashOf(clean), mime, sizeBytes: clean.length, ...upright({ ...decoded, orientation: header.orientation }) }
-  await store.put(blob.sha256, clean, { mime })
-  return blob
+  try {
+    const header = checkPicture(bytes, mime, receiving.limits)
+    const decoded = await decodeOnce(bytes, mime, header, receiving.limits)
+    const clean = stripLocation(bytes, mime, header)
+    const blob = { sha256: await hashOf(clean), mime, sizeBytes: clean.length, ...upright({ ...decoded, orientation: header.orientation }) }
+    await store.put(blob.sha256, clean, { mime })
+    return blob
+  } finally {
+    giveBack(bytes)
+  }
 }
 
 export async function storeFilm({ file, sizeBytes, mime }: Extract<Received, { kind: 'video' }>, store: BlobStore): Promise<StoredBlob> {

@@ -7,6 +7,7 @@
 import fs from 'node:fs/promises'
 import type { Readable } from 'node:stream'
 import { Problem } from '../domain/problem.ts'
+import { borrow, giveBack } from '../kit/blocks.ts'
 import type { Upload } from '../protocols/contract.ts'
 import { sniff, sniffBytes, type ImageMime, type Sniffed, type VideoMime } from './sniff.ts'
 
@@ -87,7 +88,7 @@ function drain(stream: Readable, bytesMax: number): void {
 }
 
 async function receiveChunks(chunks: AsyncIterable<Uint8Array> | Iterable<Uint8Array>, { limits, stagingFile, signal }: Receiving): Promise<Received> {
-  const held: Buffer[] = []
+  const picture = gather()
   let sizeBytes = 0
   let film: { file: string; handle: fs.FileHandle } | null = null
   let sizeMax = Math.max(limits.imageBytesMax, limits.videoBytesMax)
@@ -95,14 +96,14 @@ async function receiveChunks(chunks: AsyncIterable<Uint8Array> | Iterable<Uint8A
 
   /** Decides what this is going to be, once enough has come. */
   const look = async (): Promise<Exclude<Sniffed, { kind: 'refused' }>> => {
-    const found = sniff(held.length === 1 ? held[0]! : Buffer.concat(held))
+    const found = sniff(picture.whole())
     if (found.kind === 'refused') throw refusal(found.what)
     sizeMax = found.kind === 'video' ? limits.videoBytesMax : limits.imageBytesMax
     check()
     if (found.kind === 'video') {
       const file = stagingFile()
       film = { file, handle: await fs.open(file, 'wx', 0o600) }
-      for (const chunk of held.splice(0)) await film.handle.writeFile(chunk)
+      await film.handle.writeFile(picture.whole())
     }
     return found
   }
@@ -117,18 +118,47 @@ async function receiveChunks(chunks: AsyncIterable<Uint8Array> | Iterable<Uint8A
       check()
       const writing = filmOf()
       if (writing) await writing.handle.writeFile(bytes)
-      else held.push(bytes)
+      else picture.add(bytes)
       if (!found && sizeBytes >= sniffBytes) found = await look()
     }
     found ??= await look()
     const written = filmOf()
     await written?.handle.close()
-    return found.kind === 'image' ? { kind: 'image', mime: found.mime, bytes: held.length === 1 ? held[0]! : Buffer.concat(held) } : { kind: 'video', mime: found.mime, file: written!.file, sizeBytes }
+    return found.kind === 'image' ? { kind: 'image', mime: found.mime, bytes: picture.whole() } : { kind: 'video', mime: found.mime, file: written!.file, sizeBytes }
   } catch (error) {
     const written = filmOf()
     await written?.handle.close().catch(() => {})
     if (written) await fs.rm(written.file, { force: true })
     throw error
+  }
+}
+
+/** Up to here pieces are kept as they came. */
+const looseBytesMax = 4 * 1024 * 1024
+/** Memory that is not written to is not taken from the machine, so most pictures may have as much as they like. */
+const roomBytes = 32 * 1024 * 1024
+
+/** Puts pieces together while they come: all at once in the end, megabytes of fresh memory would hold everybody else up. */
+function gather() {
+  let loose: Buffer[] = []
+  let room: Buffer | null = null
+  let size = 0
+  const move = (to: Buffer) => {
+    let at = 0
+    for (const piece of room ? [room.subarray(0, size)] : loose) at += piece.copy(to, at)
+    loose = []
+    if (room) giveBack(room)
+    room = to
+  }
+  return {
+    add(bytes: Buffer): void {
+      if (!room && loose.length > 0 && size + bytes.length > looseBytesMax) move(borrow(Math.max(roomBytes, size + bytes.length)))
+      else if (room && size + bytes.length > room.length) move(borrow(Math.max(2 * room.length, size + bytes.length)))
+      if (room) bytes.copy(room, size)
+      else loose.push(bytes)
+      size += bytes.length
+    },
+    whole: (): Buffer => room ? room.subarray(0, size) : loose.length === 1 ? loose[0]! : Buffer.concat(loose),
   }
 }
 
