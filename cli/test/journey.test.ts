@@ -149,7 +149,7 @@ test('Ctrl-C leaves the task in the making', async () => {
 test('models are listed with their prices', async () => {
   const { code, out } = await call(['models'])
   assert.equal(code, 0)
-  assert.match(out, /nano-banana-pro +generate, edit +from \$\d/)
+  assert.match(out, /nano-banana-pro +nano-banana +generate, edit +from \$\d/)
 })
 
 test('what was made adds up', async () => assert.deepEqual(await house.audit(), []))
