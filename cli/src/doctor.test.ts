@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { judgeClock, judgeNode, judgePublicUrl, judgeSpace, type Finding } from './doctor.ts'
+import { judgeBooks, judgeClock, judgeNode, judgePublicUrl, judgeSpace, type Finding } from './doctor.ts'
 
 const finds = (what: string, finding: Finding, verdict: Finding['verdict'], message: RegExp) => test(what, () => {
   assert.equal(finding.verdict, verdict)
@@ -19,3 +19,6 @@ finds('a PUBLIC_URL of this machine is a warning', judgePublicUrl('http://localh
 finds('a PUBLIC_URL without TLS is a warning', judgePublicUrl('http://images.example.com', '0.0.0.0'), 'warn', /not encrypted/)
 finds('a PUBLIC_URL with a path is a warning', judgePublicUrl('https://example.com/images', '0.0.0.0'), 'warn', /has a path/)
 finds('a proper PUBLIC_URL is fine', judgePublicUrl('https://images.example.com', '0.0.0.0'), 'ok', /images\.example\.com/)
+finds('books that agree are fine', judgeBooks([])[0]!, 'ok', /agree/)
+finds('books that do not are a failure', judgeBooks(['task 1: the ledger says 3, the task 4'])[0]!, 'fail', /ledger says 3/)
+test('of many mistakes ten are told, and how many there are', () => assert.equal(judgeBooks(Array.from({ length: 25 }, (_, index) => `task ${index}`)).at(-1)!.message, '15 more do not add up.'))

@@ -69,6 +69,10 @@ async function checkFolder({ dataDir }: Config): Promise<Finding[]> {
   return [ok('data folder', folder === dataDir ? dataDir : `${dataDir} (made at the first start)`), judgeSpace(bavail * bsize)]
 }
 
+/** What the books say; each sentence of what does not add up is a finding of its own, ten of them at most. */
+export const judgeBooks = (sentences: string[]): Finding[] => sentences.length === 0 ? [ok('books', 'the ledger and the tasks agree')]
+  : [...sentences.slice(0, 10).map((said) => fail('books', said)), ...sentences.length > 10 ? [fail('books', `${sentences.length - 10} more do not add up.`)] : []]
+
 async function checkDatabase(config: Config): Promise<Finding[]> {
   const [{ findRunning }, { databaseFolder }, { openDatabase }, { readMigrations, plan }] = await Promise.all([
     import('@plantain/server/db/embedded/running.ts'), import('@plantain/server/house.ts'),
@@ -104,6 +108,8 @@ async function checkDatabase(config: Config): Promise<Finding[]> {
     const { test, live } = keys!
     findings.push(test + live === 0 ? fail('keys', 'No key works. Make one: plantain keys create --name first') : ok('keys', `${test} test, ${live} live`))
     const { readUnknown } = await import('@plantain/server/engine/unknown.ts')
+    const { audit } = await import('@plantain/server/ledger/books.ts')
+    findings.push(...judgeBooks(await audit(database)))
     findings.push(judgeUnknown((await readUnknown(database, { since: new Date(Date.now() - 7 * 86_400_000), limit: 1_000 })).length))
     return findings
   } catch (thrown) {
