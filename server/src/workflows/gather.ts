@@ -1,6 +1,5 @@
 /** Reading what comes to a run along its edges. */
-import { project } from '../domain/graph/advance.ts'
-import { collected } from '../domain/graph/advance.ts'
+import { collected, project } from '../domain/graph/advance.ts'
 import { groupOf, type Layout } from '../domain/graph/layout.ts'
 import { instanceKey, type Instance } from '../domain/graph/graph.ts'
 import type { Arrived, Values } from '../domain/graph/values.ts'

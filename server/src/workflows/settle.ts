@@ -38,7 +38,7 @@ export interface RunSettlement extends Instance {
   review?: ReviewAsk
 }
 
-export interface ExecutionEnd { id: string; projectId: string; livemode: boolean; parentId: string | null; callbackUrl: string | null; wire: Json; state: 'done' | 'failed' }
+export interface ExecutionEnd { id: string; parentId: string | null }
 /** `told`: something was written for the delivery room. */
 export interface SettledRuns { held: Set<string>; opened: number; ended: ExecutionEnd[]; told: boolean }
 
@@ -262,7 +262,7 @@ export async function close(client: Client, execution: ExecutionRow, layout: Lay
   const state = failed ? 'failed' : 'done'
   await client.query({ name: 'execution end', text: 'update execution set state = $2, outputs = $3, problem = $4, ended_at = now() where id = $1' }, [execution.id, state, JSON.stringify(outputs), problem === null ? null : JSON.stringify(problem)])
   await tell(client, execution, failed ? 'execution.failed' : 'execution.completed')
-  return { id: execution.id, projectId: execution.project_id, livemode: execution.livemode, parentId: execution.parent_id, callbackUrl: execution.callback_url, wire: execution.wire, state }
+  return { id: execution.id, parentId: execution.parent_id }
 }
 
 /** What came to the output nodes, by their names; a list, in the order of the items, where one stands inside an iteration. */

@@ -180,7 +180,6 @@ export function createWorkflows(options: WorkflowsOptions): Workflows {
   async function beginFor(caller: Caller, order: ExecutionOrder, parent: ExecutionRow | null = null): Promise<{ execution: Execution; replayed: boolean }> {
     const prepared = await prepare(caller, order)
     const { plan: foreseen, refused } = await planFor(caller, prepared, order.force ?? false)
-    // A repetition is answered before anything is refused: its first one was let in.
     const body = JSON.stringify([order.workflowId ?? null, order.version ?? null, prepared.graph, prepared.given, order.target ?? null, order.force ?? false])
     if (refused) throw refused
     if (foreseen.availableMicros < foreseen.priceMinMicros) {

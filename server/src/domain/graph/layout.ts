@@ -51,22 +51,12 @@ export function sortNodes(graph: Pick<Graph, 'nodes' | 'edges'>): string[] {
   return order
 }
 
-const gather = (edges: Edge[], side: 'from' | 'to'): Map<string, Edge[]> => {
-  const by = new Map<string, Edge[]>()
-  for (const edge of edges) {
-    const list = by.get(edge[side].node)
-    if (list) list.push(edge)
-    else by.set(edge[side].node, [edge])
-  }
-  return by
-}
-
 /** Lays out a graph whose nodes are known and whose edges meet ports (`lint`). */
 export function layOut(graph: Graph, faces: ReadonlyMap<string, NodeFace>): Layout {
   const nodes = new Map(graph.nodes.map(node => [node.id, node]))
   const faceOf = (node: string): NodeFace => faces.get(nodes.get(node)!.kind)!
   const order = sortNodes(graph)
-  const into = gather(graph.edges, 'to')
+  const into = Map.groupBy(graph.edges, edge => edge.to.node)
   const scopeOf = new Map<string, string[]>()
   const groups: Layout['groups'] = new Map()
   const flaws: Layout['flaws'] = []
@@ -102,7 +92,7 @@ export function layOut(graph: Graph, faces: ReadonlyMap<string, NodeFace>): Layo
       default: scopeOf.set(id, scope)
     }
   }
-  return { graph, nodes, faceOf, order, into, outOf: gather(graph.edges, 'from'), scopeOf, groups, flaws }
+  return { graph, nodes, faceOf, order, into, outOf: Map.groupBy(graph.edges, edge => edge.from.node), scopeOf, groups, flaws }
 }
 
 /** The scope in which a value of an edge is given: inside its group, where an iterating node gives it. */
