@@ -188,7 +188,7 @@ export function createWorkflows(options: WorkflowsOptions): Workflows {
     }
     const { id, replayed } = await begin(database, kinds, {
       caller, graph: prepared.graph, given: prepared.given, workflowId: prepared.workflow?.id ?? null, version: prepared.version, trigger: order.trigger ?? 'api', target: order.target ?? null, force: order.force ?? false,
-      ...prepared.limits, depth: parent ? parent.depth + 1 : 0, parentId: parent?.id ?? null, batchId: null, position: 0, metadata: order.metadata ?? {}, callbackUrl: order.callbackUrl ?? null, wire: order.wire ?? null,
+      ...prepared.limits, depth: parent ? parent.depth + 1 : 0, parentId: parent?.id ?? null, batchId: order.batch?.id ?? null, position: order.batch?.position ?? 0, metadata: order.metadata ?? {}, callbackUrl: order.callbackUrl ?? null, wire: order.wire ?? null,
       idempotency: order.idempotencyKey === undefined ? null : { key: order.idempotencyKey, body },
     })
     runner?.wake()

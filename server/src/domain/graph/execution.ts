@@ -60,6 +60,8 @@ export interface ExecutionOrder {
   callbackUrl?: string
   idempotencyKey?: string
   trigger?: string
+  /** Executions that were asked for together: their common id (a UUID), and this one's place among them, from 0. */
+  batch?: { id: string; position: number }
   wire?: Json
 }
 
