@@ -19,7 +19,7 @@ export async function writeCosts(client: Client, entries: CostEntry[]): Promise<
     insert into provider_cost (task_id, number, account_id, project_id, provider, upstream_model, model, micros, basis, usage, searches_free, charged_micros, late)
     select c.task_id, c.number, t.account_id, t.project_id, coalesce(a.provider, t.provider), coalesce(a.upstream_model, t.upstream_model), t.model, c.micros, c.basis, c.usage, c.free, c.charged, c.late
     from jsonb_to_recordset($1) as c(task_id uuid, number int, micros bigint, basis text, usage jsonb, free int, charged bigint, late boolean)
-    join task t on t.id = c.task_id left join attempt a on a.task_id = c.task_id and a.number = c.number
+    cross join lateral (select * from task where id = c.task_id limit 1) t left join lateral (select * from attempt where task_id = c.task_id and number = c.number limit 1) a on true
     on conflict (task_id, number, (micros is null)) do nothing` },
   [JSON.stringify(entries.map(({ taskId, number, cost: { micros, basis, usage, search }, chargedMicros, late }, index) => ({
     task_id: taskId, number, basis, usage, free: free[index], charged: chargedMicros, late,

@@ -8,7 +8,7 @@ import type { Client, Database } from '../db/pool.ts'
 import { runColumns, type RunRow } from './rows.ts'
 
 const runLock = 7_700_002
-/** Executions looked at in one claim, and runs of one execution taken in it, so that a long one does not keep the others waiting. */
+/** Executions looked at in one claim. They share the free places, so that a long one does not keep the others waiting. */
 const executionsMax = 200
 
 export const claimRuns = (database: Database, worker: string, free: number): Promise<RunRow[]> => database.transaction(async client => {
@@ -27,10 +27,10 @@ export const claimRuns = (database: Database, worker: string, free: number): Pro
     open as materialized (select id, places from room where places > 0 order by id limit ${executionsMax}),
     chosen as materialized (
       select q.execution_id, q.node, q.item from open cross join lateral (
-        select execution_id, node, item from node_run where execution_id = open.id and state = 'ready' and due_at <= now() order by created_at, item limit least(open.places, $3) for update skip locked) q
+        select execution_id, node, item from node_run where execution_id = open.id and state = 'ready' and due_at <= now() order by created_at, item limit least(open.places, (select greatest(1, ceil($2::numeric / count(*))) from open)::int) for update skip locked) q
       limit $2)
     update node_run r set state = 'running', turn = turn + 1, worker = $1, started_at = coalesce(started_at, now()) from chosen c
-    where r.execution_id = c.execution_id and r.node = c.node and r.item = c.item returning ${runColumns}` }, [worker, left, Math.max(1, Math.ceil(left / 4))])
+    where r.execution_id = c.execution_id and r.node = c.node and r.item = c.item returning ${runColumns}` }, [worker, left])
   return [...due, ...ready]
 })
 

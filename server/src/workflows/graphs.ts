@@ -1,30 +1,32 @@
-/** Graphs by their content, laid out: many runs of one graph read it once. */
+/** What never changes of an execution and all its runs need: its graph by content, laid out, and what its caller gave. Read once by each process. */
 import { layOut, type Layout } from '../domain/graph/layout.ts'
 import type { Graph } from '../domain/graph/graph.ts'
 import { needed } from '../domain/graph/advance.ts'
+import type { Given } from '../domain/graph/values.ts'
 import { Problem } from '../domain/problem.ts'
 import type { Client } from '../db/pool.ts'
+import { remember } from '../kit/remember.ts'
 import type { Kinds } from './kinds.ts'
 
-const keptMax = 200
+export interface Graphs {
+  layout(client: Client, sha256: Buffer): Promise<Layout>
+  /** Values of nodes that the caller of an execution gave. */
+  given(client: Client, executionId: string): Promise<Given>
+}
 
-export interface Graphs { layout(client: Client, sha256: Buffer): Promise<Layout> }
-
-/** A bounded memory; the graph longest unused goes first. Graphs never change, so nothing in it can be old. */
 export function createGraphs(kinds: Kinds): Graphs {
-  const kept = new Map<string, Layout>()
+  const layouts = remember<Layout>(200)
+  const givens = remember<Given>(100)
   return {
-    async layout(client, sha256) {
-      const name = sha256.toString('hex')
-      const known = kept.get(name)
-      if (known) { kept.delete(name); kept.set(name, known); return known }
+    layout: (client, sha256) => layouts(sha256.toString('hex'), async () => {
       const { rows: [row] } = await client.query<{ body: Graph }>({ name: 'graph read', text: 'select body from graph where sha256 = $1' }, [sha256])
       if (!row) throw new Problem('internal', 'The graph of this execution is gone.')
-      const layout = layOut(row.body, kinds.faces)
-      kept.set(name, layout)
-      if (kept.size > keptMax) kept.delete(kept.keys().next().value!)
-      return layout
-    },
+      return layOut(row.body, kinds.faces)
+    }),
+    given: (client, executionId) => givens(executionId, async () => {
+      const { rows: [row] } = await client.query<{ given: Given }>({ name: 'execution given', text: 'select given from execution where id = $1' }, [executionId])
+      return row?.given ?? {}
+    }),
   }
 }
 

@@ -12,7 +12,8 @@ import { Problem } from '../domain/problem.ts'
 import type { Node } from '../nodes/contract.ts'
 import type { Client, Database } from '../db/pool.ts'
 import { beginAgain } from './again.ts'
-import { gather } from './gather.ts'
+import { gather, readsOf } from './gather.ts'
+import type { Graphs } from './graphs.ts'
 import type { Kinds } from './kinds.ts'
 import { readReview, type ExecutionRow, type Owner, type ReviewRow } from './rows.ts'
 import { lockExecutions, settleRuns, type RunSettlement, type SettledRuns } from './settle.ts'
@@ -34,10 +35,10 @@ export async function listReviews(client: Client, owner: Owner, { state, executi
   return rows.map(readReview)
 }
 
-export interface ReviewTools { database: Database; kinds: Kinds; layoutOf(execution: ExecutionRow): Promise<Layout> }
+export interface ReviewTools { database: Database; kinds: Kinds; graphs: Graphs; layoutOf(execution: ExecutionRow): Promise<Layout> }
 
 /** @throws {Problem} `not_found`; `conflict` where it was answered already; `bad_request` for a choice that does not fit */
-export const answerReview = ({ database, kinds, layoutOf }: ReviewTools, owner: Owner, id: string, answer: ReviewAnswer, by: string): Promise<SettledRuns> => database.transaction(async client => {
+export const answerReview = ({ database, kinds, graphs, layoutOf }: ReviewTools, owner: Owner, id: string, answer: ReviewAnswer, by: string): Promise<SettledRuns> => database.transaction(async client => {
   const { rows: [found] } = await client.query<{ execution_id: string }>('select execution_id from review where id = $1 and project_id = $2 and livemode = $3', [id, owner.projectId, owner.livemode])
   if (!found) throw new Problem('not_found', 'There is no such review.')
   // The execution first: everybody locks in that order.
@@ -56,8 +57,8 @@ export const answerReview = ({ database, kinds, layoutOf }: ReviewTools, owner: 
       checkChoice(answer.chosen, review)
       await decide('approved', answer.chosen, null)
       const node = kinds.node(layout.faceOf(review.node).id) as Extract<Node, { review: unknown }>
-      const { arrived } = await gather(client, execution.id, layout, review)
-      const outputs = node.chosen(answer.chosen.map(index => review.candidates[index]!), valuesOf(layout, { node: review.node, override: run!.override }, arrived, execution.given) as never) as Values
+      const { arrived } = await gather(client, readsOf(client), execution.id, layout, review)
+      const outputs = node.chosen(answer.chosen.map(index => review.candidates[index]!), valuesOf(layout, { node: review.node, override: run!.override }, arrived, await graphs.given(client, execution.id)) as never) as Values
       return settleRuns(client, [{ ...common, state: 'done', outputs, because: `approved by ${by}` }], layoutOf)
     }
     case 'reject': {

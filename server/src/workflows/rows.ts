@@ -3,17 +3,19 @@ import { createHash } from 'node:crypto'
 import type { RunState } from '../domain/graph/advance.ts'
 import type { Execution, ExecutionState, NodeRun, Review, Workflow } from '../domain/graph/execution.ts'
 import type { Graph, Media } from '../domain/graph/graph.ts'
-import type { Given, Values } from '../domain/graph/values.ts'
+import type { Values } from '../domain/graph/values.ts'
 import type { Json } from '../domain/outcome.ts'
 import type { StoredProblem } from '../domain/problem.ts'
-import type { Client } from '../db/pool.ts'
+import { grouped } from '../db/group.ts'
+import type { Client, Database } from '../db/pool.ts'
 
 /** Whose workflows and executions: a project, and for executions a mode. */
 export interface Owner { projectId: string; livemode: boolean }
 
+/** All of an execution but what its caller gave (`graphs.ts` remembers that): a list of ten thousand is not read for each of its items. */
 export interface ExecutionRow {
   id: string; account_id: string; project_id: string; key_id: string | null; livemode: boolean
-  workflow_id: string | null; version: number | null; graph_sha256: Buffer; given: Given
+  workflow_id: string | null; version: number | null; graph_sha256: Buffer
   state: ExecutionState; trigger: string; target: string | null; force: boolean; parallelism: number
   cost_max_micros: number | null; committed_micros: number; cost_micros: number; open: number; depth: number; parent_id: string | null
   batch_id: string | null; position: number; outputs: Values | null; problem: StoredProblem | null
@@ -27,11 +29,21 @@ export interface RunRow {
   started_at: Date | null; ended_at: Date | null
 }
 
-export const executionColumns = `e.id, e.account_id, e.project_id, e.key_id, e.livemode, e.workflow_id, e.version, e.graph_sha256, e.given, e.state, e.trigger, e.target, e.force, e.parallelism,
+export const executionColumns = `e.id, e.account_id, e.project_id, e.key_id, e.livemode, e.workflow_id, e.version, e.graph_sha256, e.state, e.trigger, e.target, e.force, e.parallelism,
   e.cost_max_micros, e.committed_micros, e.cost_micros, e.open, e.depth, e.parent_id, e.batch_id, e.position, e.outputs, e.problem, e.metadata, e.callback_url, e.wire, e.created_at, e.ended_at`
 
 export const runColumns = `r.execution_id, r.node, r.item, r.state, r.turn, r.worker, r.attempt, r.due_at, r.task_id, r.child_id, r.override, r.key, r.reused, r.because, r.outputs, r.ports, r.length,
   r.price_micros, r.charged_micros, r.problem, r.started_at, r.ended_at`
+
+export const findExecutionRow = async (client: Client, id: string): Promise<ExecutionRow | null> =>
+  (await client.query<ExecutionRow>({ name: 'execution read', text: `select ${executionColumns} from execution e where e.id = $1` }, [id])).rows[0] ?? null
+
+/** A reader that asks for many at once where many are wanted at the same moment: the steps of one execution all want its row. */
+export const executionReader = (database: Database) => grouped<string, ExecutionRow | null>(async ids => {
+  const { rows } = await database.query<ExecutionRow>({ name: 'executions read', text: `select ${executionColumns} from execution e where e.id = any($1::uuid[])` }, [[...new Set(ids)]])
+  const found = new Map(rows.map(row => [row.id, row]))
+  return ids.map(id => found.get(id) ?? null)
+}, { max: 500, lanes: 2 })
 
 export const readExecution = (row: ExecutionRow & { counts?: Execution['counts'] | null }): Execution => ({
   id: row.id, projectId: row.project_id, livemode: row.livemode, workflowId: row.workflow_id, version: row.version,

@@ -33,7 +33,9 @@ export interface RunSettlement extends Instance {
   key?: Buffer | null
   reused?: boolean
   because?: string | null
-  /** What was reserved for it, and what of that was charged: set when a purchase has ended. */
+  /** The price of what was just bought, where nothing had to be reserved before. */
+  pricedMicros?: number
+  /** What of its price was charged: set when a purchase has ended. */
   chargedMicros?: number
   review?: ReviewAsk
 }
@@ -57,16 +59,16 @@ export async function settleRuns(client: Client, group: RunSettlement[], layoutO
   const { rows } = await client.query<HeldRow>({ name: 'runs settle', text: `
     with s as materialized (
       select * from jsonb_to_recordset($1) as s(execution_id uuid, node text, item text, turn int, state text, forced boolean, due_at timestamptz, task_id uuid, child_id uuid, outputs jsonb, ports text[],
-        length int, problem jsonb, key text, reused boolean, because text, charged bigint, ended boolean))
+        length int, problem jsonb, key text, reused boolean, because text, priced bigint, charged bigint, ended boolean))
     update node_run r set state = s.state, worker = null, turn = r.turn + s.forced::int, due_at = coalesce(s.due_at, r.due_at), task_id = coalesce(s.task_id, r.task_id), child_id = coalesce(s.child_id, r.child_id),
       outputs = s.outputs, ports = coalesce(s.ports, '{}'), length = s.length, problem = s.problem, key = coalesce(decode(s.key, 'hex'), r.key), reused = s.reused, because = coalesce(s.because, r.because),
-      charged_micros = r.charged_micros + coalesce(s.charged, 0), ended_at = case when s.ended then now() end
+      price_micros = coalesce(s.priced, r.price_micros), charged_micros = r.charged_micros + coalesce(s.charged, 0), ended_at = case when s.ended then now() end
     from s where r.execution_id = s.execution_id and r.node = s.node and r.item = s.item::int[] and r.turn = s.turn and (r.state = 'running' or s.forced and r.state in ('waiting', 'asking'))
     returning r.execution_id, r.node, r.item, r.state, r.price_micros` },
   [JSON.stringify(group.map(one => ({
     execution_id: one.executionId, node: one.node, item: writeItem(one.item), turn: one.turn, state: one.state, forced: one.forced ?? false, due_at: one.dueAt ?? null, task_id: one.taskId ?? null, child_id: one.childId ?? null,
     outputs: one.outputs ?? null, ports: portsOf(one), length: lengthOfItems(one), problem: one.problem ?? null, key: one.key?.toString('hex') ?? null, reused: one.reused ?? false, because: one.because ?? null,
-    charged: one.chargedMicros ?? null, ended: hasEnded(one.state),
+    priced: one.pricedMicros ?? null, charged: one.chargedMicros ?? null, ended: hasEnded(one.state),
   })))])
   const held = new Set(rows.map(keyOfRow))
   const ours = group.filter(one => held.has(runKey(one)))
@@ -139,14 +141,15 @@ async function keepResults(client: Client, group: RunSettlement[], executions: M
     on conflict do nothing` }, [JSON.stringify(rows)])
 }
 
-/** A purchase that has ended gives back what it was reserved and takes what it cost. */
+/** What was bought counts with its price; once it has ended, with what it cost. */
 async function bookCosts(client: Client, group: RunSettlement[], prices: Map<string, number>): Promise<void> {
   const sums = new Map<string, { committed: number; cost: number }>()
   for (const one of group) {
-    if (one.chargedMicros === undefined) continue
+    if (one.chargedMicros === undefined && one.pricedMicros === undefined) continue
     const sum = sums.get(one.executionId) ?? { committed: 0, cost: 0 }
-    sum.committed += one.chargedMicros - (prices.get(runKey(one)) ?? 0)
-    sum.cost += one.chargedMicros
+    sum.committed += one.pricedMicros ?? 0
+    if (one.chargedMicros !== undefined) sum.committed += one.chargedMicros - (prices.get(runKey(one)) ?? 0)
+    sum.cost += one.chargedMicros ?? 0
     sums.set(one.executionId, sum)
   }
   for (const [id, { committed, cost }] of sums) await client.query({ name: 'runs costs', text: 'update execution set committed_micros = committed_micros + $2, cost_micros = cost_micros + $3 where id = $1' }, [id, committed, cost])
@@ -240,7 +243,7 @@ function createKnowledge(client: Client, executionId: string): Knowledge {
         for (const name of missing.keys()) seen.set(name, null)
         const { rows } = await client.query<{ node: string; item: number[]; state: RunState; ports: string[]; length: number | null }>({ name: 'runs look', text: `
           select r.node, r.item, case when r.state = 'asking' then 'waiting' else r.state end as state, r.ports, r.length
-          from unnest($2::text[], $3::text[]) as w(node, item) join node_run r on r.execution_id = $1 and r.node = w.node and r.item = w.item::int[]` },
+          from unnest($2::text[], $3::text[]) as w(node, item) cross join lateral (select * from node_run where execution_id = $1 and node = w.node and item = w.item::int[] limit 1) r` },
         [executionId, wanted.map(one => one.node), wanted.map(one => writeItem(one.item))])
         for (const row of rows) seen.set(instanceKey(row), { state: row.state, ports: row.ports, length: row.length })
       }

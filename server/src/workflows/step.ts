@@ -20,10 +20,11 @@ import type { Bench, Node, NodeOrder } from '../nodes/contract.ts'
 import type { Desk } from '../protocols/contract.ts'
 import type { Database } from '../db/pool.ts'
 import type { Log } from '../kit/log.ts'
-import { gather } from './gather.ts'
+import { gather, type StepReads } from './gather.ts'
 import type { Graphs } from './graphs.ts'
 import type { Kinds } from './kinds.ts'
-import { executionColumns, type ExecutionRow, type RunRow } from './rows.ts'
+import type { ExecutionRow, RunRow } from './rows.ts'
+import type { Reservation, Reserved } from './reserve.ts'
 import type { RunSettlement } from './settle.ts'
 
 export interface StepTools {
@@ -36,6 +37,9 @@ export interface StepTools {
   call(execution: ExecutionRow, run: RunRow, workflow: string, inputs: Record<string, Json>): Promise<string>
   /** Checks and prices an order whose pictures are these, buying nothing. @throws {Problem} as `desk.estimate` */
   check(order: Order, media: Media[], livemode: boolean): CheckedOrder
+  reads: StepReads
+  /** Sets a price aside within the execution's cap. */
+  reserve(wanted: Reservation): Promise<Reserved>
   now(): Date
   log: Log
 }
@@ -54,10 +58,11 @@ export const callerOf = (row: ExecutionRow): Caller => ({
 export async function stepRun(run: RunRow, tools: StepTools, signal: AbortSignal): Promise<RunSettlement> {
   const common = { executionId: run.execution_id, node: run.node, item: run.item, turn: run.turn }
   try {
-    const { rows: [execution] } = await tools.database.query<ExecutionRow>({ name: 'execution read', text: `select ${executionColumns} from execution e where e.id = $1` }, [run.execution_id])
+    const execution = await tools.reads.execution(run.execution_id)
     if (!execution || execution.state !== 'running') return { ...common, state: 'skipped', because: 'the execution was ended' }
     const layout = await tools.graphs.layout(tools.database, execution.graph_sha256)
-    const step = { ...common, run, execution, layout, desk: tools.deskFor(callerOf(execution)) }
+    const given = await tools.graphs.given(tools.database, execution.id)
+    const step = { ...common, run, execution, layout, given, desk: tools.deskFor(callerOf(execution)) }
     if (run.task_id !== null) return await readTask(step, tools)
     if (run.child_id !== null) return await readChild(step, tools)
     return await begin(step, tools, signal)
@@ -70,16 +75,16 @@ export async function stepRun(run: RunRow, tools: StepTools, signal: AbortSignal
   }
 }
 
-interface Step { executionId: string; node: string; item: number[]; turn: number; run: RunRow; execution: ExecutionRow; layout: Layout; desk: Desk }
+interface Step { executionId: string; node: string; item: number[]; turn: number; run: RunRow; execution: ExecutionRow; layout: Layout; given: Given; desk: Desk }
 const base = ({ executionId, node, item, turn }: Step) => ({ executionId, node, item, turn })
 
 async function begin(step: Step, tools: StepTools, signal: AbortSignal): Promise<RunSettlement> {
   const { run, execution, layout, desk } = step
   const face = layout.faceOf(run.node)
   const node = tools.kinds.node(face.id)
-  const gathered = await gather(tools.database, run.execution_id, layout, run)
+  const gathered = await gather(tools.database, tools.reads, run.execution_id, layout, run)
   if (gathered.came === 0 && gathered.awaited! > 0) return { ...base(step), state: 'skipped', because: 'every item failed' }
-  const values = valuesOf(layout, run, gathered.arrived, execution.given)
+  const values = valuesOf(layout, run, gathered.arrived, step.given)
   tools.kinds.checkInputs(run.node, face, values)
 
   const order = 'order' in node ? writeOrder(execution, run, node.order(values as never)) : null
@@ -123,20 +128,17 @@ export function writeOrder(execution: Pick<ExecutionRow, 'id' | 'metadata'>, run
   }
 }
 
-/** Reserves the price within the execution's cap, once an attempt, then buys. */
-async function buy({ run, execution, desk, turn }: Step, tools: StepTools, order: Order, { priceMicros }: CheckedOrder): Promise<{ taskId: string }> {
-  if (run.price_micros === 0 && priceMicros > 0) {
-    await tools.database.transaction(async client => {
-      const { rows: [row] } = await client.query<{ committed_micros: number }>({ name: 'execution reserve', text: `
-        update execution set committed_micros = committed_micros + $2 where id = $1 and (cost_max_micros is null or committed_micros + $2 <= cost_max_micros) returning committed_micros` }, [execution.id, priceMicros])
-      if (!row) throw new Problem('credits_required', `This would cost $${formatDollars(priceMicros)} more, and the execution may cost $${formatDollars(execution.cost_max_micros!)} in all. What was made before is kept; raise the cap and resume it.`, { requiredMicros: priceMicros, availableMicros: Math.max(0, execution.cost_max_micros! - execution.committed_micros) })
-      const { rowCount } = await client.query({ name: 'run reserve', text: `update node_run set price_micros = $4 where execution_id = $1 and node = $2 and item = $3 and turn = $5 and state = 'running' and price_micros = 0` }, [execution.id, run.node, run.item, priceMicros, turn])
-      if (rowCount !== 1) throw new Problem('conflict', 'This run was taken by somebody else meanwhile.')
-    })
+/** Buys; where the execution has a cap, the price is reserved within it first, once an attempt. */
+async function buy({ run, execution, desk, turn }: Step, tools: StepTools, order: Order, { priceMicros }: CheckedOrder): Promise<{ taskId: string; pricedMicros?: number }> {
+  const capped = execution.cost_max_micros !== null
+  if (capped && run.price_micros === 0 && priceMicros > 0) {
+    const reserved = await tools.reserve({ executionId: execution.id, node: run.node, item: run.item, turn, micros: priceMicros })
+    if (reserved.kind === 'taken') throw new Problem('conflict', 'This run was taken by somebody else meanwhile.')
+    if (reserved.kind === 'beyond') throw new Problem('credits_required', `This would cost $${formatDollars(priceMicros)} more, and the execution may cost $${formatDollars(execution.cost_max_micros!)} in all. What was made before is kept; raise the cap and resume it.`, { requiredMicros: priceMicros, availableMicros: reserved.leftMicros })
     run.price_micros = priceMicros
   }
   const { task } = await desk.submit(order)
-  return { taskId: task.id }
+  return { taskId: task.id, ...(run.price_micros === 0 ? { pricedMicros: priceMicros } : {}) }
 }
 
 /** An earlier result of the same content, or why there is none. What the same execution made meanwhile does not count: the outcome would hang on who came first. */
@@ -153,7 +155,7 @@ export const mediaOf = (asset: Asset): Media => ({ asset: asset.id, sha256: asse
 
 /** Looks at what was bought. */
 async function readTask(step: Step, tools: StepTools): Promise<RunSettlement> {
-  const { run, layout, desk, execution } = step
+  const { run, layout, desk } = step
   const task = await desk.find(run.task_id!)
   if (task === null) throw new Problem('not_found', 'The task of this run is gone.')
   if (!hasEnded(task.state)) return { ...base(step), state: 'waiting', dueAt: new Date(tools.now().getTime() + lookMs) }
@@ -161,19 +163,19 @@ async function readTask(step: Step, tools: StepTools): Promise<RunSettlement> {
   if (task.state !== 'done') return { ...base(step), state: 'failed', chargedMicros, problem: task.problem ?? storeProblem(new Problem('internal', 'The task ended without a word.')) }
   const face = layout.faceOf(run.node)
   const node = tools.kinds.node(face.id) as Extract<Node, { order: unknown }>
-  const { arrived } = await gather(tools.database, run.execution_id, layout, run)
-  const outputs = node.read({ outputs: task.outputs.map(mediaOf), text: task.text, details: task.details, taskId: task.id, costMicros: chargedMicros }, valuesOf(layout, run, arrived, execution.given) as never) as Values
+  const { arrived } = await gather(tools.database, tools.reads, run.execution_id, layout, run)
+  const outputs = node.read({ outputs: task.outputs.map(mediaOf), text: task.text, details: task.details, taskId: task.id, costMicros: chargedMicros }, valuesOf(layout, run, arrived, step.given) as never) as Values
   return { ...base(step), state: 'done', outputs, chargedMicros, ...(face.reusable && run.key ? { key: run.key } : {}) }
 }
 
 /** Looks at the execution this run called. */
 async function readChild(step: Step, tools: StepTools): Promise<RunSettlement> {
-  const { run, layout, execution } = step
-  const { rows: [child] } = await tools.database.query<ExecutionRow>({ name: 'execution read', text: `select ${executionColumns} from execution e where e.id = $1` }, [run.child_id])
+  const { run, layout } = step
+  const child = await tools.reads.execution(run.child_id!)
   if (!child) throw new Problem('not_found', 'The execution this run called is gone.')
   if (child.state === 'running') return { ...base(step), state: 'waiting', dueAt: new Date(tools.now().getTime() + lookMs) }
   if (child.state !== 'done') return { ...base(step), state: 'failed', problem: child.problem ?? storeProblem(new Problem('cancelled', 'The workflow it called was cancelled.')) }
   const node = tools.kinds.node(layout.faceOf(run.node).id) as Extract<Node, { call: unknown }>
-  const { arrived } = await gather(tools.database, run.execution_id, layout, run)
-  return { ...base(step), state: 'done', outputs: node.returned(child.outputs ?? {}, valuesOf(layout, run, arrived, execution.given) as never) as Values }
+  const { arrived } = await gather(tools.database, tools.reads, run.execution_id, layout, run)
+  return { ...base(step), state: 'done', outputs: node.returned(child.outputs ?? {}, valuesOf(layout, run, arrived, step.given) as never) as Values }
 }

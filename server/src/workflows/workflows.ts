@@ -26,9 +26,11 @@ import { freeRuns, nudgeTasks } from './claim.ts'
 import { place, takeIn } from './fill.ts'
 import { createGraphs, prune } from './graphs.ts'
 import { createKinds } from './kinds.ts'
+import { sharedReads } from './gather.ts'
 import { plan, unequal } from './plan.ts'
 import { answerReview, endOverdue, findReview, listReviews, readToken, reviewToken } from './reviews.ts'
-import { executionColumns, readExecution, readRun, runColumns, type ExecutionRow, type Owner, type RunRow } from './rows.ts'
+import { executionColumns, findExecutionRow, readExecution, readRun, runColumns, type ExecutionRow, type Owner, type RunRow } from './rows.ts'
+import { createReserve } from './reserve.ts'
 import { createRunner, type Runner } from './runner.ts'
 import { changeWorkflow, createWorkflow, findVersion, findWorkflow, listVersions, listWorkflows, publishWorkflow, removeWorkflow } from './saved.ts'
 import { lockExecutions, runKey, settleRuns, type ExecutionEnd, type RunSettlement, type SettledRuns } from './settle.ts'
@@ -97,7 +99,7 @@ export function createWorkflows(options: WorkflowsOptions): Workflows {
   }
 
   const tools: StepTools = {
-    database, kinds, graphs, now, log, check: options.check, deskFor: options.deskFor,
+    database, kinds, graphs, reads: sharedReads(database), reserve: createReserve(database), now, log, check: options.check, deskFor: options.deskFor,
     benchFor: (execution, desk, signal) => options.benchFor({ projectId: execution.project_id, livemode: execution.livemode, id: execution.id }, desk, signal),
     async call(execution, run, workflow, inputs) {
       if (execution.depth >= depthMax) throw new Problem('bad_request', `Workflows call each other more than ${depthMax} deep. Does one call itself?`)
@@ -110,7 +112,7 @@ export function createWorkflows(options: WorkflowsOptions): Workflows {
   const settleGroup = async (group: RunSettlement[]): Promise<boolean[]> => {
     const checked = await Promise.all(group.map(refuseUnequal))
     const settled = afterwards(await database.transaction(client => settleRuns(client, checked, layoutOf)))
-    told()
+    if (settled.told) told()
     // Bought while somebody cancelled: the cancelled run takes its purchase with it, and the sweep stops it.
     for (const one of checked) {
       if (one.taskId == null || settled.held.has(runKey(one))) continue
@@ -122,7 +124,7 @@ export function createWorkflows(options: WorkflowsOptions): Workflows {
   /** Lists that go side by side need as many items: the one that ends later is refused. */
   async function refuseUnequal(settlement: RunSettlement): Promise<RunSettlement> {
     if (settlement.items === undefined || settlement.state !== 'done') return settlement
-    const { rows: [execution] } = await database.query<ExecutionRow>({ name: 'execution read', text: `select ${executionColumns} from execution e where e.id = $1` }, [settlement.executionId])
+    const execution = await findExecutionRow(database, settlement.executionId)
     const layout = await layoutOf(execution!)
     const own = [...layout.groups].find(([, { members }]) => members.includes(settlement.node))!
     const length = Object.values(settlement.items)[0]?.length ?? 0
@@ -246,7 +248,7 @@ export function createWorkflows(options: WorkflowsOptions): Workflows {
     const { rows } = await database.query<{ execution_id: string; node: string; item: number[]; task_id: string | null; child_id: string | null; price_micros: number }>(
       `select execution_id, node, item, task_id, child_id, price_micros from node_run where stopping limit 200`)
     for (const row of rows) {
-      const { rows: [execution] } = await database.query<ExecutionRow>({ name: 'execution read', text: `select ${executionColumns} from execution e where e.id = $1` }, [row.execution_id])
+      const execution = await findExecutionRow(database, row.execution_id)
       if (!execution) continue
       const desk = options.deskFor(callerOf(execution))
       let chargedMicros = 0
@@ -275,7 +277,7 @@ export function createWorkflows(options: WorkflowsOptions): Workflows {
 
   async function answer(owner: Owner, id: string, given: ReviewAnswer, by: string): Promise<Review> {
     if (!isId(id)) throw new Problem('not_found', 'There is no such review.')
-    afterwards(await answerReview({ database, kinds, layoutOf }, owner, id, given, by))
+    afterwards(await answerReview({ database, kinds, graphs, layoutOf }, owner, id, given, by))
     runner?.wake()
     return (await findReview(database, owner, id))!
   }
@@ -286,7 +288,7 @@ export function createWorkflows(options: WorkflowsOptions): Workflows {
     runner = createRunner({
       database, workerId: options.workerId, slots: options.work.slots, log, settle: settleGroup, step: (run: RunRow, signal) => stepRun(run, tools, signal),
       sweeps: [
-        async () => { for (const settled of await endOverdue({ database, kinds, layoutOf })) afterwards(settled) },
+        async () => { for (const settled of await endOverdue({ database, kinds, graphs, layoutOf })) afterwards(settled) },
         stopPurchases,
         () => runDue(database, now, (fired, idempotencyKey) => fill(fired, {}, idempotencyKey).then(order => beginFor(fired.caller, order)), (triggerId, error) => log.warn({ triggerId, error }, 'a scheduled workflow could not be begun')),
         () => database.query(`delete from execution_key where ctid in (select ctid from execution_key where created_at < now() - interval '24 hours' limit 1000)`),
@@ -316,7 +318,7 @@ export function createWorkflows(options: WorkflowsOptions): Workflows {
   }
 
   async function executionRow(id: string): Promise<ExecutionRow> {
-    const { rows: [row] } = await database.query<ExecutionRow>({ name: 'execution read', text: `select ${executionColumns} from execution e where e.id = $1` }, [id])
+    const row = await findExecutionRow(database, id)
     return row!
   }
 
@@ -390,7 +392,7 @@ export function createWorkflows(options: WorkflowsOptions): Workflows {
       ...strangers,
     }),
     async told(executionId) {
-      const { rows: [row] } = await database.query<ExecutionRow>({ name: 'execution read', text: `select ${executionColumns} from execution e where e.id = $1` }, [executionId])
+      const row = await findExecutionRow(database, executionId)
       const execution = row ? await findExecution({ projectId: row.project_id, livemode: row.livemode }, executionId) : null
       return row && execution ? { execution, desk: options.deskFor(callerOf(row)) } : null
     },
