@@ -4,7 +4,7 @@ import { RenderError, sideMax } from './contract.ts'
 import type { InputPicture, Role } from './contract.ts'
 import { fromPixels } from './kernel/canvas.ts'
 import type { Canvas } from './kernel/canvas.ts'
-import { readRecipe } from './provenance.ts'
+import { isOurs, readRecipe } from './provenance.ts'
 import type { Recipe } from './provenance.ts'
 
 export interface Picture {
@@ -37,7 +37,7 @@ export async function decodePicture({ bytes, role }: InputPicture): Promise<Pict
       canvas: fromPixels(new Uint8ClampedArray(data.buffer, data.byteOffset, data.byteLength), info.width, info.height),
       role,
       recipe: readRecipe(text),
-      isOurs: text?.includes('<xmp:CreatorTool>Plantain sandbox-1</xmp:CreatorTool>') ?? false,
+      isOurs: isOurs(text),
     }
   } catch (cause) {
     throw new RenderError('One of the pictures could not be read as PNG, JPEG or WebP.', { cause })

@@ -79,6 +79,15 @@ export function readRecipe(xmp: string | undefined): Recipe | null {
   }
 }
 
+/** Whether a file says that this renderer drew it. Its word: anybody can write that. */
+export const isOurs = (xmp: string | undefined): boolean => xmp?.includes(`<xmp:CreatorTool>${creatorTool}</xmp:CreatorTool>`) ?? false
+
+/** The prompt a picture of ours was drawn from, where it was not kept private. */
+export function readPrompt(xmp: string | undefined): string | null {
+  const text = isOurs(xmp) ? /<rdf:li xml:lang="x-default">([\s\S]*?)<\/rdf:li>/.exec(xmp!)?.[1] : undefined
+  return text === undefined ? null : unescapeXml(text).slice(0, promptMaxLength)
+}
+
 function field(xmp: string, name: string): string | null {
   const found = new RegExp(`<${name}>([\\s\\S]*?)</${name}>`).exec(xmp)
   return found ? unescapeXml(found[1]!) : null
