@@ -46,7 +46,8 @@ for (const card of catalog.all()) {
     // What runs on one's own machine costs nothing until its operator says so.
     assert.ok(Number.isInteger(checked.priceMicros) && (checked.priceMicros > 0 || card.maker === 'local' && checked.priceMicros === 0))
     assert.equal(checked.count, 1)
-    for (const { source, from } of card.prices) assert.ok(source.length > 10 && from <= '2026-11-21')
+    for (const { source } of card.prices) assert.ok(source.length > 10)
+    assert.ok(card.prices.some(({ from }) => from <= '2026-11-21'), 'a price that has begun')
   })
 
   for (const operation of card.operations) {

@@ -65,7 +65,7 @@ function checkPlain(order: Order, { card, name, instead, validatorOf, inputs, no
   const asked = { operation, parameters, count, width: size?.width ?? null, height: size?.height ?? null }
   return {
     card, ...asked,
-    priceMicros: priceOf(card, pricingOf(card, asked, now)),
+    priceMicros: priceOf(card, pricingOf(card, { ...asked, prompt: order.prompt, inputs }, now)),
     warnings: livemode && card.life.state === 'deprecated' ? [deprecation(card)] : [],
   }
 }
@@ -86,7 +86,7 @@ function operationOf(order: Order, card: Card, name: DialectName | null, inputs:
 function* checkPrompt(prompt: string, card: Card, operation: Operation): Generator<Coded> {
   const { required, charactersMax } = card.prompt
   const isNeeded = required && operation !== 'upscale' && operation !== 'remove_background'
-  if (isNeeded && prompt.trim() === '') yield { code: 'bad_request', field: 'prompt', message: `prompt is missing; ${card.id} needs words to ${operation === 'edit' ? 'edit' : 'make something'} by.` }
+  if (isNeeded && prompt.trim() === '') yield { code: 'bad_request', field: 'prompt', message: `prompt is missing; ${card.id} needs words to ${operation === 'edit' ? 'edit' : operation === 'write' ? 'write' : 'make something'} by.` }
   if (!prompt.isWellFormed() || prompt.includes('\0')) yield { code: 'bad_request', field: 'prompt', message: 'prompt must be well-formed Unicode without NUL characters.' }
   if (prompt.length > charactersMax && countCharacters(prompt) > charactersMax) {
     yield { code: 'bad_request', field: 'prompt', value: countCharacters(prompt), allowed: { charactersMax }, message: `prompt may have at most ${charactersMax} characters for ${card.id}, not ${countCharacters(prompt)}.` }
@@ -102,7 +102,7 @@ const countCharacters = (text: string): number => {
 function* checkInputs(order: Order, card: Card, operation: Operation, inputs: Asset[]): Generator<Coded> {
   const { mimes, bytesMax, pixelsMax, roles } = card.inputs
   const max = operation === 'generate' && card.operations.includes('edit') ? 0 : card.inputs.max
-  const min = Math.max(card.inputs.min, operation === 'generate' || operation === 'video' ? 0 : 1)
+  const min = Math.max(card.inputs.min, operation === 'generate' || operation === 'video' || operation === 'write' ? 0 : 1)
   if (inputs.length < min) yield { code: 'bad_request', field: 'inputs', value: inputs.length, allowed: { min, max }, message: `inputs is missing: ${card.id} needs ${min === 1 ? 'a picture' : `${min} pictures`} to ${operation}.` }
   if (inputs.length > max) {
     const message = max === 0 ? `${card.id} takes no pictures to ${operation}.${card.operations.includes('edit') ? ' Use the operation edit.' : ''}` : `${card.id} takes at most ${max} ${max === 1 ? 'picture' : 'pictures'}, not ${inputs.length}.`

@@ -5,7 +5,7 @@ import { agrees, amountOf, hasTokens, listAt, tokensAmount, type Pricing } from 
 
 export interface Attempted extends Omit<Pricing, 'count'> {
   took: Took
-  /** How many pictures or films came; what a price list sells by the piece. */
+  /** How many pictures, films or texts came; what a price list sells by the piece. */
   made: number
 }
 

@@ -151,6 +151,7 @@ function* checkCard(card: Card, checkOne: (place: string, schema: JsonSchema) =>
       }
     }
   }
+  yield* checkWriting(card, names)
   const isSized = table !== undefined || names.factor !== undefined
   if (!isSized && card.prices.some(({ rows }) => rows.some(({ when = {} }) => 'output_tier' in when))) yield '/prices: output_tier needs x-pixels or a factor'
   for (const operation of card.operations) {
@@ -159,6 +160,21 @@ function* checkCard(card: Card, checkOne: (place: string, schema: JsonSchema) =>
         if (!rowFor(list, facts)) yield `/prices/${index}: no row for ${JSON.stringify(facts)}`
       }
     }
+  }
+}
+
+/** Text is an output of its own, and a price by tokens has an end only where the order does. */
+function* checkWriting({ operations, output, prices, routes }: Card, names: Record<string, JsonSchema>): Generator<string> {
+  const isWriter = operations.includes('write')
+  if (isWriter !== (output.kind === 'text') || isWriter && operations.length > 1) yield '/operations: write and output.kind text belong together, and a card that writes does nothing else'
+  const isByTokens = (per: string) => per === 'tokens'
+  for (const [index, { rows, tokens }] of prices.entries()) {
+    if (!rows.some(({ per }) => isByTokens(per))) continue
+    if (!tokens) yield `/prices/${index}: a row by tokens needs the prices of tokens beside it`
+    if (names.max_tokens?.default === undefined) yield `/prices/${index}: a row by tokens needs a parameter max_tokens with a default`
+  }
+  for (const [index, { costs = [] }] of routes.entries()) {
+    if (costs.some(({ rows }) => rows.some(row => 'per' in row && isByTokens(row.per)))) yield `/routes/${index}/costs: what tokens cost is a row with tokens`
   }
 }
 

@@ -12,19 +12,37 @@ export interface Pricing {
   seconds: number | null
   /** Of one picture; null where the size is not known before, which counts as one megapixel. */
   pixels?: number | null
+  /** The most a call may take, for models sold by tokens. */
+  tokens?: Usage
   now: Date
 }
 
 /** What an order or a task says that a price may depend on. */
-export interface Priced { operation: Operation; parameters: Record<string, Json>; count: number; width: number | null; height: number | null }
+export interface Priced { operation: Operation; prompt: string; inputs: readonly unknown[]; parameters: Record<string, Json>; count: number; width: number | null; height: number | null }
 
-export function pricingOf(card: Pick<Card, 'output'>, { operation, parameters, count, width, height }: Priced, now: Date): Pricing {
+/** Beside the words themselves: roles, marks of a turn, an upstream's own. */
+const frameTokens = 64
+/** No maker of ours counts more for one picture: Google 1,120, OpenAI 2,489, Anthropic 4,784 (their pages, November 2026). */
+const pictureTokensMax = 5_000
+
+/**
+ * The most tokens an order to write may take: one for every UTF-16 unit that goes in (a token of any maker is that or more of every script;
+ * most are three or four letters), the dearest picture for every picture, and as many as may come out, thinking included.
+ */
+export const tokensMaxOf = ({ prompt, parameters: { system, max_tokens: out }, inputs }: Pick<Priced, 'prompt' | 'parameters' | 'inputs'>): Usage => ({
+  textIn: prompt.length + (typeof system === 'string' ? system.length : 0) + frameTokens,
+  imageIn: inputs.length * pictureTokensMax,
+  textOut: typeof out === 'number' ? out : 0,
+})
+
+export function pricingOf(card: Pick<Card, 'output'>, { operation, parameters, count, width, height, ...words }: Priced, now: Date): Pricing {
   const size = width !== null && height !== null ? { width, height } : null
   return {
     facts: { ...parameters, operation, ...(size ? { output_tier: tierOf(size) } : {}) },
     count,
     seconds: operation === 'video' ? typeof parameters.duration_s === 'number' ? parameters.duration_s : card.output.seconds?.default ?? 1 : null,
     pixels: size ? size.width * size.height : null,
+    ...(operation === 'write' ? { tokens: tokensMaxOf({ parameters, ...words }) } : {}),
     now,
   }
 }
@@ -46,22 +64,30 @@ export const rowFor = (list: Pick<PriceList, 'rows'>, facts: Record<string, Json
 
 const megapixel = 1024 * 1024
 
-/** What a row comes to. */
-export function amountOf(row: PriceRow, { count, seconds, pixels }: Pick<Pricing, 'count' | 'seconds' | 'pixels'>): number {
+/** What a row comes to. `prices`: what tokens cost, for rows that are by them. */
+export function amountOf(row: PriceRow, { count, seconds, pixels, tokens = {} }: Pick<Pricing, 'count' | 'seconds' | 'pixels' | 'tokens'>, prices?: TokenPrices): number {
   switch (row.per) {
     case 'image': case 'video': return row.micros * count
     case 'megapixel': return Math.ceil(row.micros * (pixels ?? megapixel) / megapixel) * count
     case 'second': return row.micros * (seconds ?? 1) * count
     case 'run': return row.micros
+    case 'tokens': return row.micros + (prices ? tokensAmount(tokens, prices) : 0)
   }
 }
 
 /** The price of an order. Throws an ordinary error for a card without a price, which the check at boot does not let through. */
 export function priceOf(card: Pick<Card, 'id' | 'prices'>, pricing: Pricing): number {
-  const row = rowFor(listAt(card.prices, pricing.now), pricing.facts)
+  const list = listAt(card.prices, pricing.now)
+  const row = rowFor(list, pricing.facts)
   if (!row) throw new Error(`The card ${card.id} has no price for ${JSON.stringify(pricing.facts)}.`)
-  return amountOf(row, pricing)
+  return amountOf(row, pricing, list.tokens)
 }
+
+/** Whether what is charged may be less than the price: the model is sold by what it took. */
+export const isByTokens = ({ prices }: Pick<Card, 'prices'>): boolean => prices.some(({ tokens }) => tokens !== undefined)
+
+/** Whether the price follows how much is said to the model. */
+export const followsWords = ({ prices }: Pick<Card, 'prices'>): boolean => prices.some(({ rows }) => rows.some(({ per }) => per === 'tokens'))
 
 const perMillion = 1_000_000
 

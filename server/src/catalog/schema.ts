@@ -1,6 +1,6 @@
 /** What a card file must look like, as a schema; `load.ts` checks every file against it at boot. */
 import { Type, type Static } from 'typebox'
-import type { Card } from '../domain/card.ts'
+import { kinds, outputKinds, units, type Card } from '../domain/card.ts'
 import { operations, roles, type Operation, type Role } from '../domain/order.ts'
 
 const closed = { additionalProperties: false }
@@ -11,7 +11,7 @@ const oneOf = <T extends string>(values: readonly T[]) => Type.Unsafe<T>({ type:
 /** A JSON Schema, or any other data: looked at more closely by `load.ts`. */
 const data = Type.Unsafe<Card['parameters']>({ type: 'object' })
 
-const price = { when: Type.Optional(data), micros: whole(0), per: oneOf(['image', 'megapixel', 'second', 'video', 'run']) }
+const price = { when: Type.Optional(data), micros: whole(0), per: oneOf(units) }
 const tokens = Type.Object({ textIn: whole(0), imageIn: whole(0), textOut: whole(0), imageOut: whole(0) }, closed)
 const costs = Type.Array(Type.Object({
   from: day,
@@ -25,7 +25,7 @@ export const CardFile = Type.Object({
   title: text,
   family: text,
   maker: text,
-  kind: oneOf(['image', 'video', 'tool', 'procedural']),
+  kind: oneOf(kinds),
   description: text,
   operations: Type.Array(oneOf<Operation>(operations), { minItems: 1 }),
   aliases: Type.Array(text),
@@ -46,7 +46,7 @@ export const CardFile = Type.Object({
     roles: Type.Unsafe<Partial<Record<Role, number>>>({ type: 'object', propertyNames: { enum: [...roles] }, additionalProperties: { type: 'integer', minimum: 1 } }),
   }, closed),
   output: Type.Object({
-    kind: oneOf(['image', 'video']),
+    kind: oneOf(outputKinds),
     countMax: whole(1),
     seconds: Type.Optional(Type.Object({ default: whole(1), max: whole(1) }, closed)),
   }, closed),

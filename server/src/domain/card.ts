@@ -4,12 +4,22 @@ import type { Json } from './outcome.ts'
 /** A JSON Schema (draft 2020-12), as data. */
 export type JsonSchema = { [key: string]: Json }
 
+/** What may be sold by the piece. */
+export const units = ['image', 'megapixel', 'second', 'video', 'run', 'tokens'] as const
+
+/** What a model is, and what comes out of it. */
+export const kinds = ['image', 'video', 'tool', 'procedural', 'text'] as const
+export const outputKinds = ['image', 'video', 'text'] as const
+
 /** One row of a price list. `when` names parameter values that must all match; the first matching row counts. */
 export interface PriceRow {
   when?: Record<string, Json>
   micros: number
-  /** What one price buys: a picture, each 1024 x 1024 pixels of one, a second or a whole film, or the run however many came out. */
-  per: 'image' | 'megapixel' | 'second' | 'video' | 'run'
+  /**
+   * What one price buys: a picture, each 1024 x 1024 pixels of one, a second or a whole film, or the run however many came out. `tokens`: the
+   * most tokens a call may take, at the list's prices of tokens; `micros` is what it costs beside them (docs/decisions/0011).
+   */
+  per: (typeof units)[number]
 }
 
 /**
@@ -49,7 +59,7 @@ export interface Card {
   title: string
   family: string
   maker: string
-  kind: 'image' | 'video' | 'tool' | 'procedural'
+  kind: (typeof kinds)[number]
   description: string
   operations: Operation[]
   /** Other names the native door takes. */
@@ -59,7 +69,7 @@ export interface Card {
   parameters: JsonSchema
   prompt: { required: boolean; charactersMax: number }
   inputs: { min: number; max: number; mimes: string[]; bytesMax: number; pixelsMax: number; roles: Partial<Record<Role, number>> }
-  output: { kind: 'image' | 'video'; countMax: number; seconds?: { default: number; max: number } }
+  output: { kind: (typeof outputKinds)[number]; countMax: number; seconds?: { default: number; max: number } }
   prices: PriceList[]
   life: { state: 'active' | 'deprecated' | 'retired'; since?: string; replacement?: string; note?: string }
   routes: CardRoute[]
@@ -74,7 +84,7 @@ export interface CheckedOrder {
   replaces?: Card
   operation: Operation
   parameters: Record<string, Json>
-  /** Pictures or films asked for. */
+  /** Pictures, films or texts asked for. */
   count: number
   /** Pixels asked for; null where the result takes the input's size or the upstream decides. */
   width: number | null

@@ -1,7 +1,7 @@
 import type { Json } from './outcome.ts'
 
-/** What can be done with pictures: verb and modality; the model is a setting. */
-export const operations = ['generate', 'edit', 'upscale', 'remove_background', 'video'] as const
+/** What can be done: verb and modality; the model is a setting. `write` makes text, of words and of pictures (describing one is writing). */
+export const operations = ['generate', 'edit', 'upscale', 'remove_background', 'video', 'write'] as const
 export type Operation = (typeof operations)[number]
 
 export const roles = ['reference', 'character', 'object', 'style', 'mask', 'first_frame', 'last_frame', 'video'] as const

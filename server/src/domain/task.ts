@@ -62,7 +62,7 @@ export interface Task {
   outputs: Asset[]
   /** What its upstreams made after it had ended: kept, and never charged. */
   lateOutputs?: Asset[]
-  /** Text that came with the pictures. */
+  /** Text that came with the pictures; of an order to write, what was made. */
   text: string | null
   /** What the provider tells about the making (seed, what the sandbox understood). */
   details: Record<string, Json>

@@ -36,7 +36,7 @@ export async function claim(database: Database, worker: string, rooms: Room[], w
       const { free, pictures, probe } = await freePlaces(client, room)
       if (free <= 0) continue
       const rows = await claimQueued(client, worker, room.provider, free, pictures)
-      if (rows.length > 0 && (room.limits.perMinute !== null || hasPictureRate(room))) await countPace(client, room.provider, rows.length, rows.reduce((sum, row) => sum + row.count, 0))
+      if (rows.length > 0 && (room.limits.perMinute !== null || hasPictureRate(room))) await countPace(client, room.provider, rows.length, rows.reduce((sum, row) => sum + (row.operation === 'write' ? 0 : row.count), 0))
       if (rows.length > 0 && probe) await beginProbe(client, room.provider, rows[0]!.id)
       for (const row of rows) claims.push({ row, first: true })
     }
@@ -75,8 +75,8 @@ async function freePlaces(client: Client, room: Room): Promise<{ free: number; p
   if (paused || asking === 'no') return none
   const free = Math.min(slots, limits.concurrency === null ? Infinity : limits.concurrency - making, limits.perMinute === null ? Infinity : limits.perMinute - sent, asking === 'once' ? 1 : Infinity)
   if (!hasPictureRate(room)) return { free, pictures: null, probe: asking === 'once' }
-  const pictures = { left: limits.imagesPerMinute! - images, fresh: images === 0 }
-  return pictures.left <= 0 ? none : { free, pictures, probe: asking === 'once' }
+  // None left is no reason to stop here: texts are no pictures.
+  return { free, pictures: { left: limits.imagesPerMinute! - images, fresh: images === 0 }, probe: asking === 'once' }
 }
 
 /** An upstream asked to be left alone: nobody in the house asks it before then. */
@@ -122,8 +122,9 @@ async function claimQueued(client: Client, worker: string, provider: string, fre
   const fitting = pictures === null ? '' : `
     , fitting as materialized (
       select id from (
-        select t.id, row_number() over (order by t.rank, t.id) as place, sum(t.count) over (order by t.rank, t.id) as pictures from task t join chosen using (id)) c
-      where pictures <= $4 or $5 and place = 1)`
+        select t.id, t.operation = 'write' as is_text, row_number() over (partition by t.operation = 'write' order by t.rank, t.id) as place,
+          sum(t.count) filter (where t.operation <> 'write') over (order by t.rank, t.id) as pictures from task t join chosen using (id)) c
+      where is_text or pictures <= $4 or $5 and place = 1)`
   const { rows } = await client.query<TaskRow>({ name: `claim queued${limited!.any ? ' limited' : ''}${pictures ? ' pictures' : ''}`, text: `
     with nothing as (select 1) ${candidates}${fitting},
     taken as (

@@ -14,7 +14,7 @@ import type { Json } from '../domain/outcome.ts'
 import { unknownCost, writeCosts } from '../ledger/costs.ts'
 import type { Making } from '../providers/contract.ts'
 import type { Log } from '../kit/log.ts'
-import { costFor, costOfFailure, resultOf, storeMaking } from './making.ts'
+import { costFor, costOfFailure, countMade, hasOnlyLinks, resultOf, storeMaking } from './making.ts'
 import { askingOf, taskColumns, type Receipt, type TaskRow } from './rows.ts'
 import { insertDeliveries, insertOutputs, type Outgoing, type Settlement } from './settle.ts'
 import { writeJob, type StepTools, type Workbench } from './step.ts'
@@ -89,12 +89,12 @@ async function look({ row, receipt }: LateLook, { connection }: Workbench, tools
 
 async function keep(row: TaskRow, receipt: Receipt, making: Making, tools: StepTools): Promise<Ending> {
   const stored = await storeMaking(row, making, tools)
-  const cost = costFor(row, making, making.made.length, tools)
+  const cost = costFor(row, making, countMade(row, making), tools)
   if ('blobs' in stored) return { state: 'made', making, blobs: stored.blobs, cost }
   const { problem } = stored
   const from = askingOf(receipt)
   if (problem.code === 'output_expired' && from && !from.fresh) return { state: 'open', receipt: { ...from, fresh: true } }
-  if (making.made.every(made => 'url' in made) && problems[problem.code].again !== 'no') return { state: 'open', receipt: { kind: 'fetch', making: making as unknown as Json, from } }
+  if (hasOnlyLinks(making) && problems[problem.code].again !== 'no') return { state: 'open', receipt: { kind: 'fetch', making: making as unknown as Json, from } }
   return { state: 'nothing', problem, cost }
 }
 
@@ -113,12 +113,13 @@ const settleLate = (database: Database, one: LateLook, ending: Ending, tools: St
   if (rowCount !== 1) return none
   const cost = ending.state === 'open' ? givesUp ? unknownCost : undefined : ending.cost
   if (row.livemode && cost) await writeCosts(client, [{ taskId, number, cost, chargedMicros: 0, late: true }])
-  return ending.state === 'made' ? { attached: true, outgoing: await attach(client, row, number, resultOf(row, ending.making, ending.blobs, tools).outputs, deliverer) } : none
+  return ending.state === 'made' ? { attached: true, outgoing: await attach(client, row, number, resultOf(row, ending.making, ending.blobs, tools), deliverer) } : none
 })
 
-/** Gives a task what was made for it after it had ended: outputs, event and outbox. */
-async function attach(client: Client, row: TaskRow, number: number, outputs: NonNullable<Settlement['outputs']>, deliverer: string | null): Promise<Outgoing[]> {
-  await client.query({ name: 'late mark', text: 'update task set late = true where id = $1' }, [row.id])
+/** Gives a task what was made for it after it had ended: outputs (a late text among the details), event and outbox. */
+async function attach(client: Client, row: TaskRow, number: number, { outputs = [], text = null }: Pick<Settlement, 'outputs' | 'text'>, deliverer: string | null): Promise<Outgoing[]> {
+  const lateText = row.operation === 'write' && text !== null ? { late_text: text } : {}
+  await client.query({ name: 'late mark', text: 'update task set late = true, details = details || $2 where id = $1' }, [row.id, JSON.stringify(lateText)])
   await insertOutputs(client, outputs.map((output, position) => ({ row, output, position, late: true })))
   await client.query({ name: 'late event', text: `
     insert into event (project_id, livemode, task_id, type, data) values ($1, $2, $3, 'task.late_result', $4)` },
@@ -150,7 +151,7 @@ export const keepLate = (database: Database, row: TaskRow, settlement: Settlemen
       // There is a look under way, which will bring it.
       if (rowCount !== 1) return none
       if (row.livemode) await writeCosts(client, [{ taskId: row.id, number, cost: settlement.cost ?? unknownCost, chargedMicros: 0, late: true }])
-      return { attached: true, outgoing: await attach(client, row, number, settlement.outputs ?? [], deliverer) }
+      return { attached: true, outgoing: await attach(client, row, number, settlement, deliverer) }
     }
     case 'queued':
       return none

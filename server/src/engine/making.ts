@@ -22,12 +22,15 @@ const fetchesMax = 5
 export type Stored = { blobs: StoredBlob[] } | { problem: Problem }
 
 /** Puts what was made into the store. */
-export async function storeMaking(row: Pick<TaskRow, 'id' | 'model' | 'operation'>, { made }: Making, tools: Pick<StepTools, 'findCard' | 'storeMade' | 'log'>): Promise<Stored> {
+export async function storeMaking(row: Pick<TaskRow, 'id' | 'model' | 'operation'>, making: Making, tools: Pick<StepTools, 'findCard' | 'storeMade' | 'log'>): Promise<Stored> {
+  const isText = row.operation === 'write'
   const kind = tools.findCard(row.model)?.output.kind === 'video' && row.operation === 'video' ? 'video' : 'image'
   const blobs: StoredBlob[] = []
   try {
-    if (made.length === 0) throw new Problem('bad_output', 'The upstream answered without a picture.')
-    for (const one of made) blobs.push(await tools.storeMade(one, { kind }))
+    if (countMade(row, making) === 0) throw new Problem('bad_output', isText ? 'The upstream answered without a text.' : 'The upstream answered without a picture.')
+    // A text stands in the task's row; whatever else came with it was not asked for.
+    if (isText) return { blobs }
+    for (const one of making.made) blobs.push(await tools.storeMade(one, { kind }))
     return { blobs }
   } catch (thrown) {
     const problem = asProblem(thrown)
@@ -36,14 +39,18 @@ export async function storeMaking(row: Pick<TaskRow, 'id' | 'model' | 'operation
   }
 }
 
+/** How many of what was asked for came: pictures or films, or the one text. */
+export const countMade = ({ operation }: Pick<TaskRow, 'operation'>, { made, text = '' }: Making): number => operation !== 'write' ? made.length : text.trim() === '' ? 0 : 1
+
 /** It is made: what becomes of the task. */
 export async function settleMaking(row: TaskRow, making: Making, tools: StepTools): Promise<Settlement> {
   const stored = await storeMaking(row, making, tools)
   const common = { id: row.id, turn: row.turn }
+  const made = countMade(row, making)
   if ('problem' in stored) {
     const { problem } = stored
     const from = askingOf(row.receipt)
-    const links = making.made.every(made => 'url' in made)
+    const links = hasOnlyLinks(making)
     if (links && problems[problem.code].again !== 'no' && row.polls < fetchesMax && problem.code !== 'internal') {
       // Made and paid, only not fetched: come back for the links, never for the making.
       return { ...common, state: 'waiting', dueAt: new Date(tools.now().getTime() + pollMs(row.polls, tools.chance())), receipt: { kind: 'fetch', making: making as unknown as Json, from }, attemptOutcome: null }
@@ -51,20 +58,24 @@ export async function settleMaking(row: TaskRow, making: Making, tools: StepTool
     if (problem.code === 'output_expired' && from !== null && !from.fresh) {
       return { ...common, state: 'waiting', dueAt: tools.now(), receipt: { ...from, fresh: true }, attemptOutcome: null }
     }
-    return { ...common, state: 'failed', attemptOutcome: 'failed', chargedMicros: 0, problem: storeProblem(problem), cost: costFor(row, making, making.made.length, tools) }
+    return { ...common, state: 'failed', attemptOutcome: 'failed', chargedMicros: 0, problem: storeProblem(problem), cost: costFor(row, making, made, tools) }
   }
   return {
     ...common, state: 'done', attemptOutcome: 'done', ...resultOf(row, making, stored.blobs, tools),
-    chargedMicros: chargeFor({ priceMicros: row.price_micros, asked: row.count, made: making.made.length, usage: making.usage, tokens: soldBy(row, tools) }),
-    cost: costFor(row, making, making.made.length, tools),
+    chargedMicros: chargeFor({ priceMicros: row.price_micros, asked: row.count, made, usage: making.usage, tokens: soldBy(row, tools) }),
+    cost: costFor(row, making, made, tools),
   }
 }
+
+/** Made, and still to be fetched. */
+export const hasOnlyLinks = ({ made }: Making): boolean => made.length > 0 && made.every(one => 'url' in one)
 
 /** What a task shows of what was made for it. */
 export function resultOf(row: TaskRow, making: Making, blobs: StoredBlob[], tools: Pick<StepTools, 'outputExpiry' | 'now'>) {
   const expiresAt = tools.outputExpiry(row, tools.now())
   const seeds = making.made.map(made => made.seed ?? null)
-  const short = making.made.length < row.count ? [`${making.made.length} of ${row.count} pictures were made; only those are charged.`] : []
+  const came = countMade(row, making)
+  const short = came < row.count ? [`${came} of ${row.count} pictures were made; only those are charged.`] : []
   return {
     outputs: blobs.map((blob, position) => ({ blob, name: `${row.model}-${row.id.slice(-8)}-${position + 1}.${extensionOf(blob.mime)}`, expiresAt })),
     text: making.text ?? null, upstreamId: making.upstreamId ?? null, progress: 100,

@@ -101,6 +101,7 @@ type Answer = JobOutcome | 'lost' | 'again'
 async function ask(claim: Claim, job: Job, { provider, connection }: Workbench, signal: AbortSignal, tools: StepTools, partial: (index: number, bytes: Uint8Array) => void): Promise<Answer> {
   const { row, first } = claim
   try {
+    if (first && row.operation === 'write' && !provider.writes) throw new Problem('unsupported_parameter', `${provider.title}, which makes ${row.upstream_model} here, makes no text.`, { field: 'operation', value: row.operation })
     if (first) {
       const making = connection.submit(job, signal, partial)
       return await (connection.glance ? glancing(making, async () => {

@@ -50,13 +50,18 @@ export interface Job {
   fresh?: boolean
 }
 
+/** How a making that wrote came to its end, in `details.finish`: by itself, or at the number of tokens it was allowed. */
+export type Finish = 'stop' | 'length'
+
 /** One thing that was made: its bytes, or a link the engine fetches at once (upstream links expire). */
 export type Made =
   | { bytes: Uint8Array; mime?: string; seed?: number }
   | { url: string; mime?: string; seed?: number }
 
 export interface Making {
+  /** Empty where the job was to write. */
   made: Made[]
+  /** What was written, or what was said beside what was made. */
   text?: string
   /** Told to the caller on the task: what was understood, upstream usage, and the like. */
   details?: Record<string, Json>
@@ -147,6 +152,8 @@ export interface Provider<Settings extends TObject = TObject> {
    * `find`: ask it what became of the key. `never`: the outcome is unknown, and only the caller may ask again.
    */
   repeat: 'safe' | 'find' | 'never'
+  /** It makes text too. Without this it is never asked to write, whatever a card says. */
+  writes?: true
   connect(settings: Static<Settings>, workshop: Workshop): Connection
 }
 

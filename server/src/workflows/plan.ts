@@ -13,6 +13,7 @@ import type { Order } from '../domain/order.ts'
 import type { Json } from '../domain/outcome.ts'
 import { asProblem, type Problem } from '../domain/problem.ts'
 import type { Bench, Node, NodeOrder } from '../nodes/contract.ts'
+import { followsWords, isByTokens } from '../catalog/price.ts'
 import type { Client } from '../db/pool.ts'
 import { keyOf, writeOrder, type StepTools } from './step.ts'
 
@@ -30,7 +31,14 @@ export interface Planning {
 type PlanTools = Pick<StepTools, 'database' | 'kinds' | 'check'>
 
 /** One run as far as it can be foreseen. */
-interface Foreseen { outputs: Values | null; reused: boolean; skipped: boolean; key: Buffer | null; priceMicros: number; because: string }
+interface Foreseen {
+  outputs: Values | null; reused: boolean; skipped: boolean; key: Buffer | null; because: string
+  priceMicros: number
+  /** The least that is charged: nothing is certain of what is sold by tokens. */
+  leastMicros: number
+  /** The price follows words that are not there yet. */
+  open: boolean
+}
 
 /** A picture nobody has seen yet, for prices: they depend on how many there are, and on their size where a model follows it. */
 const unseen: Media = { asset: '0'.repeat(32), sha256: '0'.repeat(64), mime: 'image/png', width: 1024, height: 1024 }
@@ -61,18 +69,20 @@ export async function plan(planning: Planning, tools: PlanTools): Promise<{ plan
     for (const item of items ?? [undefined]) {
       const skipped = item === undefined || face.role === 'collect' ? null : judge(layout, { node: id, item }, foreseenAs(layout, foreseen))
       if (skipped?.state === 'skipped') {
-        runs.set(itemKey(item!), { outputs: null, reused: false, skipped: true, key: null, priceMicros: 0, because: skipped.because! })
+        runs.set(itemKey(item!), { outputs: null, reused: false, skipped: true, key: null, priceMicros: 0, leastMicros: 0, open: false, because: skipped.because! })
         continue
       }
       const arrived = item === undefined ? blindly(layout, id) : arrive(layout, id, item, foreseen, lengths)
       const resolved = resolve(layout.nodes.get(id)!, face, arrived, planning.given)
-      const one: Foreseen = { outputs: null, reused: false, skipped: false, key: null, priceMicros: 0, because: isKnown(resolved) ? 'nothing was made of this before' : 'what goes in is made by the run' }
+      const one: Foreseen = { outputs: null, reused: false, skipped: false, key: null, priceMicros: 0, leastMicros: 0, open: false, because: isKnown(resolved) ? 'nothing was made of this before' : 'what goes in is made by the run' }
       try {
         if ('order' in node) {
           const checked = prices(id, face, node, resolved)
           step.model ??= checked.card.id
           step.unitMicros ??= checked.priceMicros
           one.priceMicros = checked.priceMicros
+          one.leastMicros = isByTokens(checked.card) ? 0 : checked.priceMicros
+          one.open = followsWords(checked.card) && face.inputs.some(({ id, type }) => type === 'text' && resolved[id] === unknown)
           if (isKnown(resolved)) { tools.kinds.checkInputs(id, face, resolved); one.key = keyOf(face, resolved, checked) }
         } else if (isKnown(resolved)) {
           if (face.role !== 'collect' || item !== undefined) tools.kinds.checkInputs(id, face, resolved)
@@ -223,8 +233,8 @@ function summarise(step: PlanStep, runs: Foreseen[], force: boolean): void {
   const sure = bought.filter(run => run.key !== null || step.kind === 'collect' || run.outputs !== null)
   step.does = runs.length > 0 && runs.every(run => run.skipped) ? 'skip' : runs.length === 0 ? 'run' : reused === runs.length ? 'reuse' : reused > 0 ? 'some' : 'run'
   step.because = force ? 'earlier results were not wanted' : (runs.find(run => !run.reused) ?? runs[0])?.because ?? 'there are no items'
-  step.priceMaxMicros = bought.reduce((sum, run) => sum + run.priceMicros, 0)
-  step.priceMinMicros = force ? step.priceMaxMicros : sure.reduce((sum, run) => sum + run.priceMicros, 0)
+  step.priceMaxMicros = bought.some(run => run.open) ? null : bought.reduce((sum, run) => sum + run.priceMicros, 0)
+  step.priceMinMicros = (force ? bought : sure).reduce((sum, run) => sum + run.leastMicros, 0)
 }
 
 /** How long tasks of a model took lately. */

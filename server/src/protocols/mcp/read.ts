@@ -70,7 +70,7 @@ async function findById({ id, number }: { id: string; number: number | null }, f
     throw thrown
   })
   if (!hasEnded(task.state)) throw refuse(`the task ${id} is still ${task.state}. Call wait_for_task first.`)
-  if (task.outputs.length === 0) throw refuse(`the task ${id} made nothing: it ${task.state === 'cancelled' ? 'was cancelled' : 'failed'}.`)
+  if (task.outputs.length === 0) throw refuse(task.state === 'done' ? `the task ${id} made a text and no picture.` : `the task ${id} made nothing: it ${task.state === 'cancelled' ? 'was cancelled' : 'failed'}.`)
   if (number !== null) {
     const output = task.outputs[number - 1]
     if (!output) throw refuse(`the task ${id} made ${task.outputs.length}; there is no number ${number}.`)
@@ -80,7 +80,7 @@ async function findById({ id, number }: { id: string; number: number | null }, f
   return task.outputs.map(output => output.id)
 }
 
-const shortcuts = ['aspect_ratio', 'resolution', 'count', 'seed', 'output_format', 'factor', 'duration_s'] as const
+const shortcuts = ['aspect_ratio', 'resolution', 'count', 'seed', 'output_format', 'factor', 'duration_s', 'system', 'max_tokens'] as const
 
 function readParameters(args: Arguments): Record<string, Json> {
   const parameters = { ...args.parameters as Record<string, Json> | undefined }

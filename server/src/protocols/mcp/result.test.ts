@@ -62,6 +62,6 @@ test('the native door\'s JSON becomes our view, less what is not ours', () => {
   assert.throws(() => readView(TaskView, { error: {} }))
 })
 test('a list of models is a line each', () => {
-  const model = { id: 'm', title: 'M', maker: 'x', kind: 'image' as const, description: '', operations: ['edit' as const], prices: [{ when: {}, price: dollars, per: 'image' }], life: { state: 'deprecated' as const, replacement: 'n', note: null } }
+  const model = { id: 'm', title: 'M', maker: 'x', kind: 'image' as const, description: '', operations: ['edit' as const], prices: [{ when: {}, price: dollars, per: 'image' }], token_prices: null, life: { state: 'deprecated' as const, replacement: 'n', note: null } }
   assert.deepEqual(writeModels([model]).content, [{ type: 'text', text: 'm (M): edit; from $0.04 per image; deprecated, use n' }])
 })

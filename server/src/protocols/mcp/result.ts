@@ -76,7 +76,7 @@ export function describe(task: TaskView, replayed = false): string[] {
   const { id, state, outputs, cost, livemode, served_by, model, problem, progress, warnings } = task
   const paid = cost ? `Charged $${cost.usd}${livemode ? '' : ' of play money'}.` : ''
   const head = {
-    done: `Done: ${outputs.length === 1 ? 'one file' : `${outputs.length} files`} by ${model}${served_by === model ? '' : ` (${served_by})`}. ${paid}`,
+    done: task.operation === 'write' ? `Done: a text by ${model}${served_by === model ? '' : ` (${served_by})`}. ${paid}` : `Done: ${outputs.length === 1 ? 'one file' : `${outputs.length} files`} by ${model}${served_by === model ? '' : ` (${served_by})`}. ${paid}`,
     failed: `${problem ? writeProblem({ code: problem.code, message: problem.message, details: { field: problem.field, retryAfterS: problem.retry_after_s } }) : 'It failed.'}\n${paid}`,
     cancelled: `cancelled: The task was cancelled. ${paid}`,
     queued: 'The task is queued.', running: 'The task is being made.', waiting: `The task is being made${progress ? `, ${progress} % done` : ''}.`,
@@ -93,8 +93,8 @@ export function describe(task: TaskView, replayed = false): string[] {
 }
 
 export function writeModels(models: ModelView[]): CallToolResult {
-  const lines = models.map(({ id, title, operations, prices: [first], life, parameters }) => [
-    `${id} (${title}): ${operations.join(', ')}; ${first ? `from $${first.price.usd} per ${first.per}` : 'free'}${life.state === 'active' ? '' : `; ${life.state}${life.replacement ? `, use ${life.replacement}` : ''}`}`,
+  const lines = models.map(({ id, title, operations, prices: [first], token_prices: tokens, life, parameters }) => [
+    `${id} (${title}): ${operations.join(', ')}; ${!first ? 'free' : first.per === 'tokens' && tokens ? `$${tokens.text_in.usd} in and $${tokens.text_out.usd} out per million tokens` : `from $${first.price.usd} per ${first.per}`}${life.state === 'active' ? '' : `; ${life.state}${life.replacement ? `, use ${life.replacement}` : ''}`}`,
     ...(parameters === undefined ? [] : [`parameters: ${JSON.stringify(parameters.properties ?? {})}`]),
   ].join('\n'))
   return { content: [text(lines.length > 0 ? lines.join('\n') : 'No model does that.')], structuredContent: { models } }

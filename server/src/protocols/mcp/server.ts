@@ -110,7 +110,7 @@ export function createMcpServer(workshop: Workshop, { gone, onCallEnd, onBug }: 
   const perform = async (tool: Tool, args: Record<string, unknown>, call: Call): Promise<CallToolResult> => {
     const full = args.full === true
     switch (tool.name) {
-      case 'generate_image': case 'edit_image': case 'upscale_image': case 'remove_background': case 'generate_video':
+      case 'generate_image': case 'edit_image': case 'upscale_image': case 'remove_background': case 'generate_video': case 'write_text':
         return make(tool, args, call)
       case 'get_task':
         return writeTask(await workshop.find(readTaskId(args.task_id as string)), workshop, { full, failureIsError: false })

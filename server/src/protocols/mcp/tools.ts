@@ -4,6 +4,7 @@
  */
 import { Type } from 'typebox'
 import type { TObject } from 'typebox'
+import { kinds } from '../../domain/card.ts'
 import { operations, roles, type Operation } from '../../domain/order.ts'
 import { BalanceView, EstimateView, ExecutionView, ModelsView, TaskView, WorkflowsView } from './views.ts'
 
@@ -13,7 +14,7 @@ export const waitDefaultS = 50
 
 /** What is used when no model is named. */
 export const defaultModels: Record<Operation, string> = {
-  generate: 'nano-banana-2-1', edit: 'nano-banana-2-1', upscale: 'topaz-image-upscale', remove_background: 'recraft-remove-background', video: 'kling-3.0',
+  generate: 'nano-banana-2-1', edit: 'nano-banana-2-1', upscale: 'topaz-image-upscale', remove_background: 'recraft-remove-background', video: 'kling-3.0', write: 'gemini-3.5-flash-lite',
 }
 /** The same for an edit that comes with a mask, which most models cannot take. */
 export const defaultMaskModel = 'gpt-image-2'
@@ -68,7 +69,7 @@ const reads = { readOnlyHint: true, destructiveHint: false, idempotentHint: true
 const goesOn = 'Costs money, unless the key is a test key. Returns previews and links. Cancelling the call leaves the task in the making; stop it with cancel_task.'
 
 export const toolNames = [
-  'generate_image', 'edit_image', 'upscale_image', 'remove_background', 'generate_video',
+  'generate_image', 'edit_image', 'upscale_image', 'remove_background', 'generate_video', 'write_text',
   'get_task', 'wait_for_task', 'cancel_task', 'list_models', 'estimate', 'get_balance',
   'list_workflows', 'run_workflow', 'get_execution',
 ] as const
@@ -113,6 +114,17 @@ export const tools: Tool[] = [
     }, closed),
   },
   {
+    name: 'write_text', title: 'Write text', makes: 'write', annotations: makes, outputSchema: TaskView,
+    description: `Have text written, translated or rewritten by a language model, or pictures described. ${goesOn}`,
+    inputSchema: Type.Object({
+      prompt: Prompt('What to write, or what to say about the pictures.'),
+      images: Type.Optional(Pictures('Pictures it is about, in the order the prompt speaks of them.', 1)),
+      system: Type.Optional(Type.String({ minLength: 1, description: 'What holds for the answer whatever the prompt says.' })),
+      max_tokens: Type.Optional(Type.Integer({ minimum: 1, description: 'How long it may become; a token is about four letters. The price of the estimate follows.' })),
+      ...model('write'), ...parameters, ...terms, ...wait,
+    }, closed),
+  },
+  {
     name: 'get_task', title: 'Get a task', annotations: reads, outputSchema: TaskView,
     description: 'How a task stands, and what it made. Does not wait.',
     inputSchema: Type.Object({ ...taskId, ...full }, closed),
@@ -134,7 +146,7 @@ export const tools: Tool[] = [
     inputSchema: Type.Object({
       model: Type.Optional(Type.String({ minLength: 1, maxLength: 200, description: 'One model, by any of its names.' })),
       operation: Type.Optional(Type.Enum([...operations])),
-      kind: Type.Optional(Type.Enum(['image', 'video', 'tool', 'procedural'])),
+      kind: Type.Optional(Type.Enum([...kinds])),
     }, closed),
   },
   {
@@ -145,7 +157,7 @@ export const tools: Tool[] = [
       model: Type.Optional(Type.String({ minLength: 1, maxLength: 200, description: 'Default: what the making tool would use.' })),
       prompt: Type.Optional(Type.String()), image: Type.Optional(Picture), images: Type.Optional(Pictures('As for the making tool.', 1)),
       mask: Type.Optional(Picture), first_frame: Type.Optional(Picture), last_frame: Type.Optional(Picture),
-      factor: Type.Optional(Type.Integer({ minimum: 1, maximum: 16 })),
+      factor: Type.Optional(Type.Integer({ minimum: 1, maximum: 16 })), system: Type.Optional(Type.String({ minLength: 1 })), max_tokens: Type.Optional(Type.Integer({ minimum: 1 })),
       ...look, ...file, ...duration, ...parameters,
     }, closed),
   },
@@ -175,6 +187,6 @@ export const tools: Tool[] = [
   },
 ]
 
-export const instructions = `Make and edit pictures and short films. Every call that makes something is a durable task: it goes on when a call is \
+export const instructions = `Make and edit pictures and short films, write text and describe pictures. Every call that makes something is a durable task: it goes on when a call is \
 cancelled or its wait runs out, and wait_for_task brings the result. Hand a task's id to another tool to work on what it made. \
 Models differ in what they accept: when an order is refused, the answer names the field and what is allowed; list_models with a model's name tells everything.`

@@ -8,7 +8,7 @@ import { Type } from 'typebox'
 import type { Static, TSchema } from 'typebox'
 import { Value } from 'typebox/value'
 import type { Asset } from '../../domain/asset.ts'
-import type { Card, CheckedOrder } from '../../domain/card.ts'
+import { kinds, type Card, type CheckedOrder } from '../../domain/card.ts'
 import type { Execution, Workflow } from '../../domain/graph/execution.ts'
 import { formatDollars } from '../../domain/money.ts'
 import { operations } from '../../domain/order.ts'
@@ -70,9 +70,10 @@ export const viewTask = (task: Task, link: (asset: Asset) => string): TaskView =
 })
 
 export const ModelView = Type.Object({
-  id: Type.String(), title: Type.String(), maker: Type.String(), kind: Type.Enum(['image', 'video', 'tool', 'procedural']), description: Type.String(),
+  id: Type.String(), title: Type.String(), maker: Type.String(), kind: Type.Enum([...kinds]), description: Type.String(),
   operations: Type.Array(Type.Enum([...operations])),
-  prices: Type.Array(Type.Object({ when: AnyValues, price: Dollars, per: Type.String() }), { description: 'The first row whose `when` matches the parameters counts.' }),
+  prices: Type.Array(Type.Object({ when: AnyValues, price: Dollars, per: Type.String() }), { description: 'The first row whose `when` matches the parameters counts. `tokens`: the most tokens the order may take, by `token_prices`.' }),
+  token_prices: maybe(Type.Object({ text_in: Dollars, image_in: Dollars, text_out: Dollars, image_out: Dollars }, { description: 'For a million tokens: what is charged is what was taken, and never more than the estimate.' })),
   life: Type.Object({ state: Type.Enum(['active', 'deprecated', 'retired']), replacement: maybe(Type.String()), note: maybe(Type.String()) }),
   parameters: Type.Optional(Type.Record(Type.String(), Type.Unknown(), { description: 'JSON Schema of what `parameters` may hold.' })),
   prompt: Type.Optional(Type.Object({ required: Type.Boolean(), characters_max: Type.Integer() })),
@@ -85,6 +86,7 @@ export function viewModel({ id, title, maker, kind, description, operations, pri
   return {
     id, title, maker, kind, description, operations,
     prices: (begun?.rows ?? []).map(({ when, micros, per }) => ({ when: when ?? {}, price: dollars(micros), per })),
+    token_prices: begun?.tokens ? { text_in: dollars(begun.tokens.textIn), image_in: dollars(begun.tokens.imageIn), text_out: dollars(begun.tokens.textOut), image_out: dollars(begun.tokens.imageOut) } : null,
     life: { state: life.state, replacement: life.replacement ?? null, note: life.note ?? null },
     parameters,
     prompt: { required: prompt.required, characters_max: prompt.charactersMax },

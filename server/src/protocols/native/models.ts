@@ -1,4 +1,5 @@
 import { Type } from 'typebox'
+import { kinds } from '../../domain/card.ts'
 import { operations } from '../../domain/order.ts'
 import { Problem } from '../../domain/problem.ts'
 import { queryReader } from '../../kit/schema.ts'
@@ -8,7 +9,7 @@ import { json, ListView, ModelView, viewList, viewModel } from './view.ts'
 
 const ModelQuery = Type.Object({
   operation: Type.Optional(Type.Enum([...operations])),
-  kind: Type.Optional(Type.Enum(['image', 'video', 'tool', 'procedural'])),
+  kind: Type.Optional(Type.Enum([...kinds])),
   family: Type.Optional(Type.String({ maxLength: 100 })),
   life: Type.Optional(Type.Enum(['active', 'deprecated', 'retired'])),
   configured: Type.Optional(Type.Enum(['true', 'false'], { description: '`true`: only models a live key can have made here.' })),

@@ -17,7 +17,7 @@ const bodyMax = 64 * 1024 * 1024
 
 export const TaskBody = Type.Object({
   model: Type.String({ minLength: 1, maxLength: 200, description: 'A model of `GET /plantain/v1/models`, by its id or any of its names.' }),
-  prompt: Type.Optional(Type.String({ description: 'What to make or change. Some tools need none.' })),
+  prompt: Type.Optional(Type.String({ description: 'What to make, change or write. Some tools need none.' })),
   operation: Type.Optional(Type.Enum([...operations], { description: 'Default: what the model does with the inputs given.' })),
   parameters: Type.Optional(Type.Record(Type.String(), Type.Unknown(), { description: 'As the model\'s own schema says (`parameters` of the model).' })),
   inputs: Type.Optional(Type.Array(InputBody, { maxItems: 32 })),
@@ -88,7 +88,7 @@ async function withPictures<T>({ order, wanted }: Draft, desk: Desk, use: (order
 const create: Route = {
   method: 'POST', path: `${base}/tasks`, body: 'stream', scope: 'tasks:write',
   about: {
-    summary: 'Make a picture, an edit or a film', tag: 'Tasks', body: TaskBody, answer: TaskView, status: 202,
+    summary: 'Make a picture, an edit, a film or a text', tag: 'Tasks', body: TaskBody, answer: TaskView, status: 202,
     description: `Answers at once with the task; with \`?wait=30\` or \`Prefer: wait=30\` (up to ${waitMaxS} s) once it has ended, then with status 200. ` +
       'Send an `Idempotency-Key` so that a repetition gives the same task and buys nothing twice. Also takes `multipart/form-data`: the same fields as text, pictures as `image` files.',
     query: Type.Object({ wait: Type.Optional(Type.Integer({ minimum: 0, maximum: waitMaxS, description: 'Seconds to wait for the end.' })) }),

@@ -3,7 +3,7 @@ import { Type } from 'typebox'
 import type { Static, TSchema } from 'typebox'
 import type { Asset } from '../../domain/asset.ts'
 import { scopes } from '../../domain/caller.ts'
-import type { Card, CheckedOrder } from '../../domain/card.ts'
+import { kinds, outputKinds, units, type Card, type CheckedOrder } from '../../domain/card.ts'
 import { formatDollars } from '../../domain/money.ts'
 import { operations, priorities, roles } from '../../domain/order.ts'
 import { states, type Task, type TaskEvent } from '../../domain/task.ts'
@@ -63,7 +63,7 @@ export const TaskView = Type.Object({
   inputs: Type.Array(Type.Object({ asset: Id, role: Type.Enum([...roles]) })),
   outputs: Type.Array(OutputView),
   late_outputs: Type.Array(OutputView, { description: 'What came after the task had ended: kept, never charged, and no part of its result.' }),
-  text: maybe(Type.String({ description: 'Text that came with the pictures.' })),
+  text: maybe(Type.String({ description: 'Text that came with the pictures; of an order to write, what was made: such a task has no outputs.' })),
   details: Type.Record(Type.String(), AnyJson, { description: 'What the maker tells: the seed, what it understood and what not.' }),
   warnings: Type.Array(Type.String()),
   problem: maybe(ProblemView),
@@ -151,7 +151,7 @@ export const viewAsset = (asset: Asset, desk: Desk): Static<typeof AssetView> =>
 
 export const ModelView = Type.Object({
   id: Type.String(), object: Type.Literal('model'), title: Type.String(), family: Type.String(), maker: Type.String(),
-  kind: Type.Enum(['image', 'video', 'tool', 'procedural']), description: Type.String(),
+  kind: Type.Enum([...kinds]), description: Type.String(),
   operations: Type.Array(Type.Enum([...operations])),
   aliases: Type.Array(Type.String()),
   names: Type.Record(Type.String(), Type.Array(Type.String()), { description: 'What other dialects call it.' }),
@@ -161,9 +161,9 @@ export const ModelView = Type.Object({
     min: Type.Integer(), max: Type.Integer(), mimes: Type.Array(Type.String()), bytes_max: Type.Integer(), pixels_max: Type.Integer(),
     roles: Type.Record(Type.String(), Type.Integer()),
   }),
-  output: Type.Object({ kind: Type.Enum(['image', 'video']), count_max: Type.Integer(), seconds: maybe(Type.Object({ default: Type.Number(), max: Type.Number() })) }),
-  prices: Type.Array(Type.Object({ when: Type.Record(Type.String(), AnyJson), price: MoneyView, per: Type.Enum(['image', 'megapixel', 'second', 'video', 'run']) }),
-    { description: 'The first row whose `when` matches the parameters counts.' }),
+  output: Type.Object({ kind: Type.Enum([...outputKinds]), count_max: Type.Integer(), seconds: maybe(Type.Object({ default: Type.Number(), max: Type.Number() })) }),
+  prices: Type.Array(Type.Object({ when: Type.Record(Type.String(), AnyJson), price: MoneyView, per: Type.Enum([...units]) }),
+    { description: 'The first row whose `when` matches the parameters counts. `tokens`: the most tokens the order may take, by `token_prices`, and this beside them.' }),
   token_prices: maybe(Type.Object({ text_in: MoneyView, image_in: MoneyView, text_out: MoneyView, image_out: MoneyView },
     { description: 'For a million tokens, of models sold by what they took: `prices` are then held, and the most that is charged. Null for the others, and charged by `prices` where the upstream tells no tokens.' })),
   life: Type.Object({ state: Type.Enum(['active', 'deprecated', 'retired']), since: maybe(Type.String()), replacement: maybe(Type.String()), note: maybe(Type.String()) }),

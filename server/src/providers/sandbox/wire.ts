@@ -8,7 +8,7 @@ import type { Job, Making } from '../contract.ts'
 
 const readNumber = (value: Json | undefined): number | undefined => typeof value === 'number' ? value : undefined
 
-function readFormat(value: Json | undefined, operation: Job['operation']): Format {
+function readFormat(value: Json | undefined, operation: RenderRequest['operation']): Format {
   if (operation === 'video') return 'webp'
   switch (value) {
     case 'png': case 'jpeg': case 'webp': return value
@@ -27,7 +27,10 @@ export function writeInput({ role, mime }: Job['inputs'][number], bytes: Uint8Ar
 const fps = 8
 const videoMaxSide = 854
 
-export function writeRender(job: Job, prompt: string, inputs: InputPicture[], variation: number): RenderRequest {
+/** A job that is drawn; texts are written elsewhere. */
+export type Drawing = Omit<Job, 'operation'> & { operation: RenderRequest['operation'] }
+
+export function writeRender(job: Drawing, prompt: string, inputs: InputPicture[], variation: number): RenderRequest {
   const { operation, parameters } = job
   const seed = readNumber(parameters.seed)
   // Where a model's `quality` is a word, how much its files are packed is a number of its own.
@@ -52,7 +55,7 @@ function readFactor(factor: number): number {
 }
 
 /** Pixels of the result. A film is made smaller in the same shape; `warnFilm` says so. */
-function writeSize({ operation, width, height }: Job): { width?: number; height?: number } {
+function writeSize({ operation, width, height }: Drawing): { width?: number; height?: number } {
   if (width === null || height === null) return operation === 'generate' ? { width: 1024, height: 1024 } : operation === 'video' ? { width: videoMaxSide, height: 480 } : {}
   if (operation !== 'video') return { width, height }
   const scale = Math.min(1, videoMaxSide / Math.max(width, height))
@@ -60,8 +63,8 @@ function writeSize({ operation, width, height }: Job): { width?: number; height?
   return { width: even(width), height: even(height) }
 }
 
-/** Parameters of other models that change a picture, and not this renderer's. Those that cards fill in unasked are left out. */
-const unread = ['negative_prompt', 'steps', 'acceleration', 'expand_prompt', 'web_search', 'google_search', 'thinking', 'fixed_camera']
+/** Parameters of other models that change a picture or a text, and not the sandbox's. Those that cards fill in unasked are left out. */
+const unread = ['negative_prompt', 'steps', 'acceleration', 'expand_prompt', 'web_search', 'google_search', 'thinking', 'fixed_camera', 'temperature']
 
 /** What the caller gets otherwise than asked, said openly. */
 export function warnOf({ operation, width, height, parameters }: Job): string[] {

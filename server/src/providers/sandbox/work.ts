@@ -3,6 +3,7 @@ import { done, failed } from '../../domain/outcome.ts'
 import type { Json } from '../../domain/outcome.ts'
 import { Problem } from '../../domain/problem.ts'
 import type { Connection, Job, JobOutcome, Workshop } from '../contract.ts'
+import { writeText } from './text.ts'
 import { countMade, failJob, pauseMs, readTriggers, refuseJob, waitUntil } from './triggers.ts'
 import type { Triggers } from './triggers.ts'
 import { readRenderings, warnOf, writeInput, writeRender } from './wire.ts'
@@ -31,6 +32,8 @@ export function connectRenderer(startPool: () => Promise<Pool>, { now, log }: Pi
   async function make(job: Job, { triggers, prompt }: ReturnType<typeof readJob>, signal: AbortSignal, partial?: Parameters<Connection['submit']>[2]): Promise<JobOutcome> {
     const bad = failJob(triggers)
     if (bad) return bad
+    // For a text, bytes that are no picture are no text either.
+    if (triggers.bad_image && job.operation === 'write') return done({ made: [], text: '' })
     if (triggers.bad_image) return done({ made: [{ bytes: Buffer.from('The sandbox was told to send bytes that are no picture.'), mime: 'image/png' }] })
     const count = countMade(triggers, job.count)
     const warnings = [
@@ -41,9 +44,11 @@ export function connectRenderer(startPool: () => Promise<Pool>, { now, log }: Pi
     const siblings = new AbortController()
     const either = AbortSignal.any([signal, siblings.signal])
     try {
+      if (job.operation === 'write') return await writeText(job, prompt, warnings)
+      const drawing = { ...job, operation: job.operation }
       const inputs = await Promise.all(job.inputs.map(async (input) => writeInput(input, await input.read())))
       const words = prompt === '' && (job.operation === 'generate' || job.operation === 'video') ? 'abstract colours' : prompt
-      const requests = Array.from({ length: count }, (_, variation) => writeRender(job, words, inputs, variation))
+      const requests = Array.from({ length: count }, (_, variation) => writeRender(drawing, words, inputs, variation))
       // In-between pictures are of the first one only: whoever streams looks at one.
       let shown = 0
       return done(readRenderings(await Promise.all(requests.map((request, index) => render(index === 0 ? { ...request, ...(job.partials ? { partials: job.partials } : {}) } : request, either, ({ bytes }) => partial?.(shown++, bytes)))), warnings))
