@@ -83,12 +83,6 @@ export function priceOf(card: Pick<Card, 'id' | 'prices'>, pricing: Pricing): nu
   return amountOf(row, pricing, list.tokens)
 }
 
-/** Whether what is charged may be less than the price: the model is sold by what it took. */
-export const isByTokens = ({ prices }: Pick<Card, 'prices'>): boolean => prices.some(({ tokens }) => tokens !== undefined)
-
-/** Whether the price follows how much is said to the model. */
-export const followsWords = ({ prices }: Pick<Card, 'prices'>): boolean => prices.some(({ rows }) => rows.some(({ per }) => per === 'tokens'))
-
 const perMillion = 1_000_000
 
 /** Whether an upstream told its tokens; searches alone are none. */

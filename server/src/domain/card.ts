@@ -77,6 +77,12 @@ export interface Card {
   endWithinS: number
 }
 
+/** Whether what is charged may be less than the price: the model is sold by what it took. */
+export const isByTokens = ({ prices }: Pick<Card, 'prices'>): boolean => prices.some(({ tokens }) => tokens !== undefined)
+
+/** Whether the price follows how much is said to the model. */
+export const followsWords = ({ prices }: Pick<Card, 'prices'>): boolean => prices.some(({ rows }) => rows.some(({ per }) => per === 'tokens'))
+
 /** An order checked against its card: defaults filled in, size known, price known. */
 export interface CheckedOrder {
   card: Card

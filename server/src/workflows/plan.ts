@@ -4,6 +4,7 @@
  * It walks the graph with the functions the run itself uses (`resolve`, `keyOf`, `check`), computes what needs no pictures, and looks results up
  * by their keys. What only the run can tell is said to be unknown, never guessed: a price range then has no upper end.
  */
+import { followsWords, isByTokens } from '../domain/card.ts'
 import { collected, judge, needed, project, type Known } from '../domain/graph/advance.ts'
 import type { Plan, PlanStep } from '../domain/graph/execution.ts'
 import { graphLimits, itemKey, type Instance, type Item, type Media, type NodeFace } from '../domain/graph/graph.ts'
@@ -13,7 +14,6 @@ import type { Order } from '../domain/order.ts'
 import type { Json } from '../domain/outcome.ts'
 import { asProblem, type Problem } from '../domain/problem.ts'
 import type { Bench, Node, NodeOrder } from '../nodes/contract.ts'
-import { followsWords, isByTokens } from '../catalog/price.ts'
 import type { Client } from '../db/pool.ts'
 import { keyOf, writeOrder, type StepTools } from './step.ts'
 
