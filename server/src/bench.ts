@@ -3,10 +3,11 @@ import { mkdir, writeFile } from 'node:fs/promises'
 import { dirname, join, normalize } from 'node:path'
 import { Problem } from './domain/problem.ts'
 import type { Database } from './db/pool.ts'
-import type { Media } from './domain/graph/graph.ts'
 import type { Log } from './kit/log.ts'
 import type { Bench } from './nodes/contract.ts'
 import type { Desk } from './protocols/contract.ts'
+import { findBaseline, propose } from './workflows/baselines.ts'
+import { mediaOf } from './workflows/step.ts'
 
 export interface BenchTools {
   database: Database
@@ -28,22 +29,22 @@ export const createBench = ({ database, fetch, publishDir, now, log }: BenchTool
     return Buffer.concat(await stream().toArray() as Buffer[])
   },
 
+  async file(id) {
+    const file = await desk.files.find(id)
+    if (!file) throw new Problem('not_found', 'There is no such file. Upload it first, and give its id.', { field: 'file', value: id.slice(0, 100) })
+    const asset = file.mime.startsWith('image/') ? await desk.assets.find(file.id) : null
+    return { name: file.name, mime: file.mime, sizeBytes: file.sizeBytes, media: asset && mediaOf(asset), open: async () => Buffer.concat(await (await desk.files.open(file)).stream().toArray() as Buffer[]) }
+  },
+
+  // The canvas is a few megabytes of native code, which a server that writes into no picture need not load.
+  type: async (text, options) => (await import('@plantain/sandbox/type')).setPlate(text, options),
+
   async keep(bytes, name) {
-    const asset = await desk.assets.keep({ bytes, ...(name === undefined ? {} : { name }) })
-    return { asset: asset.id, sha256: asset.sha256, mime: asset.mime, width: asset.width, height: asset.height }
+    return mediaOf(await desk.assets.keep({ bytes, ...(name === undefined ? {} : { name }) }))
   },
 
-  async baseline(name) {
-    const { rows: [row] } = await database.query<{ approved: Media | null }>('select approved from baseline where project_id = $1 and livemode = $2 and name = $3', [execution.projectId, execution.livemode, name])
-    return row?.approved ?? null
-  },
-
-  async propose(name, media, approve) {
-    await database.query(
-      `insert into baseline (project_id, livemode, name, approved, proposed, approved_by, approved_at) values ($1, $2, $3, case when $5 then $4::jsonb end, case when $5 then null else $4::jsonb end, case when $5 then $6 end, case when $5 then now() end)
-       on conflict (project_id, livemode, name) do update set approved = coalesce(excluded.approved, baseline.approved), proposed = excluded.proposed, approved_by = coalesce(excluded.approved_by, baseline.approved_by),
-         approved_at = coalesce(excluded.approved_at, baseline.approved_at), updated_at = now()`, [execution.projectId, execution.livemode, name, JSON.stringify(media), approve, `execution ${execution.id}`])
-  },
+  baseline: async name => (await findBaseline(database, execution, name))?.approved ?? null,
+  propose: (name, media, approve) => propose(database, execution, name, media, { approve, by: `execution ${execution.id}` }),
 
   async publish(path, bytes) {
     if (publishDir === null) throw new Problem('bad_request', 'This server has no folder to publish to. Its operator sets PLANTAIN_PUBLISH_DIR.')

@@ -1,15 +1,6 @@
 import { Type } from 'typebox'
 import { node, port } from './contract.ts'
-
-const compare: Record<string, (left: unknown, right: unknown) => boolean> = {
-  is: (left, right) => String(left) === String(right),
-  is_not: (left, right) => String(left) !== String(right),
-  contains: (left, right) => String(left).toLowerCase().includes(String(right).toLowerCase()),
-  greater: (left, right) => Number(left) > Number(right),
-  less: (left, right) => Number(left) < Number(right),
-  is_empty: left => left === null || left === '' || Array.isArray(left) && left.length === 0,
-  is_true: left => left === true || left === 'true',
-}
+import { testNames, tests } from './toolkit/rules.ts'
 
 /** One way or the other: the value goes on at one of two ports, and what hangs on the other is skipped. */
 export default node({
@@ -17,9 +8,9 @@ export default node({
   inputs: Type.Object({
     value: port.any({ description: 'What goes on.' }),
     subject: Type.Optional(port.any({ description: 'What is looked at; the value itself where nothing is wired.' })),
-    test: Type.Enum(Object.keys(compare), { default: 'is', description: 'How it is looked at.' }),
+    test: Type.Enum(testNames, { default: 'is', description: 'How it is looked at.' }),
     against: Type.Optional(port.any({ description: 'What it is compared with.' })),
   }),
   outputs: Type.Object({ yes: port.any({ 'x-follows': 'value' }), no: port.any({ 'x-follows': 'value' }) }),
-  run: ({ value, subject = value, test, against = '' }) => compare[test]!(subject, against) ? { yes: value } : { no: value },
+  run: ({ value, subject = value, test, against = '' }) => tests[test]!(subject, against) ? { yes: value } : { no: value },
 })

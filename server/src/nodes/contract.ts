@@ -6,6 +6,7 @@
  */
 import { Type } from 'typebox'
 import type { Static, TObject, TSchema, TSchemaOptions } from 'typebox'
+import type { Proposal } from '../domain/graph/baseline.ts'
 import type { Media, NodeFace, Port, PortType } from '../domain/graph/graph.ts'
 import type { JsonSchema } from '../domain/card.ts'
 import type { Operation, Role } from '../domain/order.ts'
@@ -58,18 +59,39 @@ export interface ReviewAsk {
   onTimeout: 'approve' | 'reject'
 }
 
+export const faces = ['sans', 'body', 'serif', 'display', 'script', 'marker', 'cond', 'deco', 'pixel'] as const
+export interface TypeOptions {
+  /** The box, in pixels. */
+  width: number
+  height: number
+  maxSize?: number
+  maxLines?: number
+  face?: (typeof faces)[number]
+  /** CSS colours: of the letters, of a line around them, of their shadow. */
+  fill?: string
+  stroke?: string
+  shadow?: string
+  align?: 'left' | 'center' | 'right'
+}
+/** RGBA, not premultiplied, row by row. */
+export interface Plate { pixels: Buffer; width: number; height: number }
+
 /** What a node that computes is handed. */
 export interface Bench {
   livemode: boolean
   now(): Date
   signal: AbortSignal
   read(media: Media): Promise<Buffer>
+  /** A file of the project; as `media` too where it is a picture. @throws {Problem} `not_found` */
+  file(id: string): Promise<{ name: string | null; mime: string; sizeBytes: number; media: Media | null; open(): Promise<Buffer> }>
+  /** Sets a text in type of our own, on nothing, as large as it fits the box or as `maxSize` says; cut to the ink, with where that begins in the box. */
+  type(text: string, options: TypeOptions): Promise<Plate & { left: number; top: number }>
   /** Keeps bytes that were made here as an asset of the project. Type and size are checked. */
   keep(bytes: Uint8Array, name?: string): Promise<Media>
   /** The approved picture of this name, to compare with; null where none was approved yet. */
   baseline(name: string): Promise<Media | null>
   /** Proposes a picture as the new baseline; it counts once a person has approved it, or at once where `approve` says so. */
-  propose(name: string, media: Media, approve: boolean): Promise<void>
+  propose(name: string, media: Media, approve: boolean): Promise<Proposal>
   /** `fetch` to public addresses, with a deadline and a size cap. */
   fetch: typeof globalThis.fetch
   /** Writes into the folder an operator opened for publishing; the address it can be found at. @throws {Problem} `bad_request` where none was opened */

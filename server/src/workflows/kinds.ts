@@ -3,7 +3,7 @@ import { Compile } from 'typebox/compile'
 import type { CheckSetting } from '../domain/graph/lint.ts'
 import type { Json } from '../domain/outcome.ts'
 import type { NodeFace, Port } from '../domain/graph/graph.ts'
-import { refuse, type Values } from '../domain/graph/values.ts'
+import { mediaIn, refuse, type Values } from '../domain/graph/values.ts'
 import { faceOf, type Node } from '../nodes/contract.ts'
 
 export interface Kinds {
@@ -16,6 +16,9 @@ export interface Kinds {
 }
 
 const isMediaPort = ({ type }: Port) => type === 'image' || type === 'video' || type === 'audio'
+const mediaWords: Record<string, string> = { image: 'a picture', video: 'a film', audio: 'a sound' }
+/** A film may come as an animated picture. */
+const isOf = (type: string, mime: string): boolean => mime.startsWith(`${type}/`) || type === 'video' && (mime === 'image/webp' || mime === 'image/gif')
 /** How a picture may stand in a setting. */
 const namesMedia = (value: Json): boolean => typeof value === 'string' && value.length > 0 || typeof value === 'object' && value !== null && 'asset' in value
 
@@ -44,7 +47,7 @@ export function createKinds(all: Node[]): Kinds {
     checkSetting(face, port, value) {
       if (isMediaPort(port)) {
         const fits = port.list && Array.isArray(value) ? value.every(namesMedia) : namesMedia(value)
-        return fits ? null : `${port.id} is a picture's asset id, a link or a data URL${port.list ? ', or a list of them' : ''}.`
+        return fits ? null : `${port.id} is ${mediaWords[port.type]}: its asset id, a link or a data URL${port.list ? ', or a list of them' : ''}.`
       }
       const flaw = flawOf(face, port, port.list && !Array.isArray(value) ? [value] : value)
       return flaw === null ? null : `${port.id} ${flaw}.`
@@ -59,6 +62,8 @@ export function createKinds(all: Node[]): Kinds {
         if (face.role === 'collect') continue
         const flaw = flawOf(face, port, value)
         if (flaw !== null) refuse(nodeId, { port: port.id, message: `${flaw}.` })
+        const other = isMediaPort(port) ? [...mediaIn(value)].find(({ mime }) => !isOf(port.type, mime)) : undefined
+        if (other) refuse(nodeId, { port: port.id, message: `takes ${mediaWords[port.type]}, and what came is ${other.mime}.` })
       }
     },
   }

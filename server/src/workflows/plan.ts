@@ -15,7 +15,7 @@ import type { Json } from '../domain/outcome.ts'
 import { asProblem, type Problem } from '../domain/problem.ts'
 import type { Bench, Node, NodeOrder } from '../nodes/contract.ts'
 import type { Client } from '../db/pool.ts'
-import { keyOf, writeOrder, type StepTools } from './step.ts'
+import { keyOf, picturesOf, writeOrder, type StepTools } from './step.ts'
 
 export interface Planning {
   layout: Layout
@@ -45,7 +45,19 @@ const unseen: Media = { asset: '0'.repeat(32), sha256: '0'.repeat(64), mime: 'im
 
 /** Nodes that only handle what is known already are computed while planning. */
 const isCheap = (face: NodeFace): boolean => face.makes === 'nothing' && (face.category === 'input' || face.category === 'text' || face.category === 'flow')
-const noBench = new Proxy({}, { get(_target, name) { throw new Error(`A node that is computed while planning asked for ${String(name)}.`) } }) as Bench
+/** What a node hears that asks for something of the world while it is planned. */
+class NotYet extends Error {}
+const noBench = new Proxy({}, { get(_target, name) { throw new NotYet(String(name)) } }) as Bench
+
+/** What a node gives, where that follows from what goes in; null where it reads something first. */
+async function foresee(node: Extract<Node, { run: unknown }>, values: Values): Promise<Values | null> {
+  try {
+    return await node.run(values as never, noBench) as Values
+  } catch (thrown) {
+    if (thrown instanceof NotYet) return null
+    throw thrown
+  }
+}
 
 export async function plan(planning: Planning, tools: PlanTools): Promise<{ plan: Plan; refused: Problem | null }> {
   const { layout } = planning
@@ -87,7 +99,7 @@ export async function plan(planning: Planning, tools: PlanTools): Promise<{ plan
         } else if (isKnown(resolved)) {
           if (face.role !== 'collect' || item !== undefined) tools.kinds.checkInputs(id, face, resolved)
           if (isCheap(face) && 'run' in node) {
-            one.outputs = await node.run(resolved as never, noBench) as Values
+            one.outputs = await foresee(node, resolved)
             one.because = 'it runs every time'
           } else if (face.reusable && face.makes === 'nothing') one.key = keyOf(face, resolved, null)
         }
@@ -194,8 +206,8 @@ function createPrices({ livemode }: Planning, tools: PlanTools) {
     const values = Object.fromEntries(Object.entries(resolved).map(([port, value]) => [port, value === unknown ? guess(face, port) : value])) as Values
     const wanted: NodeOrder = node.order(values as never)
     const order: Order = writeOrder({ id, metadata: {} }, { node: id, item: [], attempt: 1 }, wanted)
-    const media = [...mediaIn(values)]
-    const name = JSON.stringify([order.model, order.operation, order.parameters, order.prompt.length, media.map(({ width, height, mime }) => [width, height, mime])])
+    const media = picturesOf(order, values)
+    const name = JSON.stringify([order.model, order.operation, order.parameters, order.prompt.length, media.map(({ width, height, mime }, index) => [order.inputs[index]!.role, width, height, mime])])
     let checked = known.get(name)
     if (!checked) known.set(name, checked = tools.check(order, media, livemode))
     return checked

@@ -88,7 +88,7 @@ async function begin(step: Step, tools: StepTools, signal: AbortSignal): Promise
   tools.kinds.checkInputs(run.node, face, values)
 
   const order = 'order' in node ? writeOrder(execution, run, node.order(values as never)) : null
-  const checked = order === null ? null : tools.check(order, [...mediaIn(values)], execution.livemode)
+  const checked = order === null ? null : tools.check(order, picturesOf(order, values), execution.livemode)
   const key = keyOf(face, values, checked)
   const redone = run.override !== null || run.attempt > 1
   const earlier = face.reusable && !execution.force && !redone ? await findResult(tools, execution, key, desk) : null
@@ -126,6 +126,12 @@ export function writeOrder(execution: Pick<ExecutionRow, 'id' | 'metadata'>, run
     model, prompt, parameters, ...(operation === undefined ? {} : { operation }), inputs: inputs.map(({ asset, role }) => ({ assetId: asset, role })),
     idempotencyKey: `workflow-${name}`, metadata: { execution_id: execution.id, node: run.node.slice(0, 512), ...(run.item.length > 0 ? { item: itemKey(run.item) } : {}) },
   }
+}
+
+/** The pictures of an order, in its order, out of the values it was made from. */
+export function picturesOf({ inputs }: Order, values: Values): Media[] {
+  const known = new Map([...mediaIn(values)].map(media => [media.asset, media]))
+  return inputs.map(({ assetId }) => known.get(assetId)!)
 }
 
 /** Buys; where the execution has a cap, the price is reserved within it first, once an attempt. */

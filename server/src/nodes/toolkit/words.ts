@@ -1,0 +1,38 @@
+/** Fills words into a text: `{{name}}`, `{{product.price}}`, `{{lines.0}}`, `{{name|what stands where there is none}}`. Pure. */
+import { nearest } from '../../domain/graph/lint.ts'
+import type { Json } from '../../domain/outcome.ts'
+import { Problem } from '../../domain/problem.ts'
+
+const place = /\{\{\s*([^{}|]*?)\s*(?:\|([^{}]*))?\}\}/g
+
+/** What a path of names and places from 0 leads to; undefined where it leads nowhere. */
+export function lookUp(values: Json, path: string): Json | undefined {
+  let at: Json | undefined = values
+  for (const name of path.split('.')) {
+    if (at === null || typeof at !== 'object' || !Object.hasOwn(at, name)) return undefined
+    at = (at as Record<string, Json>)[name]
+  }
+  return at
+}
+
+const written = (value: Json): string => value === null ? '' : typeof value === 'object' ? Array.isArray(value) && value.every(one => typeof one !== 'object') ? value.join(', ') : JSON.stringify(value) : String(value)
+
+/** What to do about a name nothing was given for. */
+export type Missing = 'refuse' | 'empty' | 'keep'
+
+/**
+ * @throws {Problem} `bad_request` for a name nothing was given for, where that is to be refused
+ * @example fillWords('a {{colour}} mug', { colour: 'red' }) // 'a red mug'
+ */
+export function fillWords(text: string, values: Record<string, Json>, { missing = 'refuse', field = 'template' }: { missing?: Missing; field?: string } = {}): string {
+  return text.replace(place, (whole, name: string, otherwise: string | undefined) => {
+    const value = Object.hasOwn(values, name) ? values[name] : lookUp(values, name)
+    if (value !== undefined && value !== null) return written(value)
+    if (otherwise !== undefined) return otherwise
+    if (missing === 'keep') return whole
+    if (missing === 'empty' || value === null) return ''
+    const names = Object.keys(values)
+    const near = nearest(name, names)
+    throw new Problem('bad_request', `${field} asks for {{${name}}}, and nothing was given under that name. ${near ? `Did you mean {{${near}}}?` : names.length > 0 ? `There is ${names.slice(0, 20).join(', ')}.` : 'Nothing was given at all.'}`, { field, value: name, allowed: names })
+  })
+}
