@@ -1,0 +1,336 @@
+/** Every kind of node by itself: what it makes, that it makes it again the same, and what it refuses. */
+import assert from 'node:assert/strict'
+import { hash } from 'node:crypto'
+import { describe, test } from 'node:test'
+import { setPlate } from '@plantain/sandbox/type'
+import pixelmatch from 'pixelmatch'
+import sharp from 'sharp'
+import { Problem } from '../domain/problem.ts'
+import type { Json } from '../domain/outcome.ts'
+import type { Media } from '../domain/graph/graph.ts'
+import { resolve, type Values } from '../domain/graph/values.ts'
+import { loadFolders } from '../kit/loader.ts'
+import { createKinds } from '../workflows/kinds.ts'
+import type { Bench, Node, NodeOrder, TypeOptions } from './contract.ts'
+import { differ } from './toolkit/likeness.ts'
+import { openPicture, pixelsOf } from './toolkit/pixels.ts'
+
+const nodes = await loadFolders<Node>(new URL('./', import.meta.url))
+const kinds = createKinds(nodes)
+
+/** What a graph would hand a node: settings checked, defaults filled in. */
+function inputsOf(kind: string, settings: Record<string, unknown>): Values {
+  const face = kinds.faces.get(kind)!
+  const values = resolve({ id: kind, kind, settings: settings as Values }, face, [], {}) as Values
+  kinds.checkInputs(kind, face, values)
+  return values
+}
+
+const bench = { signal: new AbortController().signal, livemode: false, now: () => new Date(0) } as Bench
+async function run(kind: string, settings: Record<string, unknown>, at: Bench = bench): Promise<Record<string, Json>> {
+  const node = kinds.node(kind)
+  assert.ok('run' in node, `${kind} computes`)
+  return await node.run(inputsOf(kind, settings) as never, at) as Record<string, Json>
+}
+const order = (kind: string, settings: Record<string, unknown>): NodeOrder => {
+  const node = kinds.node(kind)
+  assert.ok('order' in node, `${kind} buys`)
+  return node.order(inputsOf(kind, settings) as never)
+}
+
+const gives = (what: string, kind: string, settings: Record<string, unknown>, expected: Record<string, unknown>) => test(`${kind}: ${what}`, async () => {
+  assert.deepEqual(await run(kind, settings), expected)
+})
+const refuses = (what: string, kind: string, settings: Record<string, unknown>, words: RegExp, at: Bench = bench) => test(`${kind} refuses ${what}`, async () => {
+  await assert.rejects(async () => run(kind, settings, at), thrown => thrown instanceof Problem && words.test(thrown.message) && thrown.message.length > 20 || assert.fail(String(thrown)))
+})
+const picture = (letter: string, more: Partial<Media> = {}): Media => ({ asset: letter.repeat(32), sha256: letter.repeat(64), mime: 'image/png', width: 100, height: 80, ...more })
+const film = picture('f', { mime: 'video/mp4', width: null, height: null })
+
+test('every kind says what it is, and what each of its ports is for', () => {
+  for (const face of kinds.faces.values()) {
+    assert.ok(face.description.length > 10 && face.description.endsWith('.'), face.id)
+    for (const port of face.inputs) assert.ok(typeof port.schema.description === 'string' && port.schema.description.length > 3, `${face.id}.${port.id} has no description`)
+  }
+})
+
+describe('inputs', () => {
+  gives('a number', 'number', { number: 3.5 }, { number: 3.5 })
+  gives('yes', 'boolean', { value: true }, { value: true })
+  gives('no where nothing is said', 'boolean', {}, { value: false })
+  gives('a film', 'video', { video: film }, { video: film })
+  refuses('a picture', 'video', { video: picture('a') }, /takes a film, and what came is image\/png/)
+  refuses('a film', 'image', { image: film }, /takes a picture/)
+  refuses('a picture', 'audio', { audio: picture('a') }, /takes a sound/)
+  refuses('a text', 'number', { number: 'three' }, /number/)
+
+  const files: Record<string, { mime: string; text: string; media?: Media }> = {
+    rows: { mime: 'application/jsonl', text: '{"a":1}\n{"a":2}\n' }, lines: { mime: 'text/plain', text: 'one\n\ntwo\n' }, list: { mime: 'application/json', text: '["x","y"]' },
+    picture: { mime: 'image/png', text: '', media: picture('a') }, noise: { mime: 'application/octet-stream', text: '\0\x01' },
+  }
+  const withFiles = { ...bench, async file(id: string) {
+    const { mime, text, media = null } = files[id]!
+    return { name: `${id}.x`, mime, sizeBytes: id === 'rows' ? 20 : text.length, media, open: async () => Buffer.from(text) }
+  } } satisfies Bench
+  const file = (what: string, id: string, expected: object) => test(`file: ${what}`, async () => assert.deepEqual(await run('file', { file: id }, withFiles), { ...expected, name: `${id}.x` }))
+  file('rows of JSONL', 'rows', { text: files.rows!.text, items: [{ a: 1 }, { a: 2 }] })
+  file('lines', 'lines', { text: files.lines!.text, items: ['one', 'two'] })
+  file('a JSON list', 'list', { text: '["x","y"]', json: ['x', 'y'], items: ['x', 'y'] })
+  file('a picture', 'picture', { image: picture('a') })
+  gives('a value in its place', 'file', { json: { a: [1] } }, { text: '{"a":[1]}', json: { a: [1] } })
+  gives('a text in its place', 'file', { text: 'one\ntwo' }, { text: 'one\ntwo', items: ['one', 'two'] })
+  refuses('bytes that are no text', 'file', { file: 'noise' }, /neither a picture nor text/, withFiles)
+  refuses('nothing at all', 'file', {}, /one of file, text and json/)
+  refuses('two at once', 'file', { text: 'a', json: 1 }, /one of file, text and json/)
+})
+
+describe('what is bought', () => {
+  const [a, b, m] = ['a', 'b', 'c'].map(letter => picture(letter))
+  const buys = (kind: string, settings: Record<string, unknown>, expected: object) => test(`${kind} orders it`, () => assert.deepEqual(order(kind, settings), expected))
+  buys('edit', { prompt: 'bluer', image: a, mask: m, images: [b], styles: [a], parameters: { seed: 1 } }, {
+    model: 'nano-banana-2-1', operation: 'edit', prompt: 'bluer', parameters: { seed: 1 },
+    inputs: [{ asset: a!.asset, role: 'reference' }, { asset: b!.asset, role: 'reference' }, { asset: a!.asset, role: 'style' }, { asset: m!.asset, role: 'mask' }] })
+  buys('upscale', { image: a, factor: 4 }, { model: 'topaz-image-upscale', operation: 'upscale', prompt: '', parameters: { factor: 4 }, inputs: [{ asset: a!.asset, role: 'reference' }] })
+  buys('remove_background', { image: a, model: 'sandbox-1' }, { model: 'sandbox-1', operation: 'remove_background', prompt: '', parameters: {}, inputs: [{ asset: a!.asset, role: 'reference' }] })
+  buys('generate_video', { prompt: 'waves', first_frame: a, last_frame: b, images: [m] }, {
+    model: 'veo-3.1-fast', operation: 'video', prompt: 'waves', parameters: {}, inputs: [{ asset: a!.asset, role: 'first_frame' }, { asset: b!.asset, role: 'last_frame' }, { asset: m!.asset, role: 'reference' }] })
+  test('a film is read as one', () => {
+    const node = kinds.node('generate_video')
+    assert.ok('read' in node)
+    assert.deepEqual(node.read({ outputs: [film], text: 'said', details: {}, taskId: 't', costMicros: 1 }, {} as never), { video: film, text: 'said' })
+  })
+  const refusesOrder = (what: string, kind: string, settings: object, words: RegExp) => test(`${kind} refuses ${what}`, () => assert.throws(() => order(kind, { ...settings }), words))
+  refusesOrder('an empty prompt', 'edit', { prompt: '', image: a }, /prompt/)
+  refusesOrder('no picture', 'upscale', {}, /image is missing/)
+  refusesOrder('a film to upscale', 'upscale', { image: film }, /takes a picture/)
+})
+
+describe('texts', () => {
+  gives('texts in order, empty ones left out', 'concat', { text2: 'b', text1: 'a', text3: ' ', texts: ['c', 'd'], separator: ', ' }, { text: 'a, b, c, d' })
+  refuses('nothing', 'concat', { text1: ' ' }, /nothing to put together/)
+
+  gives('names, paths, single values, and what stands where there is none', 'template',
+    { template: '{{ product.name }}, {{lines.1}}, {{value1}}={{colour}}, {{price|free}}', values: { product: { name: 'Mug' }, lines: ['x', 'y'] }, value1: 'red', names: ['colour'] }, { text: 'Mug, y, red=red, free' })
+  gives('numbers and lists', 'template', { template: '{{n}} {{l}}', values: { n: 2, l: ['a', 'b'] } }, { text: '2 a, b' })
+  gives('no place where that is wanted', 'template', { template: 'a{{b}}c', missing: 'empty' }, { text: 'ac' })
+  gives('the place where that is wanted', 'template', { template: 'a{{b}}c', missing: 'keep' }, { text: 'a{{b}}c' })
+  refuses('a name nothing was given for', 'template', { template: '{{colour}}', values: { color: 'red' } }, /Did you mean \{\{color\}\}/)
+  refuses('a list of values', 'template', { template: 'x', values: [1] }, /JSON object/)
+  refuses('what is inherited by every object', 'template', { template: '{{constructor.name}}', values: {} }, /nothing was given/)
+
+  const shots = { shots: [{ prompt: 'a', s: 2 }, { prompt: 'b', s: 3 }], title: 'T' }
+  gives('by several paths', 'extract', { from: shots, paths: ['$.shots[*].prompt', { name: 'title', path: 'title' }, { name: 'last', path: '/shots/1/s' }, { name: 'none', path: '$.none', default: 7 }] },
+    { value: 'a', value2: 'T', value3: 3, value4: 7, items: ['a', 'b'], values: { '$.shots[*].prompt': ['a', 'b'], title: 'T', last: 3, none: 7 } })
+  gives('out of a text with words around it', 'extract', { from: 'Sure!\n```json\n{"a": [1, 2]}\n```\nDone.', paths: ['a'] }, { value: [1, 2], items: [1, 2], values: { a: [1, 2] } })
+  gives('out of a text with JSON in its middle', 'extract', { from: 'Here: {"a": 1} as asked', paths: ['$.a'] }, { value: 1, items: [1], values: { '$.a': 1 } })
+  refuses('a path that finds nothing', 'extract', { from: shots, paths: ['$.shot'] }, /At the top there is shots, title/)
+  refuses('what is no path', 'extract', { from: shots, paths: ['$.[['] }, /is no path into JSON/)
+  refuses('a text without JSON', 'extract', { from: 'just words', paths: ['a'] }, /no JSON in this text/)
+
+  const [a, b] = [picture('a'), picture('b')]
+  gives('lists side by side', 'records', { records: { brand: 'X' }, images: [a, b], texts: ['one', 'two'], text_name: 'caption' },
+    { count: 2, records: [{ brand: 'X', image: a, caption: 'one' }, { brand: 'X', image: b, caption: 'two' }] })
+  refuses('lists that are not equally long', 'records', { images: [a, b, a], texts: ['one', 'two'] }, /one length/)
+  refuses('records that are none', 'records', { records: ['x'] }, /JSON object/)
+})
+
+describe('ways', () => {
+  const rules = [{ test: 'contains', against: 'red' }, { test: 'greater', against: 10 }, { against: 'exactly' }]
+  gives('the first rule that holds', 'router', { value: 'a RED door', rules }, { way1: 'a RED door' })
+  gives('a later rule', 'router', { value: 'exactly', rules }, { way3: 'exactly' })
+  gives('another value decides', 'router', { value: 'x', subject: 12, rules }, { way2: 'x' })
+  gives('none holds', 'router', { value: 'x', rules }, { otherwise: 'x' })
+  gives('a value that simply goes on', 'router', { value: [1] }, { otherwise: [1] })
+  refuses('a test there is not', 'router', { value: 1, rules: [{ test: 'resembles' }] }, /resembles|allowed|equal/)
+  gives('one of several', 'condition', { value: 'b', test: 'one_of', against: 'a, b' }, { yes: 'b' })
+})
+
+/** A bench with pictures of its own: what is kept is remembered by its bytes. */
+function studio() {
+  const kept = new Map<string, Buffer>()
+  const keep = async (bytes: Uint8Array): Promise<Media> => {
+    const { format, width, height } = await sharp(bytes).metadata()
+    const sha256 = hash('sha256', bytes)
+    kept.set(sha256, Buffer.from(bytes))
+    return { asset: sha256.slice(0, 32), sha256, mime: `image/${format === 'heif' ? 'avif' : format}`, width, height }
+  }
+  const read = async ({ sha256 }: Media) => kept.get(sha256)!
+  return { ...bench, keep, read, type: async (text: string, options: TypeOptions) => setPlate(text, options) } as Bench
+}
+const desk = studio()
+
+/** A picture of stripes, so that every place in it is another. */
+const stripes = (width: number, height: number, colour: (x: number, y: number) => number[], at: Bench = desk): Promise<Media> => {
+  const pixels = Buffer.from(Array.from({ length: width * height }, (_, index) => colour(index % width, Math.floor(index / width))).flat())
+  return sharp(pixels, { raw: { width, height, channels: 4 } }).png().toBuffer().then(bytes => at.keep(bytes))
+}
+const gradient = await stripes(200, 100, (x, y) => [x, y * 2, 128, 255])
+const red = await stripes(40, 20, () => [255, 0, 0, 255])
+const clear = await stripes(60, 60, x => x < 30 ? [0, 0, 255, 255] : [0, 0, 0, 0])
+const noise = await stripes(300, 300, (x, y) => [(x * 7919 + y * 104_729) % 251, (x * y) % 241, (x * 31 + y * 17) % 256, 255])
+/** Something to look at: a bright disc on an even ground, to the right. */
+const disc = await stripes(400, 200, (x, y) => (x - 320) ** 2 + (y - 100) ** 2 < 50 ** 2 ? [250, 200 - y % 40, 30 + x % 30, 255] : [60, 70, 80, 255])
+
+async function look(media: Json | undefined, at: Bench = desk) {
+  const bytes = await at.read(media as unknown as Media)
+  const { data, info } = await sharp(bytes).ensureAlpha().raw().toBuffer({ resolveWithObject: true })
+  return { bytes, mime: (media as unknown as Media).mime, width: info.width, height: info.height, at: (x: number, y: number) => [...data.subarray((y * info.width + x) * 4, (y * info.width + x) * 4 + 4)] }
+}
+const near = (found: number[], wanted: number[], by = 6) => assert.ok(found.every((value, index) => Math.abs(value - wanted[index]!) <= by), `${found} is not near ${wanted}`)
+const draws = (what: string, kind: string, settings: Record<string, unknown>, check: (made: Awaited<ReturnType<typeof look>>, outputs: Record<string, Json>) => void | Promise<void>) => test(`${kind}: ${what}, and the same bytes again`, async () => {
+  const first = await run(kind, settings, desk)
+  const second = await run(kind, settings, studioWith(desk))
+  assert.deepEqual(second.image, first.image)
+  await check(await look(first.image), first)
+})
+/** Another bench that can read the first one's pictures: what is made anew is made by itself. */
+const studioWith = (other: Bench): Bench => { const own = studio(); return { ...own, read: async media => await own.read(media) ?? other.read(media) } }
+
+describe('pictures', () => {
+  const size = (width: number, height: number) => (made: { width: number; height: number }) => assert.deepEqual([made.width, made.height], [width, height])
+
+  draws('an exact rectangle', 'crop', { image: gradient, x: 50, y: 20, width: 30, height: 10 }, made => { size(30, 10)(made); assert.deepEqual(made.at(0, 0), [50, 40, 128, 255]) })
+  draws('a ratio at the middle', 'crop', { image: gradient, ratio: '1:1' }, made => { size(100, 100)(made); assert.deepEqual(made.at(0, 0), [50, 0, 128, 255]) })
+  draws('a ratio at a side', 'crop', { image: gradient, ratio: '1:1', at: 'right' }, made => { size(100, 100)(made); assert.deepEqual(made.at(0, 0), [100, 0, 128, 255]) })
+  draws('around what draws the eye, without scaling', 'crop', { image: disc, width: 140, height: 140, at: 'attention' }, made => {
+    size(140, 140)(made)
+    assert.ok(Array.from({ length: 140 }, (_, x) => made.at(x, 70)).filter(([r]) => r === 250).length > 60, 'the disc is in it, in its own size')
+  })
+  for (const [what, settings, words] of [
+    ['nothing to keep', {}, /Say what to keep/], ['a rectangle over the edge', { x: 190, y: 0, width: 20, height: 10 }, /200 × 100 pixels/], ['half a rectangle', { x: 1, width: 5 }, /needs x, y, width and height/],
+    ['more than there is', { width: 300 }, /cannot be cut out/], ['a ratio and a size', { ratio: '1:1', width: 5 }, /not both/], ['a ratio of nothing', { ratio: '0:1' }, /two numbers above 0/],
+  ] as [string, object, RegExp][]) refuses(what, 'crop', { image: gradient, ...settings }, words, desk)
+
+  draws('clear parts are white in JPEG', 'convert', { image: clear, format: 'jpeg' }, made => { assert.equal(made.mime, 'image/jpeg'); near(made.at(50, 30), [255, 255, 255, 255]); near(made.at(5, 30), [0, 0, 255, 255], 10) })
+  draws('clear parts stay clear in WebP', 'convert', { image: clear, format: 'webp' }, made => { assert.equal(made.mime, 'image/webp'); assert.equal(made.at(50, 30)[3], 0) })
+  draws('clear parts get a colour', 'convert', { image: clear, format: 'png', quality: 100, background: '#00ff00' }, made => assert.deepEqual(made.at(50, 30), [0, 255, 0, 255]))
+  draws('AVIF', 'convert', { image: gradient, format: 'avif' }, made => assert.equal(made.mime, 'image/avif'))
+  draws('less quality is fewer bytes', 'convert', { image: noise, format: 'jpeg', quality: 20 }, async (made, { bytes }) => {
+    assert.equal(made.bytes.length, bytes)
+    assert.ok(made.bytes.length < ((await run('convert', { image: noise, format: 'jpeg', quality: 80 }, desk)).bytes as number))
+  })
+  refuses('a format there is not', 'convert', { image: red, format: 'bmp' }, /png, jpeg, webp, avif/, desk)
+
+  draws('the best quality that fits', 'optimise', { image: noise, format: 'jpeg', bytes_max: 40_000 }, async (made, { quality, did, bytes }) => {
+    assert.ok(made.bytes.length <= 40_000 && bytes === made.bytes.length)
+    const better = await run('optimise', { image: noise, format: 'jpeg', bytes_max: 10_000_000, quality_min: quality as number + 1, quality_max: quality as number + 1 }, desk)
+    assert.ok((better.bytes as number) > 40_000, 'one better would not have fitted')
+    assert.match(did as string, /^JPEG at quality \d+: \d+ of 40000 bytes, where it had \d+\.$/)
+  })
+  draws('small enough already', 'optimise', { image: red, bytes_max: 5_000 }, (_made, { image, did }) => { assert.deepEqual(image, red); assert.match(did as string, /Left as it is/) })
+  draws('made smaller where that is allowed', 'optimise', { image: noise, format: 'jpeg', bytes_max: 5_000, shrink: true }, (made, { did }) => { assert.ok(made.bytes.length <= 5_000 && made.width < 300 && made.width === made.height); assert.match(did as string, /made smaller from 300 × 300/) })
+  refuses('what cannot fit', 'optimise', { image: noise, format: 'jpeg', bytes_max: 5_000 }, /Even at quality 40 this JPEG has \d+ bytes/, desk)
+  refuses('a range of nothing', 'optimise', { image: noise, quality_min: 90, quality_max: 50 }, /above quality_max/, desk)
+
+  draws('a layer at a corner', 'composite', { background: gradient, layer1: red, layers: [{ image: 'layer1', anchor: 'bottom_right', x: 10, y: '10%' }] }, made => {
+    size(200, 100)(made)
+    assert.deepEqual([made.at(189, 89), made.at(191, 89), made.at(150, 70)], [[255, 0, 0, 255], [191, 178, 128, 255], [255, 0, 0, 255]])
+  })
+  draws('half clear, multiplied, turned, over the edge', 'composite', { width: 100, height: 100, colour: '#808080', layer1: red, layer2: red, layers: [{ image: 'layer1', anchor: 'top_left', opacity: 0.5 }, { image: 'layer2', anchor: 'bottom_left', x: -20, blend: 'multiply', rotate: 90 }] }, made => {
+    near(made.at(5, 5), [192, 64, 64, 255]); near(made.at(0, 70), [128, 128, 128, 255]); near(made.at(50, 50), [128, 128, 128, 255])
+  })
+  draws('without a word on it, everything fitted at the centre', 'composite', { background: gradient, images: [red] }, made => { assert.deepEqual(made.at(100, 50), [255, 0, 0, 255]); assert.deepEqual(made.at(79, 50), [79, 100, 128, 255]) })
+  draws('text with names out of data, one picture for each record', 'composite', {
+    width: 240, height: 120, colour: '#ffffff', data: [{ word: 'ONE', photo: red }, { word: 'TWO', photo: red }],
+    layers: [{ image: 'photo', anchor: 'top_left' }, { text: '{{word}}', anchor: 'bottom', height: '50%', colour: '#0000ff' }] }, (made, { images, count }) => {
+    assert.equal(count, 2)
+    assert.notEqual((images as unknown as Media[])[0]!.sha256, (images as unknown as Media[])[1]!.sha256)
+    assert.deepEqual(made.at(2, 2), [255, 0, 0, 255])
+    assert.ok(Array.from({ length: 240 }, (_, x) => made.at(x, 90)).some(([r, g, b]) => r! < 40 && g! < 40 && b! > 200), 'there is blue ink')
+  })
+  for (const [what, settings, words] of [
+    ['no size', { layer1: red }, /how large it is to be/], ['a picture that did not come', { background: red, layers: [{ image: 'logo' }] }, /logo, which did not come/], ['neither picture nor text', { background: red, layers: [{}] }, /either an image or a text/],
+    ['too large a canvas', { width: 16_000, height: 16_000 }, /at most 64 million/], ['a name nothing was given for', { background: red, layers: [{ text: '{{x}}' }] }, /asks for \{\{x\}\}/], ['a list of no records', { background: red, data: [] }, /1 to 50/],
+    ['a blend there is not', { background: red, layers: [{ image: 'layer1', blend: 'mix' }] }, /layers/],
+  ] as [string, object, RegExp][]) refuses(what, 'composite', settings as Record<string, unknown>, words, desk)
+
+  draws('a text in the corner', 'watermark', { image: disc, text: '© Plantain', opacity: 1, size: 0.4 }, made => {
+    size(400, 200)(made)
+    const inked = (x0: number, y0: number) => Array.from({ length: 40 * 200 }, (_, index) => made.at(x0 + index % 200, y0 + Math.floor(index / 200))).filter(([r, g, b]) => r! > 240 && g! > 240 && b! > 240).length
+    assert.ok(inked(200, 160) > 100, 'white letters at the bottom right')
+    assert.equal(inked(0, 0), 0)
+  })
+  draws('a picture all over', 'watermark', { image: disc, mark: red, tiled: true, size: 0.1, opacity: 0.5, rotate: -30 }, made => {
+    const marked = [0, 100, 200, 300].map(x => Array.from({ length: 100 * 200 }, (_, index) => made.at(x + index % 100, Math.floor(index / 100))).some(([r, g]) => r! > 150 && r! < 200 && g! < 60))
+    assert.deepEqual(marked, [true, true, true, true])
+  })
+  refuses('text and picture at once', 'watermark', { image: red, text: 'x', mark: red }, /either a text or a picture/, desk)
+  refuses('no mark', 'watermark', { image: red }, /either a text or a picture/, desk)
+  refuses('blanks', 'watermark', { image: red, text: '  ' }, /empty/, desk)
+
+  draws('rows, captions and a title', 'contact_sheet', { images: [gradient, red, clear, disc, noise], captions: ['a', 'b', 'c', 'd', 'e'], title: 'Pictures', columns: 3, size: 100 }, made => {
+    assert.deepEqual([made.width, made.height], [3 * 110 + 4 * 9, 2 * 130 + 3 * 9 + 24 + 9])
+    near(made.at(2, 2), [236, 238, 241, 255])
+  })
+  draws('dark, numbered', 'contact_sheet', { images: [red, red], size: 60, theme: 'dark' }, made => near(made.at(1, 1), [20, 22, 26, 255]))
+  refuses('captions that are too few', 'contact_sheet', { images: [red, red], captions: ['one'] }, /one for each/, desk)
+  refuses('no pictures', 'contact_sheet', { images: [] }, /no pictures/, desk)
+})
+
+describe('compare', async () => {
+  const against = (approved: Media | null) => {
+    const proposed: [string, string, boolean][] = []
+    return { at: { ...desk, baseline: async () => approved, propose: async (name: string, media: Media, approve: boolean) => { proposed.push([name, media.sha256, approve]); return approve ? 'approved' : 'proposed' } } as Bench, proposed }
+  }
+  const changed = await stripes(200, 100, (x, y) => x >= 20 && x < 60 && y >= 30 && y < 60 ? [255, 255, 255, 255] : [x, y * 2, 128, 255])
+  const softer = await sharp(await desk.read(noise)).jpeg({ quality: 95 }).toBuffer().then(bytes => desk.keep(bytes))
+
+  test('the same picture passes', async () => {
+    const one = await run('compare', { image: gradient, against: gradient }, desk)
+    assert.deepEqual([one.passed, one.status, one.different, one.similarity, one.distance, one.pass, one.fail], [true, 'same', 0, 1, 0, gradient, undefined])
+  })
+  test('a change is counted, shown and kept from passing', async () => {
+    const one = await run('compare', { image: changed, against: gradient }, desk)
+    assert.deepEqual([one.passed, one.status, one.fail, one.pass], [false, 'different', changed, undefined])
+    assert.ok(Math.abs((one.different as number) - 40 * 30 / 20_000) < 0.003, String(one.different))
+    assert.ok((one.similarity as number) < 0.95)
+    assert.match(one.report as string, /^Different: [\d.]+% of the pixels differ, and 0.1% may\.$/)
+    const overlay = await look(one.overlay)
+    assert.deepEqual([overlay.width, overlay.height], [200, 100])
+    assert.deepEqual(overlay.at(40, 45), [226, 0, 58, 255])
+    const [r, g, b] = overlay.at(150, 80)
+    assert.ok(r === g && g === b, 'what is the same is grey')
+  })
+  test('a region that is ignored does not count', async () => {
+    assert.equal((await run('compare', { image: changed, against: gradient, ignore: [{ x: 20, y: '30%', width: '20%', height: 30 }] }, desk)).passed, true)
+  })
+  test('each limit is held by itself', async () => {
+    assert.equal((await run('compare', { image: changed, against: gradient, different_max: 0.1 }, desk)).passed, true)
+    assert.match((await run('compare', { image: changed, against: gradient, similarity_min: 0.99 }, desk)).report as string, /structure/)
+    assert.match((await run('compare', { image: disc, against: gradient, distance_max: 5, scale: true }, desk)).report as string, /look differs in/)
+    const pressed = await sharp(await desk.read(disc)).jpeg({ quality: 60 }).toBuffer().then(bytes => desk.keep(bytes))
+    const close = await run('compare', { image: pressed, against: disc, similarity_min: 0.9, distance_max: 6 }, desk)
+    assert.deepEqual([close.passed, close.status], [true, 'same'], close.report as string)
+  })
+  test('another size is a difference, unless it may be scaled', async () => {
+    assert.equal((await run('compare', { image: red, against: gradient }, desk)).status, 'resized')
+    const half = await sharp(await desk.read(gradient)).resize(100).png().toBuffer().then(bytes => desk.keep(bytes))
+    assert.equal((await run('compare', { image: half, against: gradient, scale: true, different_max: 0.02 }, desk)).passed, true)
+  })
+  test('the first picture of a name is proposed; a different one as well; the same one is not', async () => {
+    for (const [first_run, passed] of [['pass', true], ['fail', false], ['approve', true]] as const) {
+      const { at, proposed } = against(null)
+      const one = await run('compare', { image: gradient, baseline: 'home', first_run }, at)
+      assert.deepEqual([one.passed, one.status, proposed], [passed, 'new', [['home', gradient.sha256, first_run === 'approve']]])
+    }
+    const { at, proposed } = against(gradient)
+    assert.equal((await run('compare', { image: gradient, baseline: 'home' }, at)).passed, true)
+    assert.deepEqual(proposed, [])
+    assert.match((await run('compare', { image: changed, baseline: 'home' }, at)).report as string, /proposed as the new baseline/)
+    assert.deepEqual(proposed, [['home', changed.sha256, false]])
+  })
+  refuses('a difference, where that is to fail', 'compare', { image: changed, against: gradient, on_difference: 'fail' }, /Different/, desk)
+  refuses('nothing to hold it against', 'compare', { image: red }, /one of the two/, desk)
+  refuses('two things to hold it against', 'compare', { image: red, against: red, baseline: 'x' }, /one of the two/, desk)
+  test('strips find what the whole finds', async () => {
+    const one = await openPicture(desk, noise).then(pixelsOf)
+    const other = await openPicture(desk, softer).then(pixelsOf)
+    for (const edges of [true, false]) {
+      const { count, overlay } = await differ(one, other, { tolerance: 0.02, edges, signal: bench.signal })
+      const whole = Buffer.alloc(one.pixels.length)
+      assert.equal(count, pixelmatch(other.pixels, one.pixels, whole, 300, 300, { threshold: 0.02, includeAA: edges, diffColor: [226, 0, 58], aaColor: [255, 176, 0], alpha: 0.28 }))
+      assert.ok(count > 100)
+      assert.ok(overlay.pixels.equals(whole))
+    }
+  })
+})
