@@ -31,7 +31,7 @@ export function readParameters({ aspectRatio, resolution, count, seed, format, p
 /** `k=v` as it stands in JSON where it is JSON, as text otherwise: `count=2`, `watermark=true`, `style=oil`. */
 export function readPair(text: string, before: Record<string, unknown> = {}): Record<string, unknown> {
   const at = text.indexOf('=')
-  if (at < 1) throw usage(`--param takes name=value, not "${text}".`)
+  if (at < 1) throw usage(`This takes name=value, not "${text}".`)
   const value = text.slice(at + 1)
   let read: unknown = value
   try { read = JSON.parse(value) } catch { /* plain text */ }

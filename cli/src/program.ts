@@ -2,6 +2,7 @@
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander'
 import { retiredChoices } from '@plantain/server/domain/caller.ts'
 import { operations } from '@plantain/server/domain/order.ts'
+import { readDollars } from '@plantain/server/domain/money.ts'
 import manifest from '../package.json' with { type: 'json' }
 import { runDoctor } from './doctor.ts'
 import { showCosts, showUnknown, type CostOptions, type UnknownOptions } from './costs.ts'
@@ -12,11 +13,18 @@ import { diffModels, listModels, validateModels, type ListOptions } from './mode
 import { listAliases, listRoutes, removeAlias, resetRoutes, setAlias, setRoutes } from './routes.ts'
 import { cancelTask, getTask, listTasks, waitTask } from './tasks.ts'
 import type { Shared, Terminal } from './terminal.ts'
+import { cancelExecution, getWorkflow, lintWorkflow, listWorkflows, publishWorkflow, resumeExecution, runWorkflow, waitExecution, type RunOptions } from './workflows.ts'
 
 const whole = (min: number, max: number) => (text: string): number => {
   const value = Number(text)
   if (!/^\d+$/.test(text) || value < min || value > max) throw new InvalidArgumentError(`It must be a whole number from ${min} to ${max}.`)
   return value
+}
+/** Dollars as whole micro-dollars. */
+const dollars = (text: string): number => {
+  const micros = readDollars(text.replace(/^\$/, ''))
+  if (micros === null || micros < 0) throw new InvalidArgumentError('It must be an amount in dollars, as 2.50.')
+  return micros
 }
 const gather = (text: string, before: string[] | undefined) => [...before ?? [], text]
 
@@ -65,6 +73,29 @@ export function createProgram(terminal: Terminal): Command {
     .action((id: string, options: Shared) => cancelTask(id, options, terminal))
   remote(task.command('list').description('newest tasks')).option('--limit <n>', 'how many', whole(1, 100), 20).option('--state <state>', 'queued, running, waiting, done, failed or cancelled').option('--model <name>')
     .action((options: Shared & { limit: number; state?: string; model?: string }) => listTasks(options, terminal))
+  const workflow = program.command('workflow').description('workflows: graphs of steps, in files or saved on a server')
+  remote(workflow.command('list').description('saved workflows')).option('--limit <n>', 'how many', whole(1, 100), 50)
+    .action((options: Shared & { limit: number }) => listWorkflows(options, terminal))
+  remote(workflow.command('lint').argument('<file>').description('check a graph: every mistake, and what to do about it'))
+    .action((file: string, options: Shared) => lintWorkflow(file, options, terminal))
+  remote(workflow.command('get').argument('<name>').description('a saved workflow as a file')).option('--workflow-version <n|name>', 'a published version; the draft by default').option('--out <file>', 'where to write it')
+    .action((name: string, options: Shared & { workflowVersion?: string; out?: string }) => getWorkflow(name, options, terminal))
+  remote(workflow.command('publish').argument('<name|file>').description('make the draft a version; a file is saved first')).option('--name <label>', 'a name that moves to this version, as production')
+    .action((word: string, options: Shared & { name?: string }) => publishWorkflow(word, options, terminal))
+  remote(workflow.command('run').argument('<name|file>').description('run a workflow and save what comes out'))
+    .option('--input <name=value>', 'a value for an input, JSON where it is JSON; @photo.jpg for a picture; may be repeated', readPair).option('--inputs <file>', 'a JSON file of inputs by name')
+    .option('--workflow-version <n|name>', 'a published version, or draft').option('--target <node>', 'only this step and what it needs').option('--force', 'take no earlier results')
+    .option('--cost-max <dollars>', 'what it may cost at most', dollars).option('--parallelism <n>', 'steps at once', whole(1, 500)).option('--estimate', 'say what would run and cost, and leave')
+    .option('--out <folder>', 'where to save').option('--no-wait', 'print the execution id and leave')
+    .action((word: string, options: RunOptions) => runWorkflow(word, options, terminal))
+  remote(workflow.command('wait').argument('<execution>').description('wait for an execution and save what comes out')).option('--out <folder>', 'where to save')
+    .action((id: string, options: Shared & { out?: string }) => waitExecution(id, options, terminal))
+  remote(workflow.command('resume').argument('<execution>').description('try again what failed; nothing is paid twice')).option('--node <id>', 'only this step').option('--cost-max <dollars>', 'what the whole execution may cost at most', dollars)
+    .option('--out <folder>', 'where to save').option('--no-wait', 'leave at once')
+    .action((id: string, options: Shared & { node?: string; costMax?: number; out?: string; wait: boolean }) => resumeExecution(id, options, terminal))
+  remote(workflow.command('cancel').argument('<execution>').description('stop an execution; what was made is kept'))
+    .action((id: string, options: Shared) => cancelExecution(id, options, terminal))
+
   const models = program.command('models').description('what can be asked, and what it costs; cards of your own')
   remote(models.command('list', { isDefault: true }).description('what a server offers')).option('--family <name>', 'as flux-2, seedream, gpt-image')
     .addOption(new Option('--operation <what>').choices(operations)).addOption(new Option('--life <state>').choices(['active', 'deprecated', 'retired']))

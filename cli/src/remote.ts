@@ -30,6 +30,7 @@ export interface Remote {
   get<T>(path: string, signal?: AbortSignal): Promise<T>
   /** `key` makes a repetition harmless; such a call is made once more when the line breaks. */
   post<T>(path: string, body: unknown, options?: { idempotencyKey?: string }): Promise<T>
+  patch<T>(path: string, body: unknown): Promise<T>
   upload<T>(path: string, bytes: Uint8Array<ArrayBuffer>): Promise<T>
   download(url: string): Promise<Response>
 }
@@ -93,6 +94,7 @@ export async function openRemote(shared: Shared, terminal: Terminal): Promise<Re
         return await read(await reach(url + path, init))
       }
     },
+    patch: async (path, body) => read(await reach(url + path, { method: 'PATCH', body: JSON.stringify(body), headers: { ...headers, 'content-type': 'application/json' } })),
     upload: async (path, bytes) => read(await reach(url + path, { method: 'POST', body: bytes, headers: { ...headers, 'content-type': 'application/octet-stream' } })),
     // A signed link carries its own right, and may lead to another host that has no business with our key.
     download: (link) => reach(new URL(link, url).href, {}),

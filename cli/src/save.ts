@@ -7,6 +7,8 @@ import { Exit, exitCodes } from './exit.ts'
 import type { Remote, TaskView } from './remote.ts'
 import { formatBytes, type Terminal } from './terminal.ts'
 
+/** By type; `.bin` where it is another one. */
+export const extensionOf = (mime: string): string => extensions[mime] ?? '.bin'
 const extensions: Record<string, string> = {
   'image/png': '.png', 'image/jpeg': '.jpg', 'image/webp': '.webp', 'image/gif': '.gif', 'image/avif': '.avif', 'video/mp4': '.mp4', 'video/webm': '.webm',
 }
@@ -24,7 +26,7 @@ export function nameFiles({ id, model, outputs }: Pick<TaskView, 'id' | 'model' 
     return outputs.map((_, index) => index === 0 ? out : `${out.slice(0, -end.length)}-${index + 1}${end}`)
   }
   const stem = `${model.replace(/[^A-Za-z0-9._-]+/g, '-').replace(/^[.-]+/, '')}-${id.slice(-8)}`
-  return outputs.map(({ mime }, index) => join(out ?? '.', `${stem}-${index + 1}${extensions[mime] ?? '.bin'}`))
+  return outputs.map(({ mime }, index) => join(out ?? '.', `${stem}-${index + 1}${extensionOf(mime)}`))
 }
 
 export interface SavedFile { path: string; width: number | null; height: number | null; bytes: number }
@@ -34,23 +36,28 @@ export async function saveOutputs(task: TaskView, out: string | undefined, remot
   const names = nameFiles(task, out)
   return await Promise.all(task.outputs.map(async ({ url, width, height }, index) => {
     const path = resolve(terminal.folder, names[index]!)
-    const response = await remote.download(url)
-    if (!response.ok || !response.body) throw new Exit(exitCodes.failed, 'output_expired', `The picture could not be fetched (HTTP ${response.status}). Get a new link with: plantain task get ${task.id}`)
-    const part = `${path}.${process.pid}.part`
-    let bytes = 0
-    try {
-      await mkdir(dirname(path), { recursive: true })
-      await pipeline(Readable.fromWeb(response.body as Parameters<typeof Readable.fromWeb>[0]), async function* count(parts: AsyncIterable<Uint8Array>) {
-        for await (const bit of parts) { bytes += bit.length; yield bit }
-      }, createWriteStream(part))
-      await rename(part, path)
-    } catch (thrown) {
-      await rm(part, { force: true })
-      const { code, message } = thrown as NodeJS.ErrnoException
-      throw new Exit(exitCodes.failed, 'not_saved', `${path} could not be saved (${code ?? message}). Choose another place with --out; the picture is kept: plantain task wait ${task.id}`)
-    }
-    return { path, width, height, bytes }
+    return { path, width, height, bytes: await saveFile(url, path, remote, `plantain task wait ${task.id}`) }
   }))
+}
+
+/** Saves what a link leads to, whole or not at all; says how many bytes it had. `again` is the command that gives a new link. @throws {Exit} */
+export async function saveFile(url: string, path: string, remote: Remote, again: string): Promise<number> {
+  const response = await remote.download(url)
+  if (!response.ok || !response.body) throw new Exit(exitCodes.failed, 'output_expired', `The picture could not be fetched (HTTP ${response.status}). Get a new link with: ${again}`)
+  const part = `${path}.${process.pid}.part`
+  let bytes = 0
+  try {
+    await mkdir(dirname(path), { recursive: true })
+    await pipeline(Readable.fromWeb(response.body as Parameters<typeof Readable.fromWeb>[0]), async function* count(parts: AsyncIterable<Uint8Array>) {
+      for await (const bit of parts) { bytes += bit.length; yield bit }
+    }, createWriteStream(part))
+    await rename(part, path)
+    return bytes
+  } catch (thrown) {
+    await rm(part, { force: true })
+    const { code, message } = thrown as NodeJS.ErrnoException
+    throw new Exit(exitCodes.failed, 'not_saved', `${path} could not be saved (${code ?? message}). Choose another place with --out; the picture is kept: ${again}`)
+  }
 }
 
 /** A path as a person would write it from here. */
