@@ -105,7 +105,7 @@ export const createDesks = (tools: DeskTools) => (caller: Caller, call: DeskCall
   const workflowDesk = (): WorkflowDesk => {
     const all = tools.workflows().of(caller)
     const write = <A extends unknown[], R>(work: (...given: A) => Promise<R>) => async (...given: A): Promise<R> => { guarded('tasks:write'); return work(...given) }
-    return { ...all, create: write(all.create), change: write(all.change), remove: write(all.remove), publish: write(all.publish), begin: write(all.begin), cancel: write(all.cancel), resume: write(all.resume), answer: write(all.answer),
+    return { ...all, create: write(all.create), change: write(all.change), remove: write(all.remove), publish: write(all.publish), begin: write(all.begin), beginTogether: write(all.beginTogether), cancel: write(all.cancel), resume: write(all.resume), answer: write(all.answer),
       createTrigger: write(all.createTrigger), changeTrigger: write(all.changeTrigger), removeTrigger: write(all.removeTrigger), rotateTrigger: write(all.rotateTrigger) }
   }
 
@@ -227,6 +227,10 @@ export const createDesks = (tools: DeskTools) => (caller: Caller, call: DeskCall
         return { items, next: rows.length > limit ? String(items.at(-1)!.id) : null }
       },
     },
+
+    once: (call, handle) => { checkKey(call.key); return access.replies.once(caller.keyId, call, handle) },
+
+    feedback: said => access.feedback(caller, said),
 
     project: {
       read: () => access.projects.read(caller),

@@ -271,13 +271,17 @@ export async function startHouse(config: Config, { roles = ['serve', 'work'], ca
       const metrics = createMetrics({ database, tellsCosts: config.METRICS_COSTS, busy: () => engine.busy() })
       http = await serveHttp({
         host: config.HOST, port: config.PORT, protocols: [...protocols, hooks({ secret, publicUrl: () => publicUrl, connectionOf: id => benches.get(id)?.connection ?? null, hear: (provider, id) => hearOnce(database, provider, id), nudge: taskId => engine.nudge(taskId), log }), jwks(signingKey)], trustProxy: config.TRUST_PROXY, log,
-        authenticate: access.authenticate,
+        authenticate: access.identify,
         async countRequest(caller) {
           const rate = await access.countRequest(caller)
           if (rate === null) return null
           const limit = { name: 'requests_per_minute', max: rate.limit, remaining: rate.remaining, resetS: rate.resetS }
           if (!rate.allowed) throw new Problem('rate_limited', `This key may make ${rate.limit} requests a minute. Try again in ${rate.resetS} s.`, { retryAfterS: rate.resetS, limit })
           return limit
+        },
+        async peekRate(caller) {
+          const rate = await access.peekRate(caller)
+          return rate && { name: 'requests_per_minute', max: rate.limit, remaining: rate.remaining, resetS: rate.resetS }
         },
         deskFor, publicDesk: { get publicUrl() { return publicUrl }, assets, files, workflows: workflows.strangers },
         health: { ready: async () => { await database.query('select 1'); return true } },

@@ -6,12 +6,15 @@
  */
 import type { Database } from '../db/pool.ts'
 import type { Caller } from '../domain/caller.ts'
+import type { Json } from '../domain/outcome.ts'
 import { createAuthenticate } from './authenticate.ts'
+import { keepFeedback } from './feedback.ts'
 import { createKeys, type Keys } from './keys.ts'
 import { createOperator, type Operator } from './operator.ts'
 import type { Project as ProjectSettings, ProjectChange } from '../protocols/contract.ts'
 import { changeProject, readProject } from './project.ts'
 import { createRate, type Rate } from './rate.ts'
+import { createReplies, sweepReplies, type Replies } from './replies.ts'
 
 export type { Account, FirstBoot, Grant, Project } from './operator.ts'
 export type { Keys } from './keys.ts'
@@ -20,10 +23,16 @@ export type { Rate } from './rate.ts'
 export interface Access extends Operator {
   /** Who a secret belongs to; null where it opens nothing: unknown, revoked, expired. */
   authenticate(secret: string): Promise<Caller | null>
+  /** The same for those who tell a key that has expired from one that never was. */
+  identify(secret: string): Promise<Caller | 'expired' | null>
   /** Whose a key is, for work that was begun with it; null where it opens nothing any more. */
   callerOf(keyId: string): Promise<Caller | null>
   /** Counts one request against the key's requests a minute, over all servers; null where it has no limit. */
   countRequest(caller: Pick<Caller, 'keyId' | 'limits'>): Promise<Rate | null>
+  /** How much of its requests a minute a key has left, counting nothing. */
+  peekRate(caller: Pick<Caller, 'keyId' | 'limits'>): Promise<Rate | null>
+  replies: Replies
+  feedback(caller: Caller, said: { protocol: string; category: string; title: string; body: string; context: Json }): Promise<string>
   keys: Keys
   projects: {
     read(caller: Caller): Promise<ProjectSettings>
@@ -42,10 +51,13 @@ export interface AccessOptions {
 }
 
 export function createAccess({ database, now, log }: AccessOptions): Access {
-  const { authenticate, callerOf, drain } = createAuthenticate({ database, now, log })
-  const { countRequest, sweep } = createRate({ database, now })
+  const { identify, authenticate, callerOf, drain } = createAuthenticate({ database, now, log })
+  const { countRequest, peekRate, sweep: sweepRate } = createRate({ database, now })
   return {
-    authenticate, callerOf, countRequest, sweep, drain,
+    identify, authenticate, callerOf, countRequest, peekRate, drain,
+    sweep: async () => await sweepRate() + await sweepReplies(database),
+    replies: createReplies({ database }),
+    feedback: (caller, said) => keepFeedback(database, caller, said),
     keys: createKeys({ database, now }),
     projects: { read: ({ projectId }) => readProject(database, projectId), change: (caller, change) => changeProject(database, caller, change) },
     ...createOperator({ database, now }),

@@ -57,7 +57,7 @@ export interface AuthenticateOptions {
   log: { warn(fields: object, message: string): void }
 }
 
-/** Makes the function that turns a secret into a caller; null where the secret opens nothing (any more). */
+/** Makes the functions that turn a secret into a caller; null where the secret opens nothing (any more). */
 export function createAuthenticate({ database, now, log }: AuthenticateOptions) {
   const find = grouped(async (hashes: Buffer[]) => {
     const { rows } = await database.query<KeyRow>(findKeys, [hashes])
@@ -84,13 +84,19 @@ export function createAuthenticate({ database, now, log }: AuthenticateOptions) 
     })
   }
 
-  const authenticate = async (secret: string): Promise<Caller | null> => {
+  const identify = async (secret: string): Promise<Caller | 'expired' | null> => {
     if (!isSecret(secret)) return null
     const row = await find(hashSecret(secret))
     const at = now()
-    if (!row || !opens(row, at)) return null
+    if (!row || row.revoked_at) return null
+    if (!opens(row, at)) return 'expired'
     noteUse(row, at.getTime())
     return readCaller(row)
+  }
+
+  const authenticate = async (secret: string): Promise<Caller | null> => {
+    const caller = await identify(secret)
+    return caller === 'expired' ? null : caller
   }
 
   const callerOf = async (keyId: string): Promise<Caller | null> => {
@@ -98,7 +104,7 @@ export function createAuthenticate({ database, now, log }: AuthenticateOptions) 
     return row && opens(row, now()) ? readCaller(row) : null
   }
 
-  return { authenticate, callerOf, drain: () => mark.drain() }
+  return { identify, authenticate, callerOf, drain: () => mark.drain() }
 }
 
 const opens = ({ revoked_at: revoked, expires_at: expires }: KeyRow, at: Date): boolean => !revoked && (!expires || expires > at)

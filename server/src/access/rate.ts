@@ -67,6 +67,15 @@ export function createRate({ database, now }: { database: Client; now(): Date })
       return { limit, remaining: Math.max(0, limit - position), resetS, allowed: position <= limit }
     },
 
+    /** How a caller stands, without counting; null where the key has no limit. */
+    async peekRate({ keyId, limits }: Pick<Caller, 'keyId' | 'limits'>): Promise<Rate | null> {
+      const limit = limits.requestsPerMinute
+      if (limit === null) return null
+      const startsAtMs = minuteOf(now().getTime())
+      const { rows: [row] } = await database.query<{ count: number }>({ name: 'access peek rate', text: `select count from rate_window where key_id = $1 and kind = 'request' and starts_at = $2` }, [keyId, new Date(startsAtMs)])
+      return { limit, remaining: Math.max(0, limit - (row?.count ?? 0)), resetS: Math.max(1, Math.ceil((startsAtMs + minuteMs - now().getTime()) / 1_000)), allowed: true }
+    },
+
     /** Forgets windows nobody will ask about again. Other kinds may be as long as a day. */
     async sweep(): Promise<number> {
       const { rowCount } = await database.query(

@@ -34,10 +34,12 @@ export interface HttpOptions {
   /** 0 takes any free port. */
   port: number
   protocols: Protocol[]
-  /** Whose secret this is; null for an unknown, revoked or expired one. */
-  authenticate(secret: string): Promise<Caller | null>
+  /** Whose secret this is; null for an unknown or revoked one. */
+  authenticate(secret: string): Promise<Caller | 'expired' | null>
   /** Counts one request; null for a key without a limit. @throws {Problem} `rate_limited` with `retryAfterS` and `limit` */
   countRequest(caller: Caller): Promise<RateState | null>
+  /** How a caller stands without counting this request, for dialects that tell it on every answer. */
+  peekRate?(caller: Caller): Promise<RateState | null>
   deskFor(caller: Caller, call: CallFacts): Desk
   /** What somebody without a key may do: open a signed link, go on with an upload whose id nobody can guess. */
   publicDesk: { readonly publicUrl: string; assets: Pick<Desk['assets'], 'openLink'>; files: Pick<Desk['files'], 'progress' | 'append' | 'drop'>; workflows?: Pick<Desk['workflows'], 'hook' | 'fire' | 'byToken' | 'answerByToken'> }
@@ -72,7 +74,7 @@ const triedShown = 10
 
 const bodyMaxDefault = 2 * 1024 * 1024
 
-const exposed = 'X-Request-Id, X-RateLimit-Limit, X-RateLimit-Remaining, X-RateLimit-Reset, Retry-After, X-Task-Id, X-Served-By, X-Tried, Idempotent-Replayed, Preference-Applied, Location, ETag, Content-Range'
+const exposed = 'X-Request-Id, X-RateLimit-Limit, X-RateLimit-Remaining, X-RateLimit-Reset, Retry-After, X-Task-Id, X-Served-By, X-Tried, Idempotent-Replayed, Idempotency-Replayed, X-Total-Count, Link, Preference-Applied, Location, ETag, Content-Range'
 const allowedHeaders = 'Authorization, Content-Type, Idempotency-Key, Prefer, Last-Event-ID, Range, If-None-Match, X-Request-Id, X-Api-Key, X-Goog-Api-Key, X-Sticky-Key, *'
 
 /** What is true of one request while it is answered. */
@@ -189,9 +191,11 @@ export async function serveHttp(options: HttpOptions): Promise<HttpServer> {
     const secret = visit.door.readSecret({ headers, query })
     if (!secret) throw new Problem('unauthorized', 'No key came with this request. Send Authorization: Bearer <key>.', { missing: true })
     const caller = isKeepable(secret) && secret.length <= 512 ? await options.authenticate(secret) : null
-    if (!caller) throw new Problem('unauthorized', 'This key is not known here, has expired or has been revoked.')
+    if (caller === 'expired') throw new Problem('unauthorized', 'This key has expired. Make a new one.', { expired: true })
+    if (!caller) throw new Problem('unauthorized', 'This key is not known here, or has been revoked.')
     visit.caller = caller
     if (route.counts ?? route.method !== 'GET') visit.rate = await options.countRequest(caller)
+    else if (visit.door.rateMax !== undefined) visit.rate = await options.peekRate?.(caller) ?? null
     if (!mayUse(caller, route.scope)) {
       throw new Problem('forbidden', `This key may not do that: it lacks the scope ${route.scope}.`, { scope: route.scope, allowed: caller.scopes })
     }
@@ -349,7 +353,7 @@ function setHouseHeaders({ response, requestId, rate, door }: Visit, problem: Pr
   response.setHeader('access-control-allow-origin', '*')
   response.setHeader('access-control-expose-headers', exposed)
   response.setHeader('x-content-type-options', 'nosniff')
-  const shown = problem?.details.limit ?? rate
+  const shown = problem?.details.limit ?? rate ?? (door.rateMax === undefined ? null : { max: door.rateMax, remaining: door.rateMax, resetS: 60 })
   if (shown) {
     response.setHeader('x-ratelimit-limit', shown.max)
     response.setHeader('x-ratelimit-remaining', Math.max(0, shown.remaining))
@@ -381,7 +385,7 @@ function readStickyKey(headers: Incoming['headers']): string | null {
 /** A door's own no; should the door stumble over saying it, a plain one. */
 function refuseSafely({ door, request, path, requestId }: Visit, problem: Problem): Response {
   try {
-    return door.refuse(problem, { method: request.method, path, requestId })
+    return door.refuse(problem, { method: request.method, path, requestId, headers: readHeaders(request.raw) })
   } catch {
     return Response.json({ error: { code: problem.code, message: problem.message, request_id: requestId } }, { status: problem.status })
   }

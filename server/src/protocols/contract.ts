@@ -155,6 +155,9 @@ export interface WorkflowDesk {
   /** By id or slug. */
   find(name: string): Promise<Workflow | null>
   list(filter: { limit: number; offset: number; active: boolean | null }): Promise<Workflow[]>
+  count(active: boolean | null): Promise<number>
+  /** How often workflows were run in the caller's mode, and when last. */
+  tally(ids: string[]): Promise<Map<string, { count: number; lastAt: Date }>>
   change(id: string, change: WorkflowChange, revision: number | null): Promise<Workflow>
   remove(id: string): Promise<boolean>
   publish(id: string, name: string | null): Promise<WorkflowVersion>
@@ -163,6 +166,8 @@ export interface WorkflowDesk {
   /** What a run would do and cost. The run itself is begun with the same reckoning. */
   plan(order: ExecutionOrder): Promise<Plan>
   begin(order: ExecutionOrder): Promise<{ execution: Execution; replayed: boolean }>
+  /** Begins executions that belong together (up to 200), all or none, under one key; a key of their own each is not looked at. */
+  beginTogether(orders: ExecutionOrder[], idempotency: { key: string; body: string } | null): Promise<{ executions: Execution[]; replayed: boolean }>
   execution(id: string): Promise<Execution | null>
   executions(filter: { workflowId?: string | undefined; batchId?: string | undefined; limit: number; after?: string | undefined }): Promise<Execution[]>
   /** The runs of an execution, in the order of the graph and of the items. */
@@ -185,7 +190,7 @@ export interface WorkflowDesk {
   /** What a webhook's address opens, for strangers. @throws {Problem} `not_found` */
   hook(hook: string): Promise<{ workflow: Workflow; trigger: Trigger }>
   /** Runs what the address opens: `values` fill the inputs they name, by input, node or port; the rest is left aside. For strangers. @throws {Problem} `not_found`, `unauthorized`, `rate_limited` */
-  fire(hook: string, call: { body: Uint8Array; signature: string | undefined; values: Record<string, Json>; idempotencyKey?: string }): Promise<{ execution: Execution; replayed: boolean }>
+  fire(hook: string, call: { body: Uint8Array; signature: string | undefined; values: Record<string, Json>; idempotencyKey?: string; /** What a dialect wants of the execution besides. */ more?: Pick<ExecutionOrder, 'callbackUrl' | 'wire' | 'idempotencyBody' | 'graph' | 'force'> }): Promise<{ execution: Execution; replayed: boolean }>
   /** One review and its pictures for whoever holds its link. @throws {Problem} `not_found`, `link_expired` */
   byToken(token: string): Promise<{ review: Review; links: string[] }>
   answerByToken(token: string, answer: ReviewAnswer, by: string): Promise<Review>
@@ -289,6 +294,20 @@ export interface Desk {
     usage(filter: { from: Date; to: Date }): Promise<UsageRow[]>
     ledger(filter: { after?: string | undefined; limit: number; taskId?: string | undefined }): Promise<Page<LedgerRow>>
   }
+
+  /**
+   * Answers a call that changes something once under its key (`Idempotency-Key`, 24 hours): whoever repeats it gets the first answer.
+   *
+   * `call` is method and path, `body` what must be the same. `handle` makes the answer; what it throws, and what `isKept` refuses, is not
+   * kept, so that the next try is a first one. Work that must not be done twice has a key of its own as well: a process may die between
+   * the work and its answer.
+   *
+   * @throws {Problem} `idempotency_mismatch` for another body, `idempotency_busy` while the first is under way for more than ten seconds
+   */
+  once(call: { key: string; call: string; body: string; isKept(answer: Response): boolean }, handle: () => Promise<Response>): Promise<{ answer: Response; replayed: boolean }>
+
+  /** What a caller has to say, kept for the operator. @throws {Problem} `rate_limited` beyond ten an hour */
+  feedback(said: { protocol: string; category: string; title: string; body: string; context: Json }): Promise<string>
 
   /** The caller's project. */
   project: {
@@ -409,9 +428,11 @@ export interface Protocol {
   /** The secret of the caller's key out of this dialect's auth forms; null when none was sent. */
   readSecret(request: Pick<Incoming, 'headers' | 'query'>): string | null
   /** Says no in this dialect. `X-Request-Id` and rate headers are added by the house. */
-  refuse(problem: Problem, request: Pick<Incoming, 'method' | 'path' | 'requestId'>): Response
+  refuse(problem: Problem, request: Pick<Incoming, 'method' | 'path' | 'requestId'> & { /** Absent where there was no request to read them from. */ headers?: Incoming['headers'] }): Response
   /** How this dialect tells in headers how much of a limit is left. On every answer of a key that has one, beside `X-RateLimit-*`. `resetS` counts from now. */
   writeRate?(rate: { max: number; remaining: number; resetS: number }, now: Date): Record<string, string>
+  /** Set where clients of the dialect find `X-RateLimit-*` on every answer: what they say where a key has no limit, or nobody knows whose it is. */
+  rateMax?: number
   /** Which path prefixes belong to this door even where no route matches, so that 404 and 405 are said in its words too. */
   prefixes: string[]
   /**

@@ -1,5 +1,5 @@
 /**
- * Beginning executions: the row and the runs that need nothing before them, in one transaction with the key that makes a repetition harmless.
+ * Beginning executions: the rows and the runs that need nothing before them, in one transaction with the key that makes a repetition harmless.
  */
 import { createHash } from 'node:crypto'
 import type { Caller } from '../domain/caller.ts'
@@ -12,7 +12,7 @@ import { Problem } from '../domain/problem.ts'
 import type { Client, Database } from '../db/pool.ts'
 import { newId } from '../kit/id.ts'
 import type { Kinds } from './kinds.ts'
-import { keepGraph } from './rows.ts'
+import { keepGraph, type Owner } from './rows.ts'
 import { insertRuns } from './settle.ts'
 
 export interface Beginning {
@@ -24,6 +24,7 @@ export interface Beginning {
   trigger: string
   target: string | null
   force: boolean
+  anew: string[]
   parallelism: number
   costMaxMicros: number | null
   depth: number
@@ -33,39 +34,60 @@ export interface Beginning {
   metadata: Record<string, string>
   callbackUrl: string | null
   wire: Json
-  /** A name under which this is begun once, and what was asked for under it. */
-  idempotency: { key: string; body: string } | null
 }
 
-/** @throws {Problem} `idempotency_mismatch` for a key that was used for something else */
-export async function begin(database: Database, kinds: Kinds, one: Beginning): Promise<{ id: string; replayed: boolean }> {
-  const layout = layOut(one.graph, kinds.faces)
-  const first = roots(layout, new Set(layout.order))
+/** A name under which something is begun once, and what was asked for under it. */
+export interface BeginKey { key: string; body: string }
+
+/**
+ * Begins executions that were asked for together, all or none; `ids` are those of an earlier call where its key was used.
+ *
+ * @throws {Problem} `idempotency_mismatch` for a key that was used for something else
+ */
+export async function begin(database: Database, kinds: Kinds, { caller, all, key }: { caller: Caller; all: Beginning[]; key: BeginKey | null }): Promise<{ ids: string[]; replayed: boolean }> {
+  const ids = all.map(() => newId())
   return database.transaction(async client => {
-    const id = newId()
-    const earlier = one.idempotency === null ? null : await claimKey(client, one, one.idempotency, id)
-    if (earlier !== null) return { id: earlier, replayed: true }
-    const sha256 = await keepGraph(client, one.graph)
-    await client.query({ name: 'execution begin', text: `
-      insert into execution (id, account_id, project_id, key_id, livemode, workflow_id, version, graph_sha256, given, trigger, target, force, parallelism, cost_max_micros, depth, parent_id, batch_id, position, metadata,
-        callback_url, wire, open)
-      values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22)` },
-    [id, one.caller.accountId, one.caller.projectId, one.caller.keyId, one.caller.livemode, one.workflowId, one.version, sha256, JSON.stringify(one.given), one.trigger, one.target, one.force, one.parallelism,
-      one.costMaxMicros, one.depth, one.parentId, one.batchId, one.position, JSON.stringify(one.metadata), one.callbackUrl, one.wire === null ? null : JSON.stringify(one.wire), first.length])
-    await insertRuns(client, id, first.map(instance => ({ ...instance, state: 'ready', because: null })))
-    return { id, replayed: false }
+    if (key !== null && !await claimKey(client, caller, key, ids[0]!)) return { ids: (await findBegun(client, caller, key, all.length > 1))!, replayed: true }
+    for (const [index, one] of all.entries()) await insert(client, kinds, ids[index]!, one)
+    return { ids, replayed: false }
   })
 }
 
-/** Claims the key for this id; the id it belongs to already, where it was used for the same. */
-async function claimKey(client: Client, { caller }: Beginning, { key, body }: { key: string; body: string }, id: string): Promise<string | null> {
-  if (!/^[\x21-\x7e]{1,255}$/.test(key)) throw new Problem('bad_request', 'An Idempotency-Key is 1 to 255 printable ASCII characters without spaces.', { field: 'Idempotency-Key' })
-  const sha256 = createHash('sha256').update(body).digest()
-  const { rowCount } = await client.query({ name: 'execution key', text: `
-    insert into execution_key (project_id, livemode, key, body_sha256, execution_id) values ($1, $2, $3, $4, $5) on conflict do nothing` }, [caller.projectId, caller.livemode, key, sha256, id])
-  if (rowCount === 1) return null
-  const { rows: [row] } = await client.query<{ body_sha256: Buffer; execution_id: string }>('select body_sha256, execution_id from execution_key where project_id = $1 and livemode = $2 and key = $3', [caller.projectId, caller.livemode, key])
-  if (!row!.body_sha256.equals(sha256)) throw new Problem('idempotency_mismatch', 'This Idempotency-Key was used for something else in the last 24 hours. Use a new key for a new execution.', { field: 'Idempotency-Key' })
-  return row!.execution_id
+async function insert(client: Client, kinds: Kinds, id: string, one: Beginning): Promise<void> {
+  const layout = layOut(one.graph, kinds.faces)
+  const first = roots(layout, new Set(layout.order))
+  const sha256 = await keepGraph(client, one.graph)
+  await client.query({ name: 'execution begin', text: `
+    insert into execution (id, account_id, project_id, key_id, livemode, workflow_id, version, graph_sha256, given, trigger, target, force, anew, parallelism, cost_max_micros, depth, parent_id, batch_id, position, metadata,
+      callback_url, wire, open)
+    values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23)` },
+  [id, one.caller.accountId, one.caller.projectId, one.caller.keyId, one.caller.livemode, one.workflowId, one.version, sha256, JSON.stringify(one.given), one.trigger, one.target, one.force, one.anew, one.parallelism,
+    one.costMaxMicros, one.depth, one.parentId, one.batchId, one.position, JSON.stringify(one.metadata), one.callbackUrl, one.wire === null ? null : JSON.stringify(one.wire), first.length])
+  await insertRuns(client, id, first.map(instance => ({ ...instance, state: 'ready', because: null })))
 }
 
+const hashOf = (body: string): Buffer => createHash('sha256').update(body).digest()
+
+/**
+ * What was begun under a key, with what was begun together with it; null where it was not used yet. Asked before anything is planned or taken in: whoever repeats a call hears what
+ * came of the first, whatever has become of his purse or the workflow since.
+ *
+ * @throws {Problem} `bad_request` for what is no key, `idempotency_mismatch` for one that was used for something else
+ */
+export async function findBegun(client: Client, { projectId, livemode }: Owner, { key, body }: BeginKey, together: boolean): Promise<string[] | null> {
+  if (!/^[\x21-\x7e]{1,255}$/.test(key)) throw new Problem('bad_request', 'An Idempotency-Key is 1 to 255 printable ASCII characters without spaces.', { field: 'Idempotency-Key' })
+  const { rows: [row] } = await client.query<{ body_sha256: Buffer; execution_id: string; batch_id: string | null }>({ name: 'execution key find', text: `
+    select k.body_sha256, k.execution_id, e.batch_id from execution_key k left join execution e on e.id = k.execution_id where k.project_id = $1 and k.livemode = $2 and k.key = $3` }, [projectId, livemode, key])
+  if (!row) return null
+  if (!row.body_sha256.equals(hashOf(body))) throw new Problem('idempotency_mismatch', 'This Idempotency-Key was used for something else in the last 24 hours. Use a new key for a new execution.', { field: 'Idempotency-Key' })
+  if (!together || row.batch_id === null) return [row.execution_id]
+  const { rows } = await client.query<{ id: string }>({ name: 'execution batch', text: 'select id from execution where batch_id = $1 and project_id = $2 and livemode = $3 order by position' }, [row.batch_id, projectId, livemode])
+  return rows.map(({ id }) => id)
+}
+
+/** Claims the key for this id; false where it belongs to another. */
+async function claimKey(client: Client, { projectId, livemode }: Owner, { key, body }: BeginKey, id: string): Promise<boolean> {
+  const { rowCount } = await client.query({ name: 'execution key', text: `
+    insert into execution_key (project_id, livemode, key, body_sha256, execution_id) values ($1, $2, $3, $4, $5) on conflict do nothing` }, [projectId, livemode, key, hashOf(body), id])
+  return rowCount === 1
+}

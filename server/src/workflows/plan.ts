@@ -23,6 +23,8 @@ export interface Planning {
   projectId: string
   livemode: boolean
   force: boolean
+  /** Nodes that take no earlier results. */
+  anew: string[]
   target: string | null
   parallelism: number
   availableMicros: number
@@ -117,8 +119,9 @@ export async function plan(planning: Planning, tools: PlanTools): Promise<{ plan
         noteLength(layout, id, item, list.length, lengths, warnings)
       }
     }
-    if (!planning.force && pending.length > 0) await lookUp(planning, tools.database, pending.map(one => one.foreseen))
-    summarise(step, [...runs.values()], planning.force)
+    const isForced = planning.force || planning.anew.includes(id)
+    if (!isForced && pending.length > 0) await lookUp(planning, tools.database, pending.map(one => one.foreseen))
+    summarise(step, [...runs.values()], isForced)
     steps.push(step)
     if (warnings.length > 20) break
   }

@@ -8,7 +8,7 @@ import type { Workflow, WorkflowChange, WorkflowDraft, WorkflowVersion } from '.
 import type { Graph } from '../domain/graph/graph.ts'
 import type { Client, Database } from '../db/pool.ts'
 import { newId } from '../kit/id.ts'
-import { keepGraph, readWorkflow, type WorkflowRow } from './rows.ts'
+import { keepGraph, readWorkflow, type Owner, type WorkflowRow } from './rows.ts'
 
 
 const columns = 'w.id, w.project_id, w.slug, w.name, w.description, w.tags, g.body, w.revision, w.active, w.published, w.wire, w.created_at, w.updated_at'
@@ -53,6 +53,18 @@ export async function findWorkflow(client: Client, projectId: string, name: stri
 export async function listWorkflows(client: Client, projectId: string, { limit, offset, active }: { limit: number; offset: number; active: boolean | null }): Promise<Workflow[]> {
   const { rows } = await client.query<WorkflowRow>(`${select} where w.project_id = $1 and ($2::boolean is null or w.active = $2) order by w.updated_at desc, w.id desc limit $3 offset $4`, [projectId, active, limit, offset])
   return rows.map(readWorkflow)
+}
+
+export async function countWorkflows(client: Client, projectId: string, active: boolean | null): Promise<number> {
+  const { rows: [row] } = await client.query<{ count: number }>('select count(*)::int as count from workflow where project_id = $1 and ($2::boolean is null or active = $2)', [projectId, active])
+  return row!.count
+}
+
+/** How often workflows were run, and when last; those that never were are left out. */
+export async function tally(client: Client, { projectId, livemode }: Owner, ids: string[]): Promise<Map<string, { count: number; lastAt: Date }>> {
+  const { rows } = await client.query<{ workflow_id: string; count: number; last_at: Date }>(
+    'select workflow_id, count(*)::int as count, max(created_at) as last_at from execution where project_id = $1 and livemode = $2 and workflow_id = any($3::uuid[]) group by workflow_id', [projectId, livemode, ids])
+  return new Map(rows.map(row => [row.workflow_id, { count: row.count, lastAt: row.last_at }]))
 }
 
 /** @throws {Problem} `conflict` when somebody has written since `revision`; null writes whatever the revision is */

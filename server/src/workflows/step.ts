@@ -91,9 +91,10 @@ async function begin(step: Step, tools: StepTools, signal: AbortSignal): Promise
   const checked = order === null ? null : tools.check(order, picturesOf(order, values), execution.livemode)
   const key = keyOf(face, values, checked)
   const redone = run.override !== null || run.attempt > 1
-  const earlier = face.reusable && !execution.force && !redone ? await findResult(tools, execution, key, desk) : null
+  const isForced = execution.force || execution.anew.includes(run.node)
+  const earlier = face.reusable && !isForced && !redone ? await findResult(tools, execution, key, desk) : null
   if (earlier?.outputs) return { ...base(step), state: 'done', outputs: earlier.outputs, key, reused: true, because: earlier.because }
-  const because = run.override !== null ? 'a person asked for it again' : redone ? 'it was tried again' : execution.force ? 'earlier results were not wanted' : !face.reusable ? 'it runs every time' : earlier!.because
+  const because = run.override !== null ? 'a person asked for it again' : redone ? 'it was tried again' : isForced ? 'earlier results were not wanted' : !face.reusable ? 'it runs every time' : earlier!.because
 
   if (order !== null) return { ...base(step), state: 'waiting', ...await buy(step, tools, order, checked!), key, because, dueAt: new Date(tools.now().getTime() + lookMs) }
   if ('review' in node) return { ...base(step), state: 'asking', review: node.review(values as never), because }

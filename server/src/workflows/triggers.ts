@@ -50,16 +50,18 @@ function readCron(cron: string, timeZone: string): Cron {
 
 export async function createTrigger(database: Database, caller: Caller, workflowId: string, order: TriggerOrder, now: Date): Promise<{ trigger: Trigger; hook: string | null; secret: string | null }> {
   const id = newId()
-  const hook = order.kind === 'webhook' ? `whk_${randomText(32)}` : null
+  const hook = order.kind === 'webhook' ? order.hook ?? `whk_${randomText(32)}` : null
+  if (hook !== null && !/^[\w-]{16,128}$/.test(hook)) throw new Problem('bad_request', 'The address of a webhook is 16 to 128 letters, digits, hyphens and underscores that nobody can guess.', { field: 'hook' })
   const secret = order.kind === 'webhook' && order.signed ? `whs_${randomText(40)}` : null
   if (order.kind === 'webhook') checkRate(order.perMinute)
   const next = order.kind === 'schedule' ? readCron(order.cron, order.timeZone).nextRun(now) : null
   const { rows: [row] } = await database.query<TriggerRow>(
     `insert into workflow_trigger (id, workflow_id, account_id, project_id, key_id, livemode, kind, hook_hash, hook_prefix, secret, per_minute, cron, time_zone, missed, next_at, inputs)
-     values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16) returning ${columns}`,
+     values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16) on conflict (hook_hash) do nothing returning ${columns}`,
     [id, workflowId, caller.accountId, caller.projectId, caller.keyId, caller.livemode, order.kind, hook && hashOf(hook), hook && hook.slice(0, 8), secret, order.kind === 'webhook' ? order.perMinute ?? perMinuteDefault : null,
       order.kind === 'schedule' ? order.cron : null, order.kind === 'schedule' ? order.timeZone : null, order.kind === 'schedule' ? order.missed : null, next, JSON.stringify(order.inputs ?? {})])
-  return { trigger: read(row!), hook, secret }
+  if (!row) throw new Problem('conflict', 'There is a webhook at this address already. Choose another one.', { field: 'hook' })
+  return { trigger: read(row), hook, secret }
 }
 
 function checkRate(perMinute: number | undefined): void {

@@ -6,7 +6,7 @@
  */
 import type { Caller } from '../domain/caller.ts'
 import type { CheckedOrder } from '../domain/card.ts'
-import { unsound, type Execution, type ExecutionOrder, type Review, type ReviewAnswer, type Workflow } from '../domain/graph/execution.ts'
+import { unsound, type Execution, type ExecutionOrder, type Plan, type Review, type ReviewAnswer, type Workflow } from '../domain/graph/execution.ts'
 import { itemKey, type Graph, type Item, type Media, type NodeFace } from '../domain/graph/graph.ts'
 import { layOut, type Layout } from '../domain/graph/layout.ts'
 import { lint } from '../domain/graph/lint.ts'
@@ -21,7 +21,7 @@ import type { Database } from '../db/pool.ts'
 import { isId } from '../kit/id.ts'
 import type { Log } from '../kit/log.ts'
 import { resume } from './again.ts'
-import { begin } from './begin.ts'
+import { begin, findBegun, type BeginKey } from './begin.ts'
 import { freeRuns, nudgeTasks } from './claim.ts'
 import { place, takeIn } from './fill.ts'
 import { createGraphs, prune } from './graphs.ts'
@@ -32,7 +32,7 @@ import { answerReview, endOverdue, findReview, listReviews, readToken, reviewTok
 import { executionColumns, findExecutionRow, readExecution, readRun, runColumns, type ExecutionRow, type Owner, type RunRow } from './rows.ts'
 import { createReserve } from './reserve.ts'
 import { createRunner, type Runner } from './runner.ts'
-import { changeWorkflow, createWorkflow, findVersion, findWorkflow, listVersions, listWorkflows, publishWorkflow, removeWorkflow } from './saved.ts'
+import { changeWorkflow, countWorkflows, createWorkflow, findVersion, findWorkflow, listVersions, listWorkflows, tally, publishWorkflow, removeWorkflow } from './saved.ts'
 import { lockExecutions, runKey, settleRuns, type ExecutionEnd, type RunSettlement, type SettledRuns } from './settle.ts'
 import { tell } from './tell.ts'
 import { changeTrigger, createTrigger, findHook, listTriggers, openHook, removeTrigger, rotateTrigger, runDue, type Fired } from './triggers.ts'
@@ -72,9 +72,27 @@ export interface Workflows {
 }
 
 const parallelism = { default: 32, max: 500 }
+/** What an order asks for, as far as another one under the same key must agree with it. */
+const bodyOf = (order: ExecutionOrder): string =>
+  JSON.stringify([order.workflowId ?? null, order.version ?? null, order.graph ?? null, order.inputs ?? {}, order.given ?? {}, order.target ?? null, order.force ?? false, order.anew ?? []])
+
+/** @throws {Problem} `credits_required` where there is less than these surely cost together, node by node */
+function refuseDear(plans: Plan[]): void {
+  const requiredMicros = plans.reduce((sum, one) => sum + one.priceMinMicros, 0)
+  const availableMicros = plans.at(-1)!.availableMicros
+  if (availableMicros >= requiredMicros) return
+  const breakdown = new Map<string, { node: string; title: string; micros: number }>()
+  for (const { node, title, priceMinMicros } of plans.flatMap(one => one.steps)) {
+    if (priceMinMicros > 0) breakdown.set(node, { node, title, micros: priceMinMicros + (breakdown.get(node)?.micros ?? 0) })
+  }
+  throw new Problem('credits_required', `This needs at least $${formatDollars(requiredMicros)} and $${formatDollars(availableMicros)} is available. Add credits and begin it again.`, { requiredMicros, availableMicros, breakdown: [...breakdown.values()] })
+}
+
 /** Calls of workflows inside workflows. */
 const depthMax = 8
 const lookMs = 500
+/** Executions begun in one transaction. */
+const togetherMax = 200
 
 export function createWorkflows(options: WorkflowsOptions): Workflows {
   const { database, now, log } = options
@@ -174,27 +192,40 @@ export function createWorkflows(options: WorkflowsOptions): Workflows {
     return Object.fromEntries(Object.entries(inputs).filter(([name]) => !outside.has(name)))
   }
 
-  async function planFor(caller: Caller, { layout, given, limits }: Prepared, force: boolean): ReturnType<typeof plan> {
+  async function planFor(caller: Caller, { layout, given, limits }: Prepared, { force = false, anew = [] }: Pick<ExecutionOrder, 'force' | 'anew'>): ReturnType<typeof plan> {
     const { availableMicros } = await options.deskFor(caller).money.balance()
-    return plan({ layout, given, projectId: caller.projectId, livemode: caller.livemode, force, target: null, parallelism: limits.parallelism, availableMicros }, tools)
+    return plan({ layout, given, projectId: caller.projectId, livemode: caller.livemode, force, anew, target: null, parallelism: limits.parallelism, availableMicros }, tools)
   }
 
   async function beginFor(caller: Caller, order: ExecutionOrder, parent: ExecutionRow | null = null): Promise<{ execution: Execution; replayed: boolean }> {
-    const prepared = await prepare(caller, order)
-    const { plan: foreseen, refused } = await planFor(caller, prepared, order.force ?? false)
-    const body = JSON.stringify([order.workflowId ?? null, order.version ?? null, prepared.graph, prepared.given, order.target ?? null, order.force ?? false])
-    if (refused) throw refused
-    if (foreseen.availableMicros < foreseen.priceMinMicros) {
-      throw new Problem('credits_required', `This needs at least $${formatDollars(foreseen.priceMinMicros)} and $${formatDollars(foreseen.availableMicros)} is available. Add credits and begin it again.`, {
-        requiredMicros: foreseen.priceMinMicros, availableMicros: foreseen.availableMicros, breakdown: foreseen.steps.filter(step => step.priceMinMicros > 0).map(step => ({ node: step.node, title: step.title, micros: step.priceMinMicros })) })
+    const { executions: [execution], replayed } = await beginAll(caller, [order], order.idempotencyKey === undefined ? null : { key: order.idempotencyKey, body: order.idempotencyBody ?? bodyOf(order) }, parent)
+    return { execution: execution!, replayed }
+  }
+
+  /** Begins what was asked for together: all of it or nothing. */
+  async function beginAll(caller: Caller, orders: ExecutionOrder[], key: BeginKey | null, parent: ExecutionRow | null = null): Promise<{ executions: Execution[]; replayed: boolean }> {
+    const read = async (ids: string[]) => Promise.all(ids.map(async id => (await findExecution(caller, id))!))
+    const earlier = key === null ? null : await findBegun(database, caller, key, orders.length > 1)
+    if (earlier !== null) return { executions: await read(earlier), replayed: true }
+    const prepared: Prepared[] = []
+    const plans: Plan[] = []
+    for (const order of orders) {
+      const one = await prepare(caller, order)
+      const { plan: foreseen, refused } = await planFor(caller, one, order)
+      if (refused) throw refused
+      prepared.push(one)
+      plans.push(foreseen)
     }
-    const { id, replayed } = await begin(database, kinds, {
-      caller, graph: prepared.graph, given: prepared.given, workflowId: prepared.workflow?.id ?? null, version: prepared.version, trigger: order.trigger ?? 'api', target: order.target ?? null, force: order.force ?? false,
-      ...prepared.limits, depth: parent ? parent.depth + 1 : 0, parentId: parent?.id ?? null, batchId: order.batch?.id ?? null, position: order.batch?.position ?? 0, metadata: order.metadata ?? {}, callbackUrl: order.callbackUrl ?? null, wire: order.wire ?? null,
-      idempotency: order.idempotencyKey === undefined ? null : { key: order.idempotencyKey, body },
+    refuseDear(plans)
+    const { ids, replayed } = await begin(database, kinds, {
+      caller, key, all: orders.map((order, index) => ({
+        caller, graph: prepared[index]!.graph, given: prepared[index]!.given, workflowId: prepared[index]!.workflow?.id ?? null, version: prepared[index]!.version, trigger: order.trigger ?? 'api', target: order.target ?? null,
+        force: order.force ?? false, anew: order.anew ?? [], ...prepared[index]!.limits, depth: parent ? parent.depth + 1 : 0, parentId: parent?.id ?? null, batchId: order.batch?.id ?? null, position: order.batch?.position ?? 0,
+        metadata: order.metadata ?? {}, callbackUrl: order.callbackUrl ?? null, wire: order.wire ?? null,
+      })),
     })
     runner?.wake()
-    return { execution: (await findExecution(caller, id))!, replayed }
+    return { executions: await read(ids), replayed }
   }
 
   async function findExecution(owner: Owner, id: string): Promise<Execution | null> {
@@ -303,9 +334,9 @@ export function createWorkflows(options: WorkflowsOptions): Workflows {
       if (!workflow) throw new Problem('not_found', 'There is no such webhook, or it was switched off.')
       return { workflow, trigger }
     },
-    async fire(hook, { body, signature, values, idempotencyKey }) {
+    async fire(hook, { body, signature, values, idempotencyKey, more }) {
       const fired = await openHook(database, hook, body, signature)
-      return beginFor(fired.caller, await fill(fired, values, idempotencyKey))
+      return beginFor(fired.caller, { ...await fill(fired, values, idempotencyKey), ...more })
     },
     async byToken(token) {
       const { owner, id } = await tokenOwner(token)
@@ -345,21 +376,27 @@ export function createWorkflows(options: WorkflowsOptions): Workflows {
     of: caller => ({
       kinds: () => [...kinds.faces.values()],
       lint: graph => lint(graph, kinds.faces, kinds.checkSetting),
-      async create(draft) { checkGraph(draft.graph); return createWorkflow(database, caller.projectId, draft) },
+      async create(draft) { if (!draft.unfinished) checkGraph(draft.graph); return createWorkflow(database, caller.projectId, draft) },
       find: name => findWorkflow(database, caller.projectId, name),
       list: filter => listWorkflows(database, caller.projectId, filter),
-      async change(id, change, revision) { if (change.graph) checkGraph(change.graph); return changeWorkflow(database, caller.projectId, id, change, revision) },
+      count: active => countWorkflows(database, caller.projectId, active),
+      tally: ids => tally(database, caller, ids),
+      async change(id, change, revision) { if (change.graph && !change.unfinished) checkGraph(change.graph); return changeWorkflow(database, caller.projectId, id, change, revision) },
       remove: id => removeWorkflow(database, caller.projectId, id),
       publish: (id, name) => publishWorkflow(database, caller.projectId, id, name, caller.keyId),
       versions: id => listVersions(database, id),
       version: (id, version) => findVersion(database, id, version),
       async plan(order) {
         const prepared = await prepare(caller, order)
-        const { plan: foreseen, refused } = await planFor(caller, prepared, order.force ?? false)
+        const { plan: foreseen, refused } = await planFor(caller, prepared, order)
         if (refused) throw refused
         return foreseen
       },
       begin: order => beginFor(caller, order),
+      async beginTogether(orders, idempotency) {
+        if (orders.length < 1 || orders.length > togetherMax) throw new Problem('bad_request', `Up to ${togetherMax} executions are begun together, not ${orders.length}.`, { allowed: { max: togetherMax } })
+        return beginAll(caller, orders, idempotency)
+      },
       execution: id => findExecution(caller, id),
       async executions({ workflowId, batchId, limit, after }) {
         const { rows } = await database.query<ExecutionRow>(

@@ -12,7 +12,7 @@ export interface Workflow {
   graph: Graph; revision: number; active: boolean; published: number | null; wire: Json
   createdAt: Date; updatedAt: Date
 }
-export interface WorkflowDraft { name: string; slug?: string; description?: string; tags?: string[]; graph: Graph; active?: boolean; wire?: Json }
+export interface WorkflowDraft { name: string; slug?: string; description?: string; tags?: string[]; graph: Graph; active?: boolean; wire?: Json; /** Kept although it cannot run: a drawing somebody is at work on. */ unfinished?: boolean }
 export type WorkflowChange = Partial<Omit<WorkflowDraft, 'wire'>> & { wire?: Json }
 export interface WorkflowVersion { number: number; name: string | null; createdAt: Date; graph?: Graph }
 
@@ -53,12 +53,16 @@ export interface ExecutionOrder {
   target?: string | null
   /** Takes no earlier results. */
   force?: boolean
+  /** Nodes that take no earlier results, where the others may. */
+  anew?: string[]
   /** Runs under way at once, 1 to 500. */
   parallelism?: number
   costMaxMicros?: number | null
   metadata?: Record<string, string>
   callbackUrl?: string
   idempotencyKey?: string
+  /** What was asked for under the key, where it is more or less than what this order says. */
+  idempotencyBody?: string
   trigger?: string
   /** Executions that were asked for together: their common id (a UUID), and this one's place among them, from 0. */
   batch?: { id: string; position: number }
@@ -90,7 +94,7 @@ export interface Trigger {
   createdAt: Date
 }
 export type TriggerOrder =
-  | { kind: 'webhook'; signed?: boolean; perMinute?: number; inputs?: Record<string, Json> }
+  | { kind: 'webhook'; /** An address of the caller's own choice (its last part), 16 characters or more; made here otherwise. */ hook?: string; signed?: boolean; perMinute?: number; inputs?: Record<string, Json> }
   | { kind: 'schedule'; cron: string; timeZone: string; missed: 'skip' | 'once' | 'all'; inputs?: Record<string, Json> }
 
 /** What a run would do, node by node. */

@@ -55,6 +55,9 @@ export function typeOf(node: GraphNode, port: Port, graph: Graph, nodes: Readonl
 const fits = (from: PortType, to: PortType): boolean =>
   from === to || from === 'any' || to === 'any' || to === 'text' && (from === 'number' || from === 'boolean') || to === 'json' && from !== 'image' && from !== 'video' && from !== 'audio'
 
+/** Names every object has a member of: values are kept by the names of nodes and inputs, and such a one would not be theirs alone. */
+const isReserved = (name: string): boolean => name in {}
+
 export function lint(graph: Graph, faces: ReadonlyMap<string, NodeFace>, checkSetting: CheckSetting): Lint {
   const violations: Violation[] = []
   const warnings: Violation[] = []
@@ -67,6 +70,7 @@ export function lint(graph: Graph, faces: ReadonlyMap<string, NodeFace>, checkSe
 
   for (const node of graph.nodes) {
     if (nodes.has(node.id)) { say({ rule: 'same-id', node: node.id, message: `Two nodes are called ${node.id}.`, fix: 'Give each an id of its own.' }); continue }
+    if (isReserved(node.id)) { say({ rule: 'reserved-id', node: node.id, message: `A node cannot be called ${node.id}.`, fix: 'Give it another id.' }); continue }
     nodes.set(node.id, node)
     const face = faces.get(node.kind)
     if (!face) { say({ rule: 'unknown-kind', node: node.id, message: `${node.id} is of the kind ${node.kind}, which does not exist.`, fix: hint(node.kind, faces.keys(), 'GET /plantain/v1/nodes lists the kinds there are.') }); continue }
@@ -116,6 +120,7 @@ export function lint(graph: Graph, faces: ReadonlyMap<string, NodeFace>, checkSe
   for (const { name, node, port } of graph.exposed) {
     if (names.has(name)) say({ rule: 'same-input', node, message: `Two inputs of the workflow are called ${name}.`, fix: 'Give each a name of its own.' })
     names.add(name)
+    if (isReserved(name)) say({ rule: 'reserved-id', node, message: `An input cannot be called ${name}.`, fix: 'Give it another name.' })
     const target = nodes.get(node)
     const face = target && faces.get(target.kind)
     if (!target) say({ rule: 'dangling-input', node, message: `The input ${name} belongs to ${node}, which is not in the graph.`, fix: hint(node, nodes.keys(), 'Remove it or add the node.') })
