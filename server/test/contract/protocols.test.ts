@@ -51,7 +51,7 @@ async function refused(door: Door, call: Call, status: number | null): Promise<A
 async function taken(door: Door, call: Call): Promise<{ id: string; replayed: boolean; answer: Answer }> {
   const answer = await send(door, call)
   assert.equal(door.refusalOf(answer), null, answer.text.slice(0, 500))
-  return { ...door.taskOf(answer), answer }
+  return { ...await door.taskOf(answer, look => send(door, { ...look, ...(call.key === undefined ? {} : { key: call.key }) })), answer }
 }
 
 const quiet = "select 1 from task where state not in ('done', 'failed', 'cancelled') limit 1"
@@ -89,7 +89,7 @@ async function kept(taskId: string): Promise<Buffer> {
 }
 
 test('there are the doors the house cannot do without', () => {
-  assert.deepEqual(['openai', 'gemini', 'anthropic', 'wisdom-gate', 'kie', 'native', 'mcp'].filter((id) => !doors.has(id)), [])
+  assert.deepEqual(['openai', 'gemini', 'anthropic', 'wisdom-gate', 'kie', 'wireflow', 'native', 'mcp'].filter((id) => !doors.has(id)), [])
 })
 
 for (const [id, door] of doors) {

@@ -41,8 +41,8 @@ export interface Door {
   makes: Kind
   /** Whether the answer to `make` is the picture itself. */
   isSync: boolean
-  /** The task behind an answer of `make`, and whether it says that an earlier call made it. */
-  taskOf(answer: Answer): { id: string; replayed: boolean }
+  /** The task behind an answer of `make`, and whether it says that an earlier call made it. `look` asks with the key of that call, for dialects in which a task comes later. */
+  taskOf(answer: Answer, look: (call: Call) => Promise<Answer>): { id: string; replayed: boolean } | Promise<{ id: string; replayed: boolean }>
   /** Reads a task by its id, whichever door made it; absent for a kind the dialect has no address for. */
   read: Partial<Record<Kind, (taskId: string) => Call>>
   /** The bytes in an answer of `read` (or of `make`, where it is sync). `fetch` gets what stands behind a link or an address of this house. */

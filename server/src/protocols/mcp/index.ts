@@ -104,8 +104,9 @@ const post: Route = {
 export default protocol({
   id: 'mcp',
   title: 'Model Context Protocol',
-  prefixes: ['/mcp'],
-  routes: [post],
+  // Wireflow's clients look for it under the second address.
+  prefixes: ['/mcp', '/api/mcp'],
+  routes: [post, { ...post, path: '/api/mcp', about: { summary: 'The same, where Wireflow has it' } }],
   readSecret: ({ headers }) => /^Bearer\s+(\S+)\s*$/i.exec(headers.authorization ?? '')?.[1] ?? headers['x-api-key'] ?? null,
   refuse,
 })
