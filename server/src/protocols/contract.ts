@@ -14,6 +14,7 @@ import type { StoredFile } from '../domain/file.ts'
 import type { Execution, ExecutionOrder, NodeRun, Plan, Review, ReviewAnswer, Trigger, TriggerOrder, Workflow, WorkflowChange, WorkflowDraft, WorkflowVersion } from '../domain/graph/execution.ts'
 import type { Graph, Item, NodeFace } from '../domain/graph/graph.ts'
 import type { Lint } from '../domain/graph/lint.ts'
+import type { Given } from '../domain/graph/values.ts'
 import type { Order, Role } from '../domain/order.ts'
 import type { Json } from '../domain/outcome.ts'
 import type { Problem, StoredProblem } from '../domain/problem.ts'
@@ -173,6 +174,8 @@ export interface WorkflowDesk {
   /** The runs of an execution, in the order of the graph and of the items. */
   runs(id: string, filter: { node?: string | undefined; state?: NodeRun['state'] | undefined; limit: number; offset: number }): Promise<NodeRun[]>
   graphOf(id: string): Promise<Graph | null>
+  /** What whoever began an execution gave, by node and port. */
+  givenTo(id: string): Promise<Given>
   /** The execution once it has ended or waits for a person, or as it stands after `waitMs`. */
   settled(id: string, waitMs: number, signal?: AbortSignal): Promise<Execution | null>
   cancel(id: string): Promise<Execution | null>

@@ -414,6 +414,7 @@ export function createWorkflows(options: WorkflowsOptions): Workflows {
         const { rows: [row] } = await database.query<{ body: Graph }>('select g.body from execution e join graph g on g.sha256 = e.graph_sha256 where e.id = $1 and e.project_id = $2 and e.livemode = $3', [id, caller.projectId, caller.livemode])
         return row?.body ?? null
       },
+      givenTo: async id => await findExecution(caller, id) === null ? {} : graphs.given(database, id),
       settled: (id, waitMs, signal) => settledExecution(caller, id, waitMs, signal),
       cancel: id => cancelExecution(caller, id),
       resume: (id, only) => resumeExecution(caller, id, only),

@@ -162,9 +162,9 @@ async function look(request: Incoming, desk: Desk): Promise<Awaited<ReturnType<t
 async function details(request: Incoming, desk: Desk): Promise<Response> {
   const view = await look(request, desk)
   const execution = await desk.workflows.execution(view.executionId)
-  const graph = execution && await desk.workflows.graphOf(execution.id)
+  const [graph, given] = execution ? await Promise.all([desk.workflows.graphOf(execution.id), desk.workflows.givenTo(execution.id)]) : [null, {}]
   return json(both({
-    ...view, inputs: graph ? Object.fromEntries(graph.exposed.map(({ name, node, port }) => [name, shown(execution!.given[node]?.[port] ?? graph.nodes.find(({ id }) => id === node)?.settings[port] ?? null)])) : {},
+    ...view, inputs: graph ? Object.fromEntries(graph.exposed.map(({ name, node, port }) => [name, shown(given[node]?.[port] ?? graph.nodes.find(({ id }) => id === node)?.settings[port] ?? null)])) : {},
     ...(execution ? { trigger: execution.trigger, targetNodeId: execution.target, force: execution.force } : {}),
   }))
 }

@@ -236,9 +236,11 @@ function readSettings({ node, service }: Served, taken: ReadonlySet<string>, vio
     else settings[port] = sorted
   }
   if (card) settings.model = card.id
+  // A router's name for a model has its maker in front.
+  else if (row.kind === 'write' && typeof settings.model === 'string') settings.model = settings.model.slice(settings.model.lastIndexOf('/') + 1)
   if (Object.keys(parameters).length > 0) settings.parameters = parameters
   if (face.role === 'plain' && row.kind === 'output') settings.name ??= node.id
-  return { settings: { ...settings, ...row.fixed }, beside }
+  return { settings, beside }
 }
 
 const isMedia = ({ type }: Port): boolean => type === 'image' || type === 'video' || type === 'audio'

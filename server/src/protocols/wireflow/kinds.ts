@@ -7,7 +7,6 @@
 import type { Card } from '../../domain/card.ts'
 import type { NodeFace, PortType } from '../../domain/graph/graph.ts'
 import { nearest } from '../../domain/graph/lint.ts'
-import type { Values } from '../../domain/graph/values.ts'
 import type { Operation } from '../../domain/order.ts'
 
 export interface Row {
@@ -21,8 +20,8 @@ export interface Row {
    */
   inputs: Record<string, string>
   outputs: Record<string, string>
-  /** Settings that stand, whatever is written on the node. */
-  fixed?: Values
+  /** Names for what is wired only. */
+  wires?: Record<string, string>
   /** Names on the node that say nothing about what is made. */
   idle?: string[]
 }
@@ -31,16 +30,23 @@ const imageIn = { 'image#': 'images', image: 'images', images: 'images', image_u
 const oneImage = { image: 'image', image1: 'image', image_url: 'image', input_image: 'image' }
 const imageOut = { images: 'images', image: 'image' }
 
+/** Ports that are counted in both. */
+const places = (theirs: string, ours: string, count: number): Record<string, string> =>
+  Object.fromEntries(Array.from({ length: count }, (_, index) => [`${theirs}${index + 1}`, `${ours}${ours === 'value' && index === 0 ? '' : index + 1}`]))
+
 const rows: Record<string, Row> = {
   'input:text': { kind: 'text', label: 'Text', group: 'Input', inputs: { prompt: 'text', text: 'text', value: 'text' }, outputs: { prompt: 'text', text: 'text' } },
   'input:image': { kind: 'image', label: 'Import', group: 'Input', inputs: { image: 'image', imageUrl: 'image', media: 'image', url: 'image' }, outputs: { image: 'image', media: 'image', url: 'image' }, idle: ['mediaType', 'inputType'] },
   'input:video': { kind: 'video', label: 'Video', group: 'Input', inputs: { video: 'video', videoUrl: 'video', media: 'video', url: 'video' }, outputs: { video: 'video', media: 'video', url: 'video' }, idle: ['mediaType', 'inputType'] },
   'input:audio': { kind: 'audio', label: 'Audio', group: 'Input', inputs: { audio: 'audio', audioUrl: 'audio', media: 'audio', url: 'audio' }, outputs: { audio: 'audio', media: 'audio', url: 'audio' }, idle: ['mediaType', 'inputType'] },
   'input:number': { kind: 'number', label: 'Number', group: 'Input', inputs: { number: 'number', value: 'number' }, outputs: { number: 'number', value: 'number' } },
+  'input:boolean': { kind: 'boolean', label: 'Yes or no', group: 'Input', inputs: { boolean: 'value', value: 'value' }, outputs: { boolean: 'value', value: 'value' } },
   'model:fal:text-to-image': { kind: 'generate', label: 'Text to image', group: 'Generate', inputs: { prompt: 'prompt', ...imageIn }, outputs: imageOut },
-  'llm:openrouter_router': { kind: 'write', label: 'LLM', group: 'Text', inputs: { prompt: 'prompt', userPrompt: 'prompt', system_prompt: 'system', systemPrompt: 'system', 'image#': 'images', image: 'images', frames: 'images' }, outputs: { text: 'text', prompt: 'text' } },
-  'utility:prompt_concat': { kind: 'concat', label: 'Join prompts', group: 'Utility', inputs: { 'prompt#': 'texts', prompt: 'texts', 'text#': 'texts', separator: 'separator' }, outputs: { prompt: 'text', text: 'text' } },
-  'utility:json_multi_extract': { kind: 'extract', label: 'Extract from JSON', group: 'Utility', inputs: { json: 'json', data: 'json', text: 'json', path: 'path' }, outputs: { value: 'value', text: 'value', json: 'value' } },
+  'llm:openrouter_router': { kind: 'write', label: 'LLM', group: 'Text', inputs: { prompt: 'prompt', userPrompt: 'prompt', system_prompt: 'system', systemPrompt: 'system', 'image#': 'images', image: 'images', frames: 'images', model: 'model', max_tokens: 'max_tokens', temperature: 'temperature' }, outputs: { text: 'text', prompt: 'text' } },
+  'utility:prompt_concat': { kind: 'concat', label: 'Join prompts', group: 'Utility', inputs: { ...places('prompt', 'text', 8), prompt: 'text1', separator: 'separator' }, outputs: { prompt: 'text', text: 'text' } },
+  'utility:build_data': { kind: 'records', label: 'Build data', group: 'Utility', inputs: { records: 'records', images: 'images', 'image#': 'images' }, outputs: { data: 'records', records: 'records' } },
+  'utility:json_multi_extract': { kind: 'extract', label: 'Extract from JSON', group: 'Utility', inputs: { json: 'from', data: 'from', text: 'from', paths: 'paths' }, outputs: { value: 'value', ...places('value', 'value', 8), text: 'value', json: 'values' } },
+  compv3: { kind: 'composite', label: 'Compositor', group: 'Process', inputs: { background: 'background', ...places('layer_', 'layer', 8), data: 'data', layers: 'layers', width: 'width', height: 'height' }, outputs: { image: 'image', images: 'images' }, wires: { layers: 'images' } },
   'blueprint:invoke': { kind: 'workflow', label: 'Run a workflow', group: 'Flow', inputs: { workflowId: 'workflow', blueprintId: 'workflow', workflow: 'workflow', inputs: 'inputs', '*': 'value' }, outputs: { '*': 'value', outputs: 'outputs' } },
   'output:preview': { kind: 'output', label: 'Preview', group: 'Output', inputs: { '*': 'value' }, outputs: { '*': 'value' } },
 }
@@ -54,8 +60,9 @@ const operations: Record<Operation, Row> = {
   edit: { kind: 'generate', label: '', group: 'Edit', inputs: { prompt: 'prompt', ...imageIn }, outputs: imageOut },
   upscale: { kind: 'upscale', label: '', group: 'Enhance', inputs: { ...oneImage, prompt: 'prompt' }, outputs: imageOut },
   remove_background: { kind: 'remove_background', label: '', group: 'Enhance', inputs: oneImage, outputs: imageOut },
+  write: { kind: 'write', label: '', group: 'Text', inputs: { prompt: 'prompt', system_prompt: 'system', 'image#': 'images', image: 'images', max_tokens: 'max_tokens', temperature: 'temperature' }, outputs: { text: 'text', prompt: 'text' } },
   video: {
-    kind: 'make_video', label: '', group: 'Video', outputs: { video: 'video', text: 'text' },
+    kind: 'generate_video', label: '', group: 'Video', outputs: { video: 'video', text: 'text' },
     inputs: { prompt: 'prompt', image_url: 'first_frame', image: 'first_frame', image1: 'first_frame', start_image_url: 'first_frame', end_image_url: 'last_frame', reference_image_urls: 'images', 'image#': 'images', video_url: 'video', video: 'video' },
   },
 }
@@ -63,7 +70,7 @@ const operations: Record<Operation, Row> = {
 /** What a family's models are wanted for, the likeliest first. */
 const wanted: Record<string, Operation[]> = {
   generate: ['generate', 'edit', 'video', 'upscale', 'remove_background'], image: ['generate', 'edit', 'upscale', 'remove_background'], edit: ['edit', 'generate'], video: ['video'],
-  upscale: ['upscale'], enhance: ['upscale', 'remove_background'], process: ['upscale', 'remove_background', 'edit'], model: ['generate', 'edit', 'video'],
+  upscale: ['upscale'], enhance: ['upscale', 'remove_background'], process: ['upscale', 'remove_background', 'edit'], model: ['generate', 'edit', 'video'], llm: ['write'], text: ['write'],
 }
 
 /** Names of Wireflow's for parameters of models. */
@@ -130,7 +137,7 @@ const plainRow = (face: NodeFace): Row => ({
 export function typesOf({ faces, cards }: House): string[] {
   const models = cards.filter(({ life }) => life.state !== 'retired').flatMap(card => {
     const own = card.dialects.wireflow?.map(({ id }) => id) ?? []
-    const family = card.operations.includes('generate') ? 'generate' : card.operations.includes('edit') ? 'edit' : card.operations.includes('video') ? 'video' : 'process'
+    const family = card.operations.includes('generate') ? 'generate' : card.operations.includes('edit') ? 'edit' : card.operations.includes('video') ? 'video' : card.operations.includes('write') ? 'llm' : 'process'
     return [...new Set([...own, `${family}:${wordOf(card.id)}`])]
   })
   return [...Object.keys(rows), 'iterator:list', ...models, ...[...faces.keys()].map(kind => `plantain:${kind}`)]
@@ -159,7 +166,7 @@ function lookUp(name: string, names: Record<string, string>, ports: { id: string
   return any === undefined ? null : { port: any, place: at ? Number(at[2]) : 0 }
 }
 
-export const inputOf = ({ row, face }: Service, name: string) => lookUp(name, row.inputs, face.inputs.filter(({ wireable }) => wireable))
+export const inputOf = ({ row, face }: Service, name: string) => lookUp(name, { ...row.inputs, ...row.wires }, face.inputs.filter(({ wireable }) => wireable))
 /** The same for what is written on a node: settings too. */
 export const settingOf = ({ row, face }: Service, name: string) => lookUp(name, Object.fromEntries(Object.entries(row.inputs).filter(([one]) => one !== '*')), face.inputs)
 export const outputOf = ({ row, face }: Service, name: string) => lookUp(name, row.outputs, face.outputs)
