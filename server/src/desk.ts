@@ -207,6 +207,10 @@ export const createDesks = (tools: DeskTools) => (caller: Caller, call: DeskCall
       progress: uploadId => files.progress(uploadId),
       append: (uploadId, part) => files.append(uploadId, part),
       drop: uploadId => files.drop(uploadId),
+      upload: uploadId => files.upload(owner, uploadId),
+      addPart: (uploadId, part) => { guarded('assets:write'); return files.addPart(owner, uploadId, part) },
+      complete: (uploadId, order) => { guarded('assets:write'); return files.complete(owner, uploadId, order) },
+      cancel: uploadId => { guarded('assets:write'); return files.cancel(owner, uploadId) },
     },
 
     batches: {

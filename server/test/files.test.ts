@@ -7,7 +7,7 @@ import { join } from 'node:path'
 import { after, before, describe, test } from 'node:test'
 import Anthropic, { NotFoundError as AnthropicNotFound } from '@anthropic-ai/sdk'
 import { ApiError, createPartFromUri, GoogleGenAI } from '@google/genai'
-import OpenAI, { BadRequestError, NotFoundError, PermissionDeniedError, toFile } from 'openai'
+import OpenAI, { APIError, BadRequestError, NotFoundError, PermissionDeniedError, toFile } from 'openai'
 import sharp from 'sharp'
 import { testHouse, type TestHouse } from './kit/house.ts'
 
@@ -136,6 +136,69 @@ describe('openai', () => {
     }
     const { testKey: reader } = await house.newAccount({ scopes: ['assets:read'] })
     await assert.rejects(openaiFor(reader).files.create({ file: await pngFile(), purpose: 'vision' }), PermissionDeniedError)
+  })
+
+  test('in parts that come side by side, in an order said at the end', async () => {
+    const bytes = randomBytes(900_000)
+    const upload = await openai.uploads.create({ bytes: bytes.length, filename: 'large.bin', mime_type: 'application/x-large', purpose: 'user_data' })
+    assert.match(upload.id, /^upload_[A-Za-z0-9]{30}$/)
+    assert.deepEqual([upload.object, upload.bytes, upload.filename, upload.purpose, upload.status, upload.file], ['upload', bytes.length, 'large.bin', 'user_data', 'pending', null])
+    assert.ok(upload.expires_at > upload.created_at)
+    const pieces = [bytes.subarray(0, 300_000), bytes.subarray(300_000, 300_001), bytes.subarray(300_001)]
+    const add = async (piece: Buffer) => openai.uploads.parts.create(upload.id, { data: await toFile(piece, 'part') })
+    // Backwards, all at once, and one of them twice: its answer may have been lost.
+    const [third, second, first, again] = await Promise.all([...pieces.toReversed(), pieces[0]!].map(add))
+    assert.deepEqual([first!.object, first!.upload_id, new Set([first!.id, second!.id, third!.id, again!.id]).size], ['upload.part', upload.id, 4])
+    const order = { part_ids: [first!.id, second!.id, third!.id], md5: createHash('md5').update(bytes).digest('hex') }
+    const [done, beside] = await Promise.all([openai.uploads.complete(upload.id, order), openai.uploads.complete(upload.id, order)])
+    assert.deepEqual([done.status, done.file?.bytes, done.file?.filename, done.file?.status], ['completed', bytes.length, 'large.bin', 'processed'])
+    assert.deepEqual(beside.file, done.file, 'whoever asks for the end twice is given one file')
+    assert.deepEqual((await openai.uploads.complete(upload.id, order)).file, done.file)
+    assert.ok(Buffer.from(await (await openai.files.content(done.file!.id)).arrayBuffer()).equals(bytes))
+    assert.equal((await openai.files.list({ purpose: 'user_data' })).data.filter(file => file.filename === 'large.bin').length, 1)
+    const conflicts = (error: unknown) => error instanceof BadRequestError && error.code === 'conflict'
+    await assert.rejects(add(pieces[0]!), conflicts)
+    await assert.rejects(openai.uploads.cancel(upload.id), conflicts)
+  })
+
+  test('a picture in parts is an input, and goes when it was said to', async () => {
+    const png = await photo()
+    const upload = await openai.uploads.create({ bytes: png.length, filename: 'photo.png', mime_type: 'image/png', purpose: 'vision', expires_after: { anchor: 'created_at', seconds: 3_600 } })
+    const part = await openai.uploads.parts.create(upload.id, { data: await toFile(png, 'part') })
+    const { file } = await openai.uploads.complete(upload.id, { part_ids: [part.id] })
+    assert.equal(file!.expires_at! - file!.created_at, 3_600)
+    const edited = await ask('POST', '/v1/images/edits', { headers: { 'content-type': 'application/json' }, body: JSON.stringify({ model: 'gpt-image-2', prompt: 'make it blue', size: '256x256', quality: 'low', images: [{ file_id: file!.id }] }) })
+    assert.equal(edited.status, 200, edited.bytes.toString().slice(0, 300))
+  })
+
+  test('an upload in parts that does not keep its word becomes no file, and can still be put right', async () => {
+    const upload = await openai.uploads.create({ bytes: 6, filename: 'lines.jsonl', mime_type: 'application/jsonl', purpose: 'batch' })
+    const add = async (text: string) => (await openai.uploads.parts.create(upload.id, { data: await toFile(Buffer.from(text), 'part') })).id
+    const [first, second] = [await add('{"a"'), await add(':1')]
+    const other = await openai.uploads.create({ bytes: 1, filename: 'x', mime_type: 'text/plain', purpose: 'batch' })
+    const foreign = (await openai.uploads.parts.create(other.id, { data: await toFile(Buffer.from('x'), 'part') })).id
+    const before = await count('file')
+    const refused = async (body: OpenAI.UploadCompleteParams, param: string) => assert.rejects(openai.uploads.complete(upload.id, body), (error: unknown) => error instanceof BadRequestError && error.param === param)
+    await refused({ part_ids: [] }, 'part_ids')
+    await refused({ part_ids: [first] }, 'part_ids')
+    await refused({ part_ids: [first, first] }, 'part_ids')
+    await refused({ part_ids: [first, foreign] }, 'part_ids[1]')
+    await refused({ part_ids: [first, `part_${upload.id.slice(7)}zz`] }, 'part_ids')
+    await refused({ part_ids: [first, 'part_0'] }, 'part_ids[1]')
+    await refused({ part_ids: [first, second], md5: '0'.repeat(32) }, 'md5')
+    await refused({ part_ids: [first, second], md5: 'short' }, 'md5')
+    await assert.rejects(openai.uploads.parts.create(upload.id, { data: await toFile(Buffer.alloc(13), 'part') }), (error: unknown) => error instanceof APIError && error.status === 413)
+    assert.equal(await count('file'), before)
+    const { testKey } = await house.newAccount()
+    for (const stranger of [openaiFor(testKey), openaiFor(house.liveKey)]) {
+      await assert.rejects(stranger.uploads.complete(upload.id, { part_ids: [first, second] }), NotFoundError)
+      await assert.rejects(stranger.uploads.cancel(upload.id), NotFoundError)
+      await assert.rejects(stranger.uploads.parts.create(upload.id, { data: await toFile(Buffer.from('x'), 'part') }), NotFoundError)
+    }
+    const { file } = await openai.uploads.complete(upload.id, { part_ids: [first, second] })
+    assert.equal(await (await openai.files.content(file!.id)).text(), '{"a":1')
+    assert.deepEqual([(await openai.uploads.cancel(other.id)).status, (await house.database.query('select 1 from upload where id = $1', [other.id.slice(7)])).rowCount], ['cancelled', 0])
+    await assert.rejects(openai.uploads.cancel(other.id), NotFoundError)
   })
 
   test('a file too large is refused while it comes', async () => {
@@ -293,6 +356,9 @@ const nowhere = `/upload/v1beta/files/${'a'.repeat(30)}`
 interface Bad { name: string; method: string; path: string; status: number; headers?: Record<string, string>; body?: () => NonNullable<RequestInit['body']> }
 const bad = (name: string, status: number, method: string, path: string, more: Pick<Bad, 'headers' | 'body'> = {}): Bad => ({ name, status, method, path, ...more })
 
+const upload = { bytes: 10, filename: 'x', mime_type: 'text/plain', purpose: 'batch' }
+const asJson = (body: unknown): Pick<Bad, 'headers' | 'body'> => ({ headers: { 'content-type': 'application/json' }, body: () => JSON.stringify(body) })
+
 const badInputs: Bad[] = [
   bad('no form', 415, 'POST', '/v1/files', { headers: { 'content-type': 'application/json' }, body: () => '{}' }),
   bad('no boundary', 400, 'POST', '/v1/files', { headers: { 'content-type': 'multipart/form-data' }, body: () => 'x' }),
@@ -326,6 +392,17 @@ const badInputs: Bad[] = [
   bad('content of nothing', 404, 'GET', `/v1/files/file-${id}/content`),
   bad('removing nothing', 404, 'DELETE', `/v1/files/file-${id}`),
   bad('a method nobody knows', 405, 'PATCH', `/v1/files/file-${id}`, { headers: { 'content-type': 'application/json' }, body: () => '{}' }),
+  ...([
+    ['no size', { bytes: undefined }], ['a size of none', { bytes: 0 }], ['half a byte', { bytes: 1.5 }], ['a size in words', { bytes: 'many' }], ['no name', { filename: undefined }],
+    ['a name that is a number', { filename: 7 }], ['no kind', { mime_type: undefined }], ['no purpose', { purpose: undefined }], ['a purpose nobody has', { purpose: 'fun' }],
+    ['gone too soon', { expires_after: { anchor: 'created_at', seconds: 1 } }],
+  ] as const).map(([name, more]) => bad(`uploads: ${name}`, 400, 'POST', '/v1/uploads', asJson({ ...upload, ...more }))),
+  bad('uploads: too much', 413, 'POST', '/v1/uploads', asJson({ ...upload, bytes: bytesMax + 1 })),
+  bad('uploads: a list', 400, 'POST', '/v1/uploads', asJson([])),
+  bad('uploads: an upload nobody began', 404, 'POST', `/v1/uploads/upload_${'a'.repeat(30)}/parts`, { body: () => form({ data: some() }) }),
+  bad('uploads: a part as JSON', 415, 'POST', `/v1/uploads/upload_${'a'.repeat(30)}/parts`, asJson({})),
+  bad('uploads: the end of nothing', 404, 'POST', '/v1/uploads/upload_x/complete', asJson({ part_ids: ['x'] })),
+  bad('uploads: giving nothing up', 404, 'POST', '/v1/uploads/x/cancel'),
   bad('anthropic: no form', 400, 'POST', '/v1/files', { headers: { ...asAnthropic, 'content-type': 'application/json' }, body: () => '{}' }),
   bad('anthropic: no file', 400, 'POST', '/v1/files', { headers: asAnthropic, body: () => form({ a: 'b' }) }),
   bad('anthropic: an empty file', 400, 'POST', '/v1/files', { headers: asAnthropic, body: () => form({ file: new Blob([]) }) }),

@@ -4,6 +4,7 @@
  * Bytes lie in the same store as pictures, under their SHA-256. A file that is a picture or film is also an asset, with the same id, so
  * whatever takes an asset takes it. Absent on purpose: what a file is for (the doors know that), and bytes in rows or in memory.
  */
+import { createHash, type Hash } from 'node:crypto'
 import { Readable } from 'node:stream'
 import type { BlobStore } from '../assets/contract.ts'
 import type { Database } from '../db/pool.ts'
@@ -12,10 +13,10 @@ import type { StoredFile } from '../domain/file.ts'
 import { Problem } from '../domain/problem.ts'
 import { isId, newId, randomText } from '../kit/id.ts'
 import { tidyName } from '../kit/name.ts'
-import type { NewFile, NewUpload, OpenAsset, Page, Taken, Upload as Picture, UploadState } from '../protocols/contract.ts'
+import type { BegunUpload, CompleteUpload, NewFile, NewUpload, OpenAsset, Page, Taken, Upload as Picture, UploadState } from '../protocols/contract.ts'
 import { readStream, takeBytes } from './intake.ts'
 import { deleteFile, insertFile, selectFile, selectFiles, type FileFilter, type Owner } from './rows.ts'
-import { deleteUpload, endUpload, insertPart, insertUpload, outOfPlace, selectParts, selectUpload, type Upload } from './uploads.ts'
+import { deleteUpload, endUpload, insertPart, insertPartAnywhere, insertUpload, outOfPlace, selectParts, selectUpload, type Upload, type UploadPart } from './uploads.ts'
 
 export interface FilesOptions {
   database: Database
@@ -53,6 +54,14 @@ export interface Files {
   /** @throws {Problem} `not_found`, `conflict` for bytes that are not the next ones, and as `take` and `keep` */
   append(uploadId: string, part: { from: number; stream: Readable; isLast: boolean }): Promise<UploadState>
   drop(uploadId: string): Promise<void>
+  /** An upload of this owner's. @throws {Problem} `not_found` */
+  upload(owner: Owner, uploadId: string): Promise<BegunUpload>
+  /** Adds a part whose place is said at the end: its number. @throws {Problem} `not_found`, `conflict`, `bad_request`, `too_large` */
+  addPart(owner: Owner, uploadId: string, part: Taken): Promise<number>
+  /** Makes the file of these parts, in this order; of an upload that has its file already, gives that. @throws {Problem} `not_found`, `bad_request`, and as `keep` */
+  complete(owner: Owner, uploadId: string, order: CompleteUpload): Promise<StoredFile>
+  /** Gives an upload up. @throws {Problem} `not_found`, `conflict` where it has become a file */
+  cancel(owner: Owner, uploadId: string): Promise<BegunUpload>
   /** Removes files and uploads whose time is over. */
   sweep(): Promise<number>
 }
@@ -60,6 +69,8 @@ export interface Files {
 const dayMs = 86_400_000
 /** How long an upload that was begun may take. */
 const uploadMs = 2 * dayMs
+/** How often an upload's bytes may come: a part that was sent again, because its answer was lost, is another part. */
+const sendingsMax = 3
 
 export function createFiles({ database, store, pictures, bytesMax, days, now }: FilesOptions): Files {
   const open = async ({ sha256, mime, name }: Pick<StoredFile, 'sha256' | 'mime' | 'name'>): Promise<OpenAsset> => {
@@ -81,8 +92,31 @@ export function createFiles({ database, store, pictures, bytesMax, days, now }: 
 
   const found = async (uploadId: string): Promise<Upload> => {
     const upload = /^[A-Za-z0-9]{30}$/.test(uploadId) ? await selectUpload(database, uploadId, now()) : null
-    if (!upload) throw new Problem('not_found', 'There is no such upload. Begin a new one.')
+    if (!upload) throw noUpload()
     return upload
+  }
+
+  const ownUpload = async (owner: Owner, uploadId: string): Promise<Upload> => {
+    const upload = await found(uploadId)
+    if (upload.projectId !== owner.projectId || upload.livemode !== owner.livemode) throw noUpload()
+    return upload
+  }
+  const begunOf = async (upload: Upload): Promise<BegunUpload> => {
+    const { id, name, purpose, sizeBytes, createdAt, expiresAt, fileId } = upload
+    return { id, name, purpose, sizeBytes, createdAt, expiresAt, file: fileId === null ? null : await files.find(upload, fileId) }
+  }
+
+  /** Makes the file of an upload. When several ask for the end at once, the file of one of them is the upload's and the others' are let go. */
+  const finish = async (upload: Upload, whole: Taken, more: Pick<NewFile, 'expiresAt' | 'isPicture'>): Promise<StoredFile> => {
+    const file = await files.keep(upload, whole, { purpose: upload.purpose, name: upload.name ?? undefined, mime: upload.mime ?? undefined, ...more })
+    if (await endUpload(database, upload.id, file.id)) return file
+    await files.remove(upload, file.id)
+    return madeOf(await found(upload.id))
+  }
+  const madeOf = async (upload: Upload): Promise<StoredFile> => {
+    const file = upload.fileId === null ? null : await files.find(upload, upload.fileId)
+    if (!file) throw noUpload()
+    return file
   }
 
   const stateOf = async (upload: Upload): Promise<UploadState> => ({
@@ -139,7 +173,8 @@ export function createFiles({ database, store, pictures, bytesMax, days, now }: 
       const id = randomText(30)
       await insertUpload(database, {
         ...owner, id, purpose: upload.purpose, name: tidyName(upload.name ?? ''), mime: upload.mime ?? null, sizeBytes: upload.sizeBytes, receivedBytes: 0, fileExpiresAt: upload.expiresAt, fileId: null,
-      }, { createdAt, expiresAt: new Date(createdAt.getTime() + uploadMs) })
+        createdAt, expiresAt: new Date(createdAt.getTime() + uploadMs),
+      })
       return id
     },
 
@@ -158,12 +193,48 @@ export function createFiles({ database, store, pictures, bytesMax, days, now }: 
       if (part.sizeBytes > 0) await insertPart(database, upload, part, now())
       if (!isLast) return { receivedBytes, sizeBytes: upload.sizeBytes, file: null }
       const whole = upload.receivedBytes === 0 ? part : await takeBytes(joined(await selectParts(database, upload.id)), store, bytesMax)
-      const file = await files.keep(upload, whole, { purpose: upload.purpose, name: upload.name ?? undefined, mime: upload.mime ?? undefined, expiresAt: upload.fileExpiresAt })
-      await endUpload(database, upload.id, file.id)
-      return { receivedBytes, sizeBytes: receivedBytes, file }
+      return { receivedBytes, sizeBytes: receivedBytes, file: await finish(upload, whole, upload.fileExpiresAt === null ? {} : { expiresAt: upload.fileExpiresAt }) }
     },
 
     async drop(uploadId) { await deleteUpload(database, (await found(uploadId)).id) },
+
+    upload: async (owner, uploadId) => begunOf(await ownUpload(owner, uploadId)),
+
+    async addPart(owner, uploadId, part) {
+      const upload = await ownUpload(owner, uploadId)
+      if (part.sizeBytes === 0) throw new Problem('bad_request', 'The part is empty.', { field: 'data' })
+      const most = sendingsMax * (upload.sizeBytes ?? bytesMax)
+      const number = await insertPartAnywhere(database, upload, part, { bytesMax: most, now: now() })
+      if (number !== null) return number
+      if ((await ownUpload(owner, uploadId)).fileId !== null) throw new Problem('conflict', 'This upload has been completed. Begin a new one for more.')
+      throw new Problem('too_large', `This upload was announced with ${upload.sizeBytes} bytes, and far more came. Complete it, or begin a new one.`, { allowed: most })
+    },
+
+    async complete(owner, uploadId, { parts: numbers, md5, isPicture = false }) {
+      const upload = await ownUpload(owner, uploadId)
+      if (upload.fileId !== null) return madeOf(upload)
+      const there = new Map((await selectParts(database, upload.id)).map(part => [part.number, part]))
+      const parts = numbers.map(number => {
+        const part = there.get(number)
+        if (!part) throw new Problem('bad_request', 'One of these parts is none of this upload.', { field: 'part_ids' })
+        there.delete(number)
+        return part
+      })
+      const sizeBytes = parts.reduce((sum, part) => sum + part.sizeBytes, 0)
+      if (upload.sizeBytes !== null && sizeBytes !== upload.sizeBytes) throw new Problem('bad_request', `This upload was announced with ${upload.sizeBytes} bytes, and these parts have ${sizeBytes}.`, { field: 'part_ids' })
+      const sum = createHash('md5')
+      const whole = await takeBytes(joined(parts, md5 === undefined ? undefined : sum), store, bytesMax)
+      if (md5 !== undefined && sum.digest('hex') !== md5.toLowerCase()) throw new Problem('bad_request', 'The bytes that came have another MD5. Send the parts again in a new upload.', { field: 'md5' })
+      const { fileExpiresAt, createdAt } = upload
+      // What was to be kept for so long is kept so long from now, when it is there.
+      return finish(upload, whole, { isPicture, ...(fileExpiresAt === null ? {} : { expiresAt: new Date(now().getTime() + fileExpiresAt.getTime() - createdAt.getTime()) }) })
+    },
+
+    async cancel(owner, uploadId) {
+      const upload = await ownUpload(owner, uploadId)
+      if (upload.fileId !== null || !await deleteUpload(database, upload.id)) throw new Problem('conflict', 'This upload has been completed. Delete its file instead.')
+      return begunOf(upload)
+    },
 
     async sweep() {
       const { rowCount: gone } = await database.query('delete from file where expires_at <= $1', [now()])
@@ -172,12 +243,19 @@ export function createFiles({ database, store, pictures, bytesMax, days, now }: 
     },
   }
 
-  async function* joined(parts: Taken[]): AsyncGenerator<Buffer> {
-    for (const { sha256 } of parts) yield* store.get(sha256) as AsyncIterable<Buffer>
+  async function* joined(parts: UploadPart[], sum?: Hash): AsyncGenerator<Buffer> {
+    for (const { sha256 } of parts) {
+      for await (const chunk of store.get(sha256) as AsyncIterable<Buffer>) {
+        sum?.update(chunk)
+        yield chunk
+      }
+    }
   }
 
   return files
 }
+
+const noUpload = () => new Problem('not_found', 'There is no such upload. Begin a new one.')
 
 const byEnding: Record<string, string> = { jsonl: 'application/jsonl', json: 'application/json', csv: 'text/csv', txt: 'text/plain', md: 'text/markdown', pdf: 'application/pdf', zip: 'application/zip' }
 

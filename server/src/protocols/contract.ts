@@ -69,7 +69,11 @@ export interface NewFile {
 }
 
 /** A file that is to come in several requests. */
-export interface NewUpload extends Pick<NewFile, 'purpose' | 'name' | 'mime'> { /** As announced; null where nothing was. */ sizeBytes: number | null; expiresAt: Date | null }
+export interface NewUpload extends Pick<NewFile, 'purpose' | 'name' | 'mime'> { /** As announced; null where nothing was. */ sizeBytes: number | null; /** Of the file. Null: by the rule of the house. */ expiresAt: Date | null }
+/** An upload as its owner sees it. */
+export interface BegunUpload { id: string; name: string | null; purpose: string; sizeBytes: number | null; createdAt: Date; expiresAt: Date; /** Once it has been completed. */ file: StoredFile | null }
+/** Its parts in the order of the file, by their numbers. */
+export interface CompleteUpload extends Pick<NewFile, 'isPicture'> { parts: number[]; md5?: string | undefined }
 export interface UploadState { receivedBytes: number; sizeBytes: number | null; /** Once all of it is there. */ file: StoredFile | null }
 
 export interface NewBatch {
@@ -277,6 +281,14 @@ export interface Desk {
     /** @throws {Problem} `not_found`, `conflict` with `receivedBytes` for bytes that are not the next ones, `bad_request`, `too_large` */
     append(uploadId: string, part: { from: number; stream: Readable; isLast: boolean }): Promise<UploadState>
     drop(uploadId: string): Promise<void>
+    /** An upload of the caller's whose parts come in any order. @throws {Problem} `not_found` */
+    upload(uploadId: string): Promise<BegunUpload>
+    /** Adds a part whose place is said at the end: its number. @throws {Problem} `not_found`, `conflict` once it has been completed, `bad_request`, `too_large` */
+    addPart(uploadId: string, part: Taken): Promise<number>
+    /** Makes the file of these parts, in this order; once it has been made, gives it again. @throws {Problem} `not_found`, `bad_request` */
+    complete(uploadId: string, order: CompleteUpload): Promise<StoredFile>
+    /** Gives an upload up. @throws {Problem} `not_found`, `conflict` once it has been completed */
+    cancel(uploadId: string): Promise<BegunUpload>
   }
 
   /** Batches of the caller's project, told apart by the door that made them. */

@@ -10,7 +10,7 @@ import { fieldsOf, fieldsOfForm, invalid, readChoice, readRequired, type Fields 
 import { unixOf } from './images-write.ts'
 
 const tag = 'Files'
-const purposes = ['assistants', 'batch', 'fine-tune', 'vision', 'user_data', 'evals'] as const
+export const purposes = ['assistants', 'batch', 'fine-tune', 'vision', 'user_data', 'evals'] as const
 /** Input of a batch goes by itself after this, as theirs does. */
 const batchDays = 30
 const pageMax = 10_000
@@ -26,7 +26,7 @@ export async function findFile(id: unknown, param: string, desk: Desk): Promise<
   return file
 }
 
-const writeFile = ({ id, sizeBytes, createdAt, expiresAt, name, purpose }: StoredFile) => ({
+export const writeFile = ({ id, sizeBytes, createdAt, expiresAt, name, purpose }: StoredFile) => ({
   id: writeFileId(id), object: 'file', bytes: sizeBytes, created_at: unixOf(createdAt), expires_at: expiresAt === null ? null : unixOf(expiresAt), filename: name ?? 'file', purpose,
   status: 'processed', status_details: null,
 })
@@ -41,7 +41,11 @@ export function readExpiry(value: unknown, param: string): number | undefined {
   return count
 }
 
-const later = (desk: Desk, seconds: number): Date => new Date(desk.now().getTime() + seconds * 1_000)
+/** When a file is to go by itself, from what was asked and what it is for; null where nobody said. */
+export function expiryOf(asked: number | undefined, purpose: string, desk: Desk): Date | null {
+  const seconds = asked ?? (purpose === 'batch' ? batchDays * 86_400 : null)
+  return seconds === null ? null : new Date(desk.now().getTime() + seconds * 1_000)
+}
 
 /** Reads how many of a list are wanted, and after which one. @throws {Problem} `bad_request` */
 export function readPage(query: URLSearchParams, { max, standard }: { max: number; standard: number }): { limit: number; after: string | null } {
@@ -61,9 +65,9 @@ const create: Route = {
     if (!form.file) throw invalid('file', fields.file === undefined ? "Missing required parameter: 'file'." : "'file' must be a file of the form.", { openaiCode: 'missing_required_parameter' })
     if (form.file.field !== 'file') throw invalid(form.file.field.slice(0, 100), `The file must come as 'file', not as '${form.file.field.slice(0, 100)}'.`, { openaiCode: 'unknown_parameter' })
     const purpose = readRequired(readChoice(fields, 'purpose', purposes), 'purpose')
-    const seconds = readExpiry(fields.expires_after, 'expires_after') ?? (purpose === 'batch' ? batchDays * 86_400 : undefined)
+    const expiresAt = expiryOf(readExpiry(fields.expires_after, 'expires_after'), purpose, desk)
     const file = await desk.files.keep(form.file.taken, {
-      purpose, name: form.file.name, mime: form.file.mime, isPicture: purpose === 'vision', ...(seconds === undefined ? {} : { expiresAt: later(desk, seconds) }),
+      purpose, name: form.file.name, mime: form.file.mime, isPicture: purpose === 'vision', ...(expiresAt === null ? {} : { expiresAt }),
     }).catch(thrown => { throw thrown instanceof Problem && thrown.status < 500 ? new Problem('bad_request', thrown.message, { ...thrown.details, param: 'file' }) : thrown })
     return Response.json(writeFile(file))
   },

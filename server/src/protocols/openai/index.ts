@@ -12,6 +12,7 @@ import { files } from './files.ts'
 import { images } from './images.ts'
 import { models } from './models.ts'
 import { responses } from './responses.ts'
+import { uploads } from './uploads.ts'
 import { videos } from './videos.ts'
 import { refuse } from './words.ts'
 
@@ -31,7 +32,7 @@ export default protocol({
   id: 'openai',
   title: 'OpenAI',
   prefixes: ['/v1'],
-  routes: [...images, ...videos, ...responses, ...chat, ...models, ...files, ...batches].map(timed),
+  routes: [...images, ...videos, ...responses, ...chat, ...models, ...files, ...uploads, ...batches].map(timed),
   batches: batchWords,
   readSecret: readAnySecret, refuse, writeRate: writeRequestRate,
 })
