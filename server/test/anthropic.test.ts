@@ -156,6 +156,18 @@ test('a client that bears no picture gets its address', async () => {
   assert.deepEqual(await shown({ 'user-agent': 'ai/7.0.173', 'x-image-output': 'block' }), [['base64'], true])
 })
 
+test('a client that takes files gets the name of one', async () => {
+  const own = client({ defaultHeaders: { 'x-image-output': 'file' } })
+  const message = await own.messages.create(asked('a boat'))
+  const streamed = await own.messages.stream(asked('a boat')).finalMessage()
+  for (const { content } of [message, streamed]) {
+    const [words, upload] = content
+    assert.deepEqual([words!.type, upload!.type], ['text', 'container_upload'])
+    const { file_id } = upload as Anthropic.ContainerUploadBlock
+    assert.equal((await sharp(Buffer.from(await (await own.files.download(file_id)).arrayBuffer())).metadata()).format, 'png')
+  }
+})
+
 test('a client with a tool of its own is asked to use it', async () => {
   const tools: Anthropic.Tool[] = [{ name: 'generate_image', description: 'Makes a picture.', input_schema: { type: 'object' } }]
   const own = client({ defaultHeaders: { 'x-image-output': 'tool' } })

@@ -8,7 +8,7 @@ import { join } from 'node:path'
 import { after, before, describe, test } from 'node:test'
 import { setTimeout as pause } from 'node:timers/promises'
 import { createGoogleGenerativeAI } from '@ai-sdk/google'
-import { ApiError, GoogleGenAI, Modality, type Content, type GenerateContentParameters, type GenerateContentResponse, type Part } from '@google/genai'
+import { ApiError, GoogleGenAI, Modality, type Candidate, type Content, type GenerateContentParameters, type GenerateContentResponse, type Part } from '@google/genai'
 import { APICallError, experimental_generateVideo, generateImage, generateText, NoImageGeneratedError, RetryError, streamText } from 'ai'
 import * as fc from 'fast-check'
 import sharp from 'sharp'
@@ -204,9 +204,15 @@ test('several candidates, and one that did not come', async () => {
   assert.deepEqual(partial.candidates!.map(({ finishReason }) => finishReason), ['STOP', 'STOP', 'IMAGE_OTHER'])
 })
 
-test('Google Search: a test key is told on the task, and the answer has no grounding', async () => {
+test('Google Search: a test key is told in the answer and on the task, and there is no grounding', async () => {
   const response = await ai.models.generateContent({ model, contents: 'a mug', config: { ...small, tools: [{ googleSearch: {} }] } })
-  assert.equal(response.candidates![0]!.groundingMetadata, undefined)
+  const [{ groundingMetadata, finishReason, finishMessage }] = response.candidates as [Candidate]
+  assert.deepEqual([groundingMetadata, finishReason], [undefined, 'STOP'])
+  assert.match(finishMessage!, /not available under a test key/)
+  assert.match(response.sdkHttpResponse!.headers!['x-warnings']!, /not available under a test key/)
+  let last: Candidate | undefined
+  for await (const chunk of await ai.models.generateContentStream({ model, contents: 'a mug', config: { ...small, tools: [{ googleSearch: {} }] } })) last = chunk.candidates?.[0]
+  assert.match(last!.finishMessage!, /not available under a test key/)
   assert.match((await nativeTask(response.responseId!)).warnings.join(' '), /Google Search is not available under a test key/)
 })
 

@@ -307,6 +307,16 @@ describe('responses', () => {
     await rejection(client.responses.create({ model: 'gpt-5.5', input: 'on', previous_response_id: first.id, tools: [tool] }), BadRequestError)
   })
 
+  test('the instruction first and the picture behind it, as their guide has it', async () => {
+    const first = await client.responses.create({ model: 'gpt-5.5', input: 'a fox', tools: [tool] })
+    const call = pictureOf(first)
+    const said: OpenAI.Responses.ResponseInputItem = { role: 'user', content: [{ type: 'input_text', text: 'make it grayscale' }] }
+    for (const named of [{ type: 'image_generation_call', id: call.id } as OpenAI.Responses.ResponseInputItem.ImageGenerationCall, call]) {
+      const second = await client.responses.create({ model: 'gpt-5.5', input: [said, named], tools: [tool] })
+      assert.match(second.output_text, /grayscale/)
+    }
+  })
+
   test('a picture of one\'s own, and a mask', async () => {
     const image_url = `data:image/png;base64,${(await photo()).toString('base64')}`
     const response = await client.responses.create({ model: 'gpt-5.5', tool_choice: { type: 'image_generation' }, tools: [{ ...tool, input_image_mask: { image_url } }], input: [
@@ -380,6 +390,11 @@ describe('chat.completions', () => {
     ] }).withResponse()
     const task = await native(response.headers.get('x-task-id')!)
     assert.deepEqual([task.prompt, task.operation, task.inputs.length], ['make it night', 'edit', 1])
+  })
+
+  test('what clients always send, and means nothing, is taken', async () => {
+    const completion = await client.chat.completions.create({ ...body, tools: [], tool_choice: 'none', response_format: { type: 'text' }, n: 1, stop: null, logprobs: false, reasoning_effort: 'low', messages: [{ role: 'user', content: 'a red fox' }] } as OpenAI.ChatCompletionCreateParamsNonStreaming)
+    assert.equal((completion.choices[0]!.message as Pictured).images!.length, 1)
   })
 
   test('a picture that is shown is edited', async () => {
@@ -539,7 +554,20 @@ describe('errors are the SDK\'s own classes', () => {
     await rejection(stranger.responses.create({ model: 'gpt-5.5', input: 'on', previous_response_id: response.id, tools: [tool] }), BadRequestError)
     await rejection(stranger.videos.retrieve(`video_${response.id.slice(5)}`), NotFoundError)
   })
-  test('an address that is not there', async () => {
+  test('a base address whose version the client adds again is still its own', async () => {
+  const doubled = new OpenAI({ apiKey: house.testKey, baseURL: `${house.url}/v1/v1`, maxRetries: 0 })
+  assert.equal((await doubled.models.retrieve('gpt-image-2')).id, 'gpt-image-2')
+  const { response } = await doubled.images.generate({ ...small, prompt: 'a mug' }).withResponse()
+  assert.deepEqual([response.headers.get('x-cost-usd') !== null, response.headers.get('x-served-by')], [true, 'sandbox-1'])
+  for (const path of ['/v1/v1beta/models', '/v1beta/v1beta/models/gemini-3.1-flash-image']) assert.equal((await fetch(house.url + path, { headers: { 'x-goog-api-key': house.testKey } })).status, 200, path)
+})
+
+test('what a model does in a way of its own is told in a header', async () => {
+  const { response } = await client.images.generate({ model: 'nano-banana-2', prompt: 'a mug', size: '512x512' }).withResponse()
+  assert.match(response.headers.get('x-warnings')!, /thinks in ratios: size 512x512 became/)
+})
+
+test('an address that is not there', async () => {
     const error = await rejection(client.post('/nothing', { body: {} }), NotFoundError)
     assert.equal(error.type, 'invalid_request_error')
   })

@@ -9,6 +9,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { AddressInfo, Socket } from 'node:net'
 import { fastify as createFastify, type FastifyReply, type FastifyRequest } from 'fastify'
 import { mayUse, type Caller } from '../domain/caller.ts'
+import { formatDollars } from '../domain/money.ts'
 import { asProblem, Problem, problems, type ProblemDetails } from '../domain/problem.ts'
 import { openInlineFolder } from '../kit/inline.ts'
 import { inlineBodyMax, inlineFrom, readInlineJson, type InlineBody } from '../kit/json-in.ts'
@@ -71,10 +72,11 @@ export interface HttpServer {
 
 /** A header has an end: of many attempts the latest are named. */
 const triedShown = 10
+const warningsShown = 2_000
 
 const bodyMaxDefault = 2 * 1024 * 1024
 
-const exposed = 'X-Request-Id, X-RateLimit-Limit, X-RateLimit-Remaining, X-RateLimit-Reset, Retry-After, X-Task-Id, X-Served-By, X-Tried, Idempotent-Replayed, Idempotency-Replayed, X-Total-Count, Link, Preference-Applied, Location, ETag, Content-Range'
+const exposed = 'X-Request-Id, X-RateLimit-Limit, X-RateLimit-Remaining, X-RateLimit-Reset, Retry-After, X-Task-Id, X-Served-By, X-Tried, X-Cost-Usd, X-Warnings, Idempotent-Replayed, Idempotency-Replayed, X-Total-Count, Link, Preference-Applied, Location, ETag, Content-Range'
 const allowedHeaders = 'Authorization, Content-Type, Idempotency-Key, Prefer, Last-Event-ID, Range, If-None-Match, X-Request-Id, X-Api-Key, X-Goog-Api-Key, X-Sticky-Key, *'
 
 /** What is true of one request while it is answered. */
@@ -97,6 +99,9 @@ interface Visit {
   release: (() => Promise<void>) | null
 }
 
+/** The base address of some clients ends in the version that others add by themselves; where both meet, it stands twice. */
+const onceVersioned = (url: string): string => url.replace(/^(?:\/v1(?:beta|alpha)?)+(?=\/v1(?:beta|alpha)?\/)/, '')
+
 export async function serveHttp(options: HttpOptions): Promise<HttpServer> {
   const { protocols, log } = options
   const doors = openDoors(protocols)
@@ -111,6 +116,7 @@ export async function serveHttp(options: HttpOptions): Promise<HttpServer> {
     logger: false,
     trustProxy: options.trustProxy ?? false,
     genReqId: raw => readRequestId(raw),
+    rewriteUrl: raw => onceVersioned(raw.url ?? '/'),
     return503OnClosing: false,
     forceCloseConnections: false,
     // A whole request, a slow upload included; the head alone; and an idle line, a little longer than proxies usually wait.
@@ -169,7 +175,7 @@ export async function serveHttp(options: HttpOptions): Promise<HttpServer> {
     if (response.destroyed) { void out.body?.cancel().catch(() => {}); return }
     setHouseHeaders(visit, problem, closing)
     const task = visit.tasks.get(out.headers.get('x-task-id') ?? '')
-    if (task) setServedBy(response, task)
+    if (task) setTaskHeaders(response, task)
     const isStream = out.headers.get('content-type')?.startsWith('text/event-stream') ?? false
     try {
       await send(out, request.raw, response, { ...(isStream ? { stop: streamsEnd.signal } : {}), bodyLeft: hasBody(request.raw) && !request.raw.readableEnded })
@@ -368,12 +374,20 @@ function setHouseHeaders({ response, requestId, rate, door }: Visit, problem: Pr
   if (closing) response.setHeader('connection', 'close')
 }
 
-/** Who made it, and where several were asked, who and why: beside `x-task-id`, whatever the door. */
-function setServedBy(response: ServerResponse, { state, livemode, provider, tried }: Task): void {
+/**
+ * Who made it, and where several were asked, who and why; what it cost; what was not done as it was asked: beside `x-task-id`, whatever
+ * the door. Most dialects have no place for these in their bodies, and no client minds a header.
+ */
+function setTaskHeaders(response: ServerResponse, { state, livemode, provider, tried, chargedMicros, warnings }: Task): void {
   const named = (id: string) => livemode ? id : 'sandbox-1'
+  if (chargedMicros !== null) response.setHeader('x-cost-usd', formatDollars(chargedMicros))
+  if (warnings.length > 0) response.setHeader('x-warnings', asHeader(warnings.join(' | ')))
   if (state === 'done') response.setHeader('x-served-by', named(provider))
   if (tried.length > 1) response.setHeader('x-tried', tried.slice(-triedShown).map(one => `${named(one.provider)}=${one.code ?? one.outcome ?? 'under_way'}`).join(', '))
 }
+
+/** What does not go into a header is left as a question mark; the task has it as it is. */
+const asHeader = (text: string): string => text.replaceAll(/[^\x20-\x7e]/g, '?').slice(0, warningsShown)
 
 function readStickyKey(headers: Incoming['headers']): string | null {
   const key = headers['x-sticky-key']

@@ -2,7 +2,7 @@
 import type { Asset } from '../domain/asset.ts'
 import type { InputReference, Role } from '../domain/order.ts'
 import { Problem } from '../domain/problem.ts'
-import type { Desk, Incoming, Upload } from './contract.ts'
+import type { Desk, Incoming, Submitted, Upload } from './contract.ts'
 
 /**
  * The caller's key, in any form the clients of these dialects send: `Authorization` with `Bearer` or bare, `x-api-key`,
@@ -63,6 +63,9 @@ export async function takeIn(wanted: Wanted[], desk: Desk): Promise<TakenIn> {
   }
   return { inputs: results.flatMap(result => result.status === 'fulfilled' ? [result.value] : []), giveBack }
 }
+
+/** Headers that name the task of an answer; by it the house adds who made it, what it cost and what was not done as asked. */
+export const taskHeaders = ({ task, replayed }: Submitted): Record<string, string> => ({ 'x-task-id': task.id, ...(replayed ? { 'idempotent-replayed': 'true' } : {}) })
 
 /** Rate headers as OpenAI spells them. */
 export const writeRequestRate = ({ max, remaining, resetS }: { max: number; remaining: number; resetS: number }): Record<string, string> => ({

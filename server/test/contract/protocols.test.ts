@@ -112,7 +112,10 @@ for (const [id, door] of doors) {
     test('what it makes is a task, the same at every door that can read it, and nobody else\'s', async () => {
       const { id: taskId, answer } = await taken(door, door.make(`a mug made at ${id}`))
       assert.ok(answer.headers.get('x-request-id'))
-      if (door.isSync) assert.equal(answer.headers.get('x-task-id') ?? taskId, taskId)
+      if (door.isSync) {
+        assert.equal(answer.headers.get('x-task-id') ?? taskId, taskId)
+        if (answer.headers.has('x-task-id')) assert.ok(answer.headers.get('x-served-by') === 'sandbox-1' && Number(answer.headers.get('x-cost-usd')) > 0, 'it says who made it and what it cost')
+      }
       const bytes = await kept(taskId)
       if (door.isSync) assert.ok((await door.pictureOf(answer, fetchWith(house.testKey))).equals(bytes), 'the answer shows what was kept')
       const stranger = await house.newAccount()

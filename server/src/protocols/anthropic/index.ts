@@ -10,7 +10,7 @@ import { hasEnded } from '../../domain/task.ts'
 import { newId } from '../../kit/id.ts'
 import { eventStream, jsonResponse, sseJson, streamPieces } from '../../kit/json-out.ts'
 import { protocol, type Desk, type Incoming, type Protocol, type Route } from '../contract.ts'
-import { readAnySecret, takeIn } from '../toolkit.ts'
+import { readAnySecret, takeIn, taskHeaders } from '../toolkit.ts'
 import { finish, follow, notYet } from './answer.ts'
 import { findModel, readAsked, readRepetition, wantedBy, type Asked } from './asked.ts'
 import { batches, batchWords } from './batches.ts'
@@ -39,11 +39,11 @@ const Body = Type.Object({
 const json = (body: unknown, requestId: string, headers: Record<string, string> = {}, status = 200): Response =>
   Response.json(body, { status, headers: { 'request-id': requestId, ...headers } })
 
-const create = (path: string): Route => ({
-  method: 'POST', path, body: 'inline', scope: 'tasks:write', bodyMax,
+const create: Route = {
+  method: 'POST', path: '/v1/messages', body: 'inline', scope: 'tasks:write', bodyMax,
   about: {
     tag, summary: 'Make or change pictures in a conversation', body: Body,
-    description: 'Answers with a message whose content is a text and image blocks; `x-image-output: block | url | link | tool` asks for another form. With `stream`, the same as events, with pings while it is made.',
+    description: 'Answers with a message whose content is a text and image blocks; `x-image-output: block | url | link | file | tool` asks for another form. With `stream`, the same as events, with pings while it is made.',
   },
   async handle(request, desk) {
     const output = readOutput(request.headers)
@@ -68,7 +68,7 @@ const create = (path: string): Route => ({
       isTaken = true
       if (replayed) await giveBack()
       if (!hasEnded(task.state)) throw notYet(task, request.signal)
-      return jsonResponse(writeMessage(await finish(task, output, desk)), { headers: { 'request-id': request.requestId, ...told(task.id, replayed) } })
+      return jsonResponse(writeMessage(await finish(task, output, desk)), { headers: { 'request-id': request.requestId, ...taskHeaders({ task, replayed }) } })
     }
 
     async function stream(): Promise<Response> {
@@ -77,12 +77,10 @@ const create = (path: string): Route => ({
       if (replayed) await giveBack()
       const over = new AbortController()
       const events = follow(task, desk, { output, signal: AbortSignal.any([request.signal, over.signal]), requestId: request.requestId })
-      return streamPieces(writeEvents(events), { onEnd: () => over.abort(), headers: { ...eventStream, 'request-id': request.requestId, ...told(task.id, replayed) } })
+      return streamPieces(writeEvents(events), { onEnd: () => over.abort(), headers: { ...eventStream, 'request-id': request.requestId, ...taskHeaders({ task, replayed }) } })
     }
   },
-})
-
-const told = (taskId: string, replayed: boolean): Record<string, string> => ({ 'x-task-id': taskId, ...(replayed ? { 'idempotent-replayed': 'true' } : {}) })
+}
 
 /** Asks the client's own tool for the picture: nothing is made or paid here. Once the tool has answered, there is nothing left to ask. */
 async function callTool(request: Incoming, desk: Desk, { draft, card, plan }: Asked): Promise<Response> {
@@ -124,24 +122,24 @@ function readWaitMs(headers: Incoming['headers']): number {
   return Number.isFinite(seconds) && seconds > 0 ? Math.min(waitMaxMs, seconds * 900) : waitMaxMs
 }
 
-const count = (path: string): Route => ({
-  method: 'POST', path, body: 'inline', scope: 'tasks:read', bodyMax,
+const count: Route = {
+  method: 'POST', path: '/v1/messages/count_tokens', body: 'inline', scope: 'tasks:read', bodyMax,
   about: { tag, summary: 'Guess how many tokens a conversation has' },
   async handle(request, desk) {
     const draft = readMessages(request.body, { inline: text => request.inline(text), counts: true })
     await findModel(draft, desk)
     return json({ input_tokens: countTokens(draft) }, request.requestId)
   },
-})
+}
 
-const models = (path: string): Route => ({
-  method: 'GET', path, scope: 'tasks:read',
+const models: Route = {
+  method: 'GET', path: '/v1/models', scope: 'tasks:read',
   about: { tag, summary: 'List models', description: 'Asked for with `anthropic-version` or `x-api-key`.' },
   handle: async ({ query, requestId }, desk) => json(writeModels(desk.models.all(), query), requestId),
-})
+}
 
-const model = (path: string): Route => ({
-  method: 'GET', path, scope: 'tasks:read',
+const model: Route = {
+  method: 'GET', path: '/v1/models/:model', scope: 'tasks:read',
   about: { tag, summary: 'Get a model, by any of its names' },
   async handle({ params, requestId }, desk) {
     const name = params.model ?? ''
@@ -149,10 +147,9 @@ const model = (path: string): Route => ({
     if (!found) throw new Problem('unknown_model', `model: ${name.slice(0, 100)}`, { field: 'model', value: name.slice(0, 100) })
     return json(writeModel(found.card, name), requestId)
   },
-})
+}
 
-/** Some clients' base address ends in `/v1` and others add it themselves; where both meet, it stands twice. */
-const routes = ['/v1', '/v1/v1'].flatMap(base => [create(`${base}/messages`), count(`${base}/messages/count_tokens`), models(`${base}/models`), model(`${base}/models/:model`), ...[...files, ...batches].map(route => ({ ...route, path: route.path.replace('/v1', base) }))])
+const routes = [create, count, models, model, ...files, ...batches]
 
 const refuse: Protocol['refuse'] = (problem, { requestId }) => {
   const { status, retry } = sayNo(problem)
@@ -167,7 +164,7 @@ export default protocol({
   id: 'anthropic',
   title: 'Anthropic',
   // `/v1` is everybody's: an address there that nobody has is refused in these words only where the request is claimed.
-  prefixes: ['/v1', '/v1/messages', '/v1/v1'],
+  prefixes: ['/v1', '/v1/messages'],
   claims: ({ headers }) => headers['anthropic-version'] !== undefined || headers['x-api-key'] !== undefined,
   readSecret: readAnySecret,
   batches: batchWords,

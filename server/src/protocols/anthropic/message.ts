@@ -14,7 +14,7 @@ const blockTypes = ['image/jpeg', 'image/png', 'image/gif', 'image/webp']
 /** Does this go out as its bytes? Films never do: there is no block for them. */
 export const isInline = ({ mime }: Asset, output: Output): boolean => output === 'block' && blockTypes.includes(mime)
 
-export interface Block { type: 'text' | 'image' | 'tool_use'; [more: string]: unknown }
+export interface Block { type: 'text' | 'image' | 'container_upload' | 'tool_use'; [more: string]: unknown }
 
 export interface Message {
   id: string
@@ -34,7 +34,8 @@ export function writeMade(task: Task, made: Made[], output: Output): Message {
   const count = made.length
   const words = task.text?.trim() || (count === 1 ? 'Here is the picture.' : `Here are ${count} pictures.`)
   const shown = made.map(({ asset, link }, index) => asset.mime.startsWith('image/') ? `![image ${index + 1}](${link})` : `[video ${index + 1}](${link})`)
-  const pictures = made.flatMap(({ asset: { mime }, link, open }): Block[] => {
+  const pictures = made.flatMap(({ asset: { id, mime }, link, open }): Block[] => {
+    if (output === 'file') return [{ type: 'container_upload', file_id: `file_${id}` }]
     if (output === 'link' || !blockTypes.includes(mime)) return []
     return [{ type: 'image', source: open ? { type: 'base64', media_type: mime, data: base64Of(open) } : { type: 'url', url: link } }]
   })
@@ -97,7 +98,7 @@ export function* writeRest({ content, stopReason, stopDetails, usage, house }: M
         yield event({ type: 'content_block_start', index, content_block: { ...block, input: {} } })
         yield event({ type: 'content_block_delta', index, delta: { type: 'input_json_delta', partial_json: JSON.stringify(block.input) } })
         break
-      case 'image':
+      case 'image': case 'container_upload':
         yield event({ type: 'content_block_start', index, content_block: block })
         break
     }

@@ -2,10 +2,10 @@
 import { Problem } from '../../domain/problem.ts'
 
 /**
- * `block`: an image block with the bytes; `url`: an image block with an address; `link`: only text that shows the address; `tool`:
- * no picture at all, but a call of the client's own tool that asks for one.
+ * `block`: an image block with the bytes; `url`: an image block with an address; `link`: only text that shows the address; `file`:
+ * the name of a file that `/v1/files` gives; `tool`: no picture at all, but a call of the client's own tool that asks for one.
  */
-export const outputs = ['block', 'url', 'link', 'tool'] as const
+export const outputs = ['block', 'url', 'link', 'file', 'tool'] as const
 export type Output = (typeof outputs)[number]
 
 /**
@@ -16,7 +16,7 @@ export type Output = (typeof outputs)[number]
  */
 export function readOutput(headers: Record<string, string | undefined>): Output {
   const asked = headers['x-image-output']?.trim().toLowerCase()
-  if (asked === undefined || asked === '') return /(^|\s)(ai|ai-sdk)\//i.test(headers['user-agent'] ?? '') ? 'link' : 'block'
+  if (asked === undefined || asked === '') return /(^|\s)ai(-sdk[\w-]*)?\//i.test(headers['user-agent'] ?? '') ? 'link' : 'block'
   const found = outputs.find(output => output === asked)
   if (!found) throw new Problem('bad_request', `x-image-output must be one of ${outputs.join(', ')}.`, { field: 'x-image-output', value: asked.slice(0, 40), allowed: outputs })
   return found

@@ -58,7 +58,7 @@ function candidatesOf(task: Task, wire: GeminiWire, write: WritePicture): Candid
       thought: wire.thoughts && index === 0 && typeof thoughts === 'string' ? { text: thoughts, thought: true } : null,
       text: wire.text && task.text ? { text: task.text, thoughtSignature: signTask(task.id) } : null,
       picture: { ...write(asset), thoughtSignature: theirs[index] ?? signAsset(asset.id) },
-      end: { finishReason: 'STOP', ...(index === 0 && isObject(grounding) ? { groundingMetadata: grounding } : {}) },
+      end: { finishReason: 'STOP', ...(wire.note ? { finishMessage: wire.note } : {}), ...(index === 0 && isObject(grounding) ? { groundingMetadata: grounding } : {}) },
     }
   })
 }

@@ -18,6 +18,8 @@ export interface GeminiWire {
   thoughts?: boolean
   /** Thought signatures of others, for an upstream that knows them. */
   signatures?: string[]
+  /** What the answer says beside the reason it ended for. */
+  note?: string
   /** Imagen: say why a picture was held back. */
   rai?: boolean
   /** Interactions. */
@@ -81,12 +83,12 @@ export function readGenerate(body: unknown, { model, card, livemode }: Context):
     names['parameters.seed'] = 'generationConfig.seed'
   }
   const thoughts = readThinking(config.thinkingConfig, warnings)
-  readTools(fields.tools, { card, livemode, parameters, warnings, names })
+  const note = readTools(fields.tools, { card, livemode, parameters, warnings, names })
   readRest(fields, warnings)
 
   const wire: GeminiWire = {
     method: 'generateContent', model, text: wantsText, delivery: newer?.delivery ?? 'inline',
-    ...(thoughts ? { thoughts } : {}),
+    ...(thoughts ? { thoughts } : {}), ...(note === null ? {} : { note }),
     ...(foreign.length > 0 ? { signatures: keepable(foreign, warnings) } : {}),
   }
   return {
@@ -136,8 +138,9 @@ interface Searching { card: Card; livemode: boolean; parameters: Record<string, 
 
 const toolFields = ['googleSearch', 'googleSearchRetrieval', 'functionDeclarations', 'urlContext', 'codeExecution', 'googleMaps', 'fileSearch', 'computerUse', 'mcpServers', 'retrieval', 'enterpriseWebSearch', 'parallelAiSearch']
 
-function readTools(value: unknown, searching: Searching): void {
-  if (value === undefined) return
+function readTools(value: unknown, searching: Searching): string | null {
+  let note: string | null = null
+  if (value === undefined) return note
   for (const [index, tool] of (isObject(value) ? [value] : list(value, 'tools')).entries()) {
     const place = `tools[${index}]`
     const { googleSearch, functionDeclarations, ...others } = readFields(tool, place, toolFields)
@@ -145,20 +148,23 @@ function readTools(value: unknown, searching: Searching): void {
     if (wanted.length > 0) throw cannot(`${place}.${wanted[0]}`, `${place}.${wanted[0]}: this model knows no tool but googleSearch.`, { allowed: ['googleSearch'] })
     if (googleSearch === undefined) continue
     readFields(googleSearch, `${place}.googleSearch`, ['searchTypes', 'timeRangeFilter', 'excludeDomains', 'blockingConfidence'])
-    wantSearch(`${place}.googleSearch`, searching)
+    note = wantSearch(`${place}.googleSearch`, searching)
   }
+  return note
 }
 
-/** Asks for grounding, where the model has it. A test key has nobody to search with, and says so. */
-export function wantSearch(place: string, { card, livemode, parameters, warnings, names }: Searching): void {
+/** Asks for grounding, where the model has it. A test key has nobody to search with: what is to be said of that. */
+export function wantSearch(place: string, { card, livemode, parameters, warnings, names }: Searching): string | null {
   const properties = (card.parameters.properties ?? {}) as Record<string, Json>
   if (properties.google_search === undefined) throw cannot(place, `${place}: ${card.id} does not search the web. Leave the tool out.`)
   if (!livemode) {
-    warnings.push('Google Search is not available under a test key: the answer has no grounding metadata.')
-    return
+    const note = 'Google Search is not available under a test key: the answer has no grounding metadata.'
+    warnings.push(note)
+    return note
   }
   parameters.google_search = true
   names['parameters.google_search'] = place
+  return null
 }
 
 const categories = ['HARASSMENT', 'HATE_SPEECH', 'SEXUALLY_EXPLICIT', 'DANGEROUS_CONTENT', 'CIVIC_INTEGRITY', 'JAILBREAK', 'IMAGE_HATE', 'IMAGE_DANGEROUS_CONTENT', 'IMAGE_HARASSMENT', 'IMAGE_SEXUALLY_EXPLICIT', 'UNSPECIFIED']

@@ -96,10 +96,6 @@ export function waitMsOf(headers: Incoming['headers']): number {
   return Number.isNaN(seconds) ? waitMaxMs : Math.max(100, Math.min(waitMaxMs, seconds * 1_000 * 0.95 - 100))
 }
 
-/** Headers that name the task of an answer. */
-export const taskHeaders = ({ task, replayed }: Submitted): Record<string, string> =>
-  ({ 'x-task-id': task.id, ...(replayed ? { 'idempotent-replayed': 'true' } : {}) })
-
 /** The wait is over and the task is not: it goes on, and the same call finds it again. */
 export async function stillMaking(taskId: string, desk: Desk): Promise<Problem> {
   await desk.unanswered(taskId)

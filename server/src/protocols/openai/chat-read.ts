@@ -21,7 +21,7 @@ export interface ChatCall {
 /** Fields that are read here, or mean nothing to a model of pictures and are always sent. */
 export const chatNames = [
   'model', 'messages', 'modalities', 'stream', 'stream_options', 'user', 'safety_identifier', 'metadata', 'store', 'temperature', 'top_p', 'max_tokens', 'max_completion_tokens',
-  'presence_penalty', 'frequency_penalty', 'images_in_content', 'service_tier', 'parallel_tool_calls',
+  'presence_penalty', 'frequency_penalty', 'images_in_content', 'service_tier', 'parallel_tool_calls', 'tools', 'functions', 'tool_choice', 'response_format', 'logprobs', 'top_logprobs', 'logit_bias', 'stop', 'reasoning_effort', 'verbosity', 'prediction',
 ]
 
 /** @throws {Problem} `bad_request` */
@@ -31,8 +31,8 @@ export function readChatCall(body: unknown, inline: Incoming['inline']): ChatCal
   readModalities(fields.modalities)
   const messages = readRequired(fields.messages, 'messages')
   if (!Array.isArray(messages) || messages.length === 0) throw invalid('messages', "'messages' must be a list of at least one message.")
-  for (const name of ['tools', 'functions', 'response_format']) {
-    if (name in fields) throw invalid(name, `'${name}' means nothing to a model of pictures. Leave it out.`, { openaiCode: 'unsupported_parameter' })
+  for (const name of ['tools', 'functions', 'response_format'] as const) {
+    if (name in fields && !isNothing(fields[name])) throw invalid(name, `'${name}' means nothing to a model of pictures. Leave it out.`, { openaiCode: 'unsupported_parameter' })
   }
   const shape = readConfig(config, 'image_config')
   // Gemini's own words, where a client puts them.
@@ -53,6 +53,9 @@ export function readChatCall(body: unknown, inline: Incoming['inline']): ChatCal
     settings: { ...fields, ...rest },
   }
 }
+
+/** What some clients always send: no tools, and text as the form of the words. */
+const isNothing = (value: unknown): boolean => Array.isArray(value) ? value.length === 0 : typeof value === 'object' && value !== null && (value as Fields).type === 'text'
 
 function readModalities(value: unknown): void {
   if (value === undefined) return

@@ -14,6 +14,9 @@ export class Conversation {
   #said: string[] = []
   #pictures: (Picture | Made)[] = []
   #isMade = false
+  /** What the user said and showed right before the last picture was made. */
+  #before: { said: string[]; shown: (Picture | Made)[] } = { said: [], shown: [] }
+  readonly #made = new Set<Picture | Made>()
 
   /** System and developer messages, `instructions`. */
   instruct(text: string): void { if (text.trim() !== '') this.#standing.push(text) }
@@ -30,9 +33,21 @@ export class Conversation {
 
   /** Pictures of one turn stay together. */
   made(picture: Picture | Made): void {
-    if (!this.#isMade) { this.#said = []; this.#pictures = [] }
+    if (!this.#isMade) {
+      this.#before = { said: this.#said, shown: this.#pictures.filter(one => !this.#made.has(one)) }
+      this.#said = []
+      this.#pictures = []
+    }
     this.#isMade = true
+    this.#made.add(picture)
     this.#pictures.push(picture)
+  }
+
+  /** Takes what was said before the last picture as said about it: some say first what is to be done, and name the picture behind it. */
+  turnRound(): void {
+    this.#said = this.#before.said
+    this.#pictures = [...this.#pictures, ...this.#before.shown]
+    this.#isMade = false
   }
 
   get prompt(): string { return [...this.#standing, ...this.#said].join('\n\n') }

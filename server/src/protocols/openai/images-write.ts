@@ -16,13 +16,15 @@ export function writeEffects(task: Task, asset: Asset | undefined = task.outputs
   }
 }
 
+/** What was said with the pictures, which upstream has no place for: its clients hand on what they do not know. */
+const writeWords = ({ text, details: { revised_prompt: revised } }: Task) => ({ ...(typeof revised === 'string' ? { revised_prompt: revised } : {}), ...(text ? { text } : {}) })
+
 /** `picture` says how one stands in the answer: as base64 or as a link. */
 export function writeImages<T>(task: Task, picture: (asset: Asset) => T) {
-  const { revised_prompt: revised } = task.details
   return {
     created: unixOf(task.endedAt ?? task.createdAt),
     ...writeEffects(task),
-    data: task.outputs.map(asset => ({ ...picture(asset), ...(typeof revised === 'string' ? { revised_prompt: revised } : {}), ...(task.text ? { text: task.text } : {}) })),
+    data: task.outputs.map(asset => ({ ...picture(asset), ...writeWords(task) })),
     usage: writeUsage(usageOf(task)),
   }
 }
@@ -39,7 +41,7 @@ export function writeCompleted(name: ImageEvent, task: Task, asset: Asset, base6
   const share = Math.floor(usage.imageOut / task.outputs.length)
   const rest = usage.imageOut - share * (task.outputs.length - 1)
   return {
-    type: `${name}.completed`, b64_json: base64, created_at: unixOf(task.endedAt ?? task.createdAt), ...writeEffects(task, asset),
+    type: `${name}.completed`, b64_json: base64, created_at: unixOf(task.endedAt ?? task.createdAt), ...writeEffects(task, asset), ...writeWords(task),
     usage: writeUsage(isLast ? { ...usage, imageOut: rest } : { textIn: 0, imageIn: 0, textOut: 0, imageOut: share }),
   }
 }

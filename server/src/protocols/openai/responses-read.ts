@@ -118,6 +118,8 @@ function readItems(input: unknown, conversation: Conversation, inline: Incoming[
       default: warnings.push(`${param}: an item of type ${String(item.type).slice(0, 60)} has no effect here.`)
     }
   }
+  const last: unknown = input.at(-1)
+  if (!conversation.hasWords && typeof last === 'object' && last !== null && ['image_generation_call', 'item_reference'].includes(String((last as Fields).type))) conversation.turnRound()
 }
 
 function readMessage({ role, content }: Fields, param: string, conversation: Conversation, inline: Incoming['inline']): void {

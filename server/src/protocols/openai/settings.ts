@@ -67,9 +67,28 @@ export function readSettings(fields: Fields, card: Card, known: readonly string[
     else warnings.push(`style has no effect on ${card.id}; say it in the prompt.`)
   }
 
-  readExtensions(fields, properties, [...settingNames, ...known], settings)
+  readExtensions(fields, properties, [...settingNames, ...readOthersShape(fields, card, properties, settings), ...known], settings)
   return settings
 }
+
+/** The shape in other makers' words, for models that call it otherwise: the names that were read. */
+function readOthersShape(fields: Fields, card: Card, properties: Record<string, Property>, settings: Settings): string[] {
+  const hasSize = fields.size !== undefined && fields.size !== 'auto'
+  const theirs = properties.size ? hasSize ? [] : ['aspect_ratio', 'image_size', 'resolution'] : properties.resolution ? ['image_size'] : []
+  const names = theirs.filter(name => fields[name] !== undefined && !properties[name])
+  // The model's own word for it, otherwise spelled.
+  if (!properties.size && isOtherSpelling(fields.resolution, properties.resolution)) names.push('resolution')
+  const text = (name: string) => names.includes(name) ? readText(fields, name, { max: 20 }) : undefined
+  const shape = readShape({ aspectRatio: text('aspect_ratio'), imageSize: text('image_size') ?? text('resolution') }, card)
+  Object.assign(settings.parameters, shape.parameters)
+  settings.warnings.push(...shape.warnings)
+  return names
+}
+
+const isOtherSpelling = (value: unknown, property: Property | undefined): boolean => property?.enum !== undefined && typeof value === 'string' && !property.enum.includes(value) && property.enum.includes(spellClass(value) ?? '')
+
+/** `512` has other spellings, and the larger ones come in both cases. */
+const spellClass = (text: string | undefined): string | undefined => text !== undefined && /^(?:512px|0\.5k)$/i.test(text) ? '512' : text !== undefined && /^\dk$/i.test(text) ? text.toUpperCase() : text
 
 const cannot = (param: string, value: unknown, card: Card, allowed?: unknown) =>
   new Problem('unsupported_parameter', `${card.id} has no ${param} ${String(value)}. Leave it out${allowed === undefined ? '' : ` or use ${(allowed as unknown[]).join(', ')}`}.`, { param, value, ...(allowed === undefined ? {} : { allowed }) })
@@ -153,8 +172,9 @@ function readExtensions(fields: Fields, properties: Record<string, Property>, kn
 }
 
 /** A ratio and a size class (Gemini's way of asking) for any card. @throws {Problem} `unsupported_parameter` */
-export function readShape({ aspectRatio, imageSize }: { aspectRatio: string | undefined; imageSize: string | undefined }, card: Card): Settings {
+export function readShape({ aspectRatio, imageSize: asked }: { aspectRatio: string | undefined; imageSize: string | undefined }, card: Card): Settings {
   const properties = propertiesOf(card)
+  const imageSize = asked !== undefined && properties.resolution?.enum?.includes(asked) ? asked : spellClass(asked)
   const settings: Settings = { parameters: {}, warnings: [] }
   if (properties.aspect_ratio || !properties.size) {
     if (aspectRatio !== undefined) settings.parameters.aspect_ratio = aspectRatio
@@ -163,7 +183,7 @@ export function readShape({ aspectRatio, imageSize }: { aspectRatio: string | un
   }
   if (aspectRatio === undefined && imageSize === undefined) return settings
   const size = sizeOfShape(aspectRatio ?? '1:1', imageSize ?? '1K')
-  if (size === null) throw invalid('image_config', `image_config wants an aspect_ratio like 16:9 and an image_size of 512, 1K, 2K or 4K.`)
+  if (size === null) throw invalid('aspect_ratio', 'A shape is an aspect_ratio like 16:9 and an image_size of 512, 1K, 2K or 4K.')
   settings.parameters.size = size
   settings.warnings.push(`${card.id} thinks in pixels: ${aspectRatio ?? '1:1'} at ${imageSize ?? '1K'} became ${size}.`)
   return settings

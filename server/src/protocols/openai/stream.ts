@@ -4,7 +4,7 @@ import { hasEnded, type EventType, type Task } from '../../domain/task.ts'
 import { eventStream, sseJson, streamPieces } from '../../kit/json-out.ts'
 import type { ServerEvent } from '../../kit/sse.ts'
 import type { Desk, Submitted } from '../contract.ts'
-import { taskHeaders } from './waiting.ts'
+import { taskHeaders } from '../toolkit.ts'
 
 export type Happening =
   | { kind: 'partial'; index: number; bytes: Buffer; mime: string }

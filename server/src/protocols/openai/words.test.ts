@@ -26,6 +26,11 @@ test('only what may pass by itself is sent again', () => {
   ])
 })
 
+test('a task that may have been bought is not ordered again by the client itself; one that is still being made is asked for again', () => {
+  for (const code of ['provider_timeout', 'deadline', 'internal'] as const) assert.equal(no(code, { taskId: 'x' }).headers.get('x-should-retry'), 'false', code)
+  assert.equal(no('provider_timeout', { taskId: 'x', retry: true }).headers.get('x-should-retry'), 'true')
+})
+
 test('what may have been bought already has a status nobody repeats', () => assert.equal(no('outcome_unknown').status, 424))
 
 test('a refused prompt names its stage', () => {

@@ -106,7 +106,9 @@ export function refuse(problem: Problem): Response {
   const { status } = table[problem.code]
   const isRepeated = status === 408 || status === 409 || status === 429 || status >= 500
   const { taskId, retryAfterS } = problem.details
-  const helps = passing.has(problem.code) || problems[problem.code].again === 'later'
+  // A task that has ended so may have been bought: the same call again would buy another.
+  const mayBeBought = typeof taskId === 'string' && problems[problem.code].bought !== 'no'
+  const helps = problem.details.retry === true || (passing.has(problem.code) || problems[problem.code].again === 'later') && !mayBeBought
   return Response.json({ error: writeError(problem) }, {
     status,
     headers: {

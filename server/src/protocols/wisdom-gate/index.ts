@@ -12,7 +12,7 @@ import { mediaType, parseJson, readBytes, requireIdentity, requireJson } from '.
 import { readMultipart } from '../../kit/multipart.ts'
 import { respondWithAsset } from '../../kit/respond.ts'
 import { protocol, type Desk, type Incoming, type Protocol, type Route, type Upload } from '../contract.ts'
-import { readAnySecret, takeIn, writeRequestRate, type Wanted } from '../toolkit.ts'
+import { readAnySecret, takeIn, taskHeaders, writeRequestRate, type Wanted } from '../toolkit.ts'
 import { planVideo, readVideo, readVideoId, writeSubscription, writeUsage, writeVideo, type VideoAsked } from './wire.ts'
 import { sayNo } from './words.ts'
 
@@ -47,9 +47,9 @@ const create: Route = {
     const key = request.headers['idempotency-key']
     const { inputs, giveBack } = await takeIn(wanted, desk)
     try {
-      const { task, replayed } = await desk.submit({ ...order, inputs, ...(key === undefined ? {} : { idempotencyKey: key }), retryCount: readRetryCount(request.headers) })
-      if (replayed) await giveBack()
-      return Response.json(show(task, desk), { headers: { 'x-task-id': task.id, ...(replayed ? { 'idempotent-replayed': 'true' } : {}) } })
+      const submitted = await desk.submit({ ...order, inputs, ...(key === undefined ? {} : { idempotencyKey: key }), retryCount: readRetryCount(request.headers) })
+      if (submitted.replayed) await giveBack()
+      return Response.json(show(submitted.task, desk), { headers: taskHeaders(submitted) })
     } catch (thrown) {
       await giveBack()
       throw thrown
