@@ -39,7 +39,7 @@ export async function make(connection: Connection, asked: Job): Promise<Making> 
 export const bytesOf = async (made: Making['made'][number]) => 'bytes' in made ? Buffer.from(made.bytes) : Buffer.from(await (await fetch(made.url)).arrayBuffer())
 
 /** The suite of one provider, against the rehearsal of its upstream. */
-export function keepsContract(provider: Provider, rehearsal: () => Pick<Rehearsal, 'settings' | 'model'>): void {
+export function keepsContract(provider: Provider, rehearsal: () => Pick<Rehearsal, 'settings' | 'model' | 'writes'>): void {
   describe(provider.id, () => {
     test('has a title for people and an id that fits a setting’s name', () => {
       assert.equal(flawOf(provider), null)
@@ -74,25 +74,33 @@ export function keepsContract(provider: Provider, rehearsal: () => Pick<Rehearsa
       if (connection.cancel) assert.ok(connection.poll, 'what can be cancelled can be looked at')
     })
 
-    test('a job becomes a picture', async () => {
-      const { settings, model } = rehearsal()
+    test('a job becomes a picture, or a text where that is all it makes', async () => {
+      const { settings, model, writes } = rehearsal()
+      if (writes) {
+        const connection = open(provider, settings)
+        const { made, text, details } = await make(connection, job({ model, operation: 'write', parameters: { max_tokens: 100 } }))
+        assert.ok(made.length === 0 && text && details?.finish === 'stop')
+        await assert.rejects(make(connection, job({ model })), { name: 'Problem', code: 'unsupported_parameter' })
+        return
+      }
       const { made } = await make(open(provider, settings), job({ model }))
       assert.equal(made.length, 1)
       const { width, height } = await sharp(await bytesOf(made[0]!)).metadata()
       assert.deepEqual([width, height], [64, 64])
     })
 
-    test('a count becomes as many different pictures', async () => {
-      const { settings, model } = rehearsal()
+    test('a count becomes as many different pictures', async (context) => {
+      const { settings, model, writes } = rehearsal()
+      if (writes) return context.skip('it writes one text')
       const { made } = await make(open(provider, settings), job({ model, count: 3 }))
       const pictures = await Promise.all(made.map(bytesOf))
       assert.equal(new Set(pictures.map((bytes) => bytes.toString('base64'))).size, 3)
     })
 
     test('a caller that has gone is let go', async () => {
-      const { settings, model } = rehearsal()
+      const { settings, model, writes } = rehearsal()
       const gone = AbortSignal.abort(new Error('gone'))
-      const outcome = await open(provider, settings).submit(job({ model }), gone).catch((thrown: unknown) => thrown)
+      const outcome = await open(provider, settings).submit(job({ model, ...(writes ? { operation: 'write' as const } : {}) }), gone).catch((thrown: unknown) => thrown)
       assert.ok(outcome instanceof Error || (typeof outcome === 'object' && outcome !== null && 'kind' in outcome && outcome.kind !== 'done'), 'nothing is made for nobody')
     })
   })

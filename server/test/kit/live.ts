@@ -38,20 +38,22 @@ export interface MoneyTable {
   model: string
   /** Must not be found in what the caller hears. */
   key: string
+  /** What one making takes, where the model is sold by tokens and writes. Absent: all that was held. */
+  takesMicros?: number
 }
 
 /** A money table's rows: each orders `fault:<word>` of the rehearsed upstream and checks what it cost everybody. */
-export const moneyTable = ({ house, upstream, model, key }: MoneyTable) => (word: string, { asked, bought, captured, code, made = 0, attempts = 1, costs = captured > 0 ? ['told'] : bought > 0 || code === 'outcome_unknown' ? ['open'] : [] }: Expected, more: Record<string, unknown> = {}) =>
+export const moneyTable = ({ house, upstream, model, key, takesMicros }: MoneyTable) => (word: string, { asked, bought, captured, code, made = 0, attempts = 1, costs = captured > 0 ? ['told'] : bought > 0 || code === 'outcome_unknown' ? ['open'] : [] }: Expected, more: Record<string, unknown> = {}) =>
   test(`${word}: asked ${asked}, bought ${bought}, captured ${captured}${code ? `, ${code}` : ''}`, async () => {
     // Each fault meets an upstream that was well: the breaker (`routing.test.ts`) would leave one alone that had five in a row.
     await house().database.query('delete from provider_health')
     const { body } = await send(house(), { model, prompt: `a kite fault:${word}`, ...more })
     const count = (more.parameters as { count?: number } | undefined)?.count ?? 1
-    assert.deepEqual([body.problem?.code, body.outputs?.length], [code, made], JSON.stringify(body.problem ?? body.error))
+    assert.deepEqual([body.problem?.code, body.operation === 'write' ? Number(body.text !== null) : body.outputs?.length], [code, made], JSON.stringify(body.problem ?? body.error))
     const stats = upstream().stats()
     const money = await moneyOf(house(), body.id)
     assert.ok(money.held > 0)
-    assert.deepEqual({ asked: stats.asked, bought: stats.bought, attempts: body.attempts, captured: money.captured }, { asked, bought, attempts, captured: captured * (money.held / count) })
+    assert.deepEqual({ asked: stats.asked, bought: stats.bought, attempts: body.attempts, captured: money.captured }, { asked, bought, attempts, captured: captured * (takesMicros ?? money.held / count) })
     assert.deepEqual(await costsOf(house(), body.id), costs)
     assert.deepEqual(await house().audit(), [])
     assert.ok(!JSON.stringify(body).includes(key), 'the key stays here')

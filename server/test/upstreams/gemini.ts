@@ -4,7 +4,7 @@
  *
  * What a prompt may rehearse: the line's faults (`loopback.ts`), a finish reason in small letters (`finish_image_safety`), a block
  * reason (`block_jailbreak`), an error status (`status_unavailable`; `status_unavailable_once` passes), `key`, `no_key`, `words`,
- * `thinks`, `jpeg`, `not_a_picture`, `error_200`, `one_busy`, `one_lost`; for films `filtered`, `one_filtered`, `operation_13`,
+ * `thinks`, `empty`, `length`, `length_empty`, `no_usage` (texts), `jpeg`, `not_a_picture`, `error_200`, `one_busy`, `one_lost`; for films `filtered`, `one_filtered`, `operation_13`,
  * `blind`, `lost`, `refused`, `refused_once`, `inline`, `elsewhere`, `no_files`.
  */
 import { tables } from '../../src/catalog/pixels.ts'
@@ -38,7 +38,7 @@ const https: Record<string, number> = {
   INVALID_ARGUMENT: 400, FAILED_PRECONDITION: 400, OUT_OF_RANGE: 400, UNAUTHENTICATED: 401, PERMISSION_DENIED: 403, NOT_FOUND: 404, ABORTED: 409, ALREADY_EXISTS: 409,
   RESOURCE_EXHAUSTED: 429, CANCELLED: 499, INTERNAL: 500, UNKNOWN: 500, DATA_LOSS: 500, UNIMPLEMENTED: 501, UNAVAILABLE: 503, DEADLINE_EXCEEDED: 504,
 }
-const models = /^(gemini-2\.5-flash-image|gemini-3-pro-image|gemini-3\.1-flash-image|gemini-3\.1-flash-lite-image|gemini-nano-banana-2\.1|veo-3\.1-(fast-|lite-)?generate-preview)$/
+const models = /^(gemini-2\.5-flash-image|gemini-3-pro-image|gemini-3\.1-flash-image|gemini-3\.1-flash-lite-image|gemini-nano-banana-2\.1|veo-3\.1-(fast-|lite-)?generate-preview|gemini-3\.5-flash-lite|gemini-3\.8-flash)$/
 
 function no(status: string, message = 'It did not work.', details: unknown[] = []): Reply {
   const retry = status === 'RESOURCE_EXHAUSTED' || status === 'UNAVAILABLE' ? [{ '@type': 'type.googleapis.com/google.rpc.RetryInfo', retryDelay: '1s' }] : []
@@ -73,6 +73,7 @@ export async function startGemini(): Promise<GeminiUpstream> {
     orders.push({ model, body: json })
     const parts: any[] = json?.contents?.[0]?.parts ?? []
     const prompt = parts.find(({ text }) => text !== undefined)?.text ?? ''
+    const isText = /flash-lite$|3\.8-flash$/.test(model)
     const fault = readFault(prompt)
     const nth = counts.next(prompt)
     const line = lineFault(fault)
@@ -82,6 +83,9 @@ export async function startGemini(): Promise<GeminiUpstream> {
     if (fault === 'key') return badKey()
     if (fault === 'one_busy' && nth === 2) return no('RESOURCE_EXHAUSTED', 'Queue is full, try again in 1 s.')
     const config = json?.generationConfig ?? {}
+    if (isText !== (config.responseModalities?.join() === 'TEXT')) return no('INVALID_ARGUMENT', 'Model does not support the requested response modalities.')
+    if (isText && config.temperature !== undefined) return no('INVALID_ARGUMENT', 'temperature is not supported.')
+    if (model.includes('3.8') && config.thinkingConfig?.thinkingLevel === 'MINIMAL') return no('INVALID_ARGUMENT', 'Thinking level MINIMAL is not supported for this model.')
     if (!models.test(model)) return no('NOT_FOUND', `models/${model} is not found for API version v1beta.`)
     if (config.candidateCount > 1) return no('INVALID_ARGUMENT', 'Only one candidate can be made.')
     const size = config.imageConfig?.imageSize ?? config.responseFormat?.image?.imageSize
@@ -90,7 +94,23 @@ export async function startGemini(): Promise<GeminiUpstream> {
     if (parts.some(({ inlineData }) => inlineData && (typeof inlineData.data !== 'string' || typeof inlineData.mimeType !== 'string'))) return no('INVALID_ARGUMENT', 'inlineData is not valid.')
     stats.bought++
     if (fault === 'one_lost' && nth === 2) throw new Cut()
-    return answerFault(fault, { json: await answer(fault, json, model) })
+    return answerFault(fault, { json: isText ? words(fault, prompt, json, model) : await answer(fault, json, model) })
+  }
+
+  /** A text: 12 tokens of prompt, 258 of a picture, 5 of thinking, 20 of answer. */
+  function words(fault: string | null, prompt: string, { contents }: any, model: string): unknown {
+    const pictures = contents[0].parts.filter(({ inlineData }: any) => inlineData).length
+    const usageMetadata = {
+      promptTokenCount: 12 + 258 * pictures, candidatesTokenCount: 20, thoughtsTokenCount: 5, totalTokenCount: 37 + 258 * pictures,
+      promptTokensDetails: [{ modality: 'TEXT', tokenCount: 12 }, ...(pictures > 0 ? [{ modality: 'IMAGE', tokenCount: 258 * pictures }] : [])],
+    }
+    const more = { ...(fault === 'no_usage' ? {} : { usageMetadata }), modelVersion: model, responseId: `r${++made}` }
+    const finish = /^finish_(\w+)$/.exec(fault ?? '')?.[1]
+    const block = /^block_(\w+)$/.exec(fault ?? '')?.[1]
+    if (block) return { promptFeedback: { blockReason: block.toUpperCase(), blockReasonMessage: 'No.', safetyRatings: [] }, usageMetadata }
+    if (fault === 'error_200') return { error: { code: 500, status: 'INTERNAL', message: 'late trouble' } }
+    const parts = finish || fault === 'empty' || fault === 'length_empty' ? [] : [{ text: 'It is easy.', thought: true }, { text: `You said: ${prompt}` }]
+    return { candidates: [{ index: 0, content: { role: 'model', parts }, finishReason: finish?.toUpperCase() ?? (fault?.startsWith('length') ? 'MAX_TOKENS' : 'STOP') }], ...more }
   }
 
   async function answer(fault: string | null, { generationConfig: config = {}, tools }: any, model: string): Promise<unknown> {

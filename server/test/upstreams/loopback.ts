@@ -14,8 +14,10 @@ export interface Reply { status?: number; json?: unknown; text?: string; bytes?:
 export interface Rehearsal {
   /** Settings with which the provider reaches it. */
   settings: object
-  /** The upstream's name of a model that draws pictures of the size it is asked for. */
+  /** The upstream's name of a model that draws pictures of the size it is asked for; where it `writes` only, of one that says something. */
   model: string
+  /** It makes text and nothing else. */
+  writes?: true
   close(): Promise<unknown>
 }
 

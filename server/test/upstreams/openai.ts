@@ -1,10 +1,10 @@
 /**
  * OpenAI's images API as its wire page tells it: generations in JSON, edits as a form, pictures in base64, streams with in-between
- * pictures.
+ * pictures. And chat completions.
  *
  * What a prompt may rehearse: the line's faults (`loopback.ts`), `moderation`, `policy`, `quota`, `busy`, `busy_reset`, `busy_page`,
  * `overloaded`, `server`, `server_once`, `key`, `not_found`, `too_large`, `conflict`, `plain_error`, `azure_filter`, `azure_busy`, `fewer`, `links`, `expired`,
- * `other_size`, `not_a_picture`, `empty`, `error_200`; in streams `stream_error`, `stream_cut`, `stream_ends`, `stream_none`.
+ * `other_size`, `not_a_picture`, `empty`, `error_200`; of texts `length`, `length_empty`, `filter`, `refusal`, `no_usage`; in streams `stream_error`, `stream_cut`, `stream_ends`, `stream_none`.
  */
 import { Readable } from 'node:stream'
 import sharp from 'sharp'
@@ -52,21 +52,45 @@ export async function startOpenai(): Promise<OpenaiUpstream> {
     const { method, path, headers } = heard
     if (method === 'GET' && path.startsWith('/f/')) { stats.files++; return path.includes('expired') ? { status: 403, text: 'expired' } : { bytes: await paint(64, 64), headers: { 'content-type': 'image/png' } } }
     if (path.startsWith('/openai/')) return handleAzure(heard)
-    if (method !== 'POST' || !/^\/v1\/images\/(generations|edits)$/.test(path)) return no(404, 'Unknown request URL.', { code: 'unknown_url' })
+    if (method !== 'POST' || !/^\/v1\/(images\/(generations|edits)|chat\/completions)$/.test(path)) return no(404, 'Unknown request URL.', { code: 'unknown_url' })
     stats.asked++
     if (headers.authorization !== `Bearer ${openaiKey}`) return no(401, 'Incorrect API key provided.', { code: 'invalid_api_key' })
-    return draw(heard, false)
+    return path.endsWith('completions') ? talk(heard) : draw(heard, false)
   }
 
   /** The same calls as Azure serves them: `api-key`, deployments in the path, `api-version`, errors in its words. */
   async function handleAzure(heard: Heard): Promise<Reply> {
     const { method, path, headers, query } = heard
-    const [, isV1] = /^\/openai\/(v1|deployments\/[^/]+)\/images\/(generations|edits)$/.exec(path) ?? []
+    const [, isV1] = /^\/openai\/(v1|deployments\/[^/]+)\/(?:images\/(?:generations|edits)|chat\/completions)$/.exec(path) ?? []
     if (method !== 'POST' || isV1 === undefined || isV1 !== 'v1' && !query.has('api-version')) return azure(404, '404', 'Resource not found')
     stats.asked++
     if (headers['api-key'] !== openaiKey) return azure(401, '401', 'Access denied due to invalid subscription key or wrong API endpoint.')
     if (path.includes('/deployments/nobody')) return azure(404, 'DeploymentNotFound', 'The API deployment for this resource does not exist.')
-    return draw(heard, true)
+    return path.endsWith('completions') ? talk(heard) : draw(heard, true)
+  }
+
+  /** A text: 30 tokens in, 20 out, of which 5 were thought. */
+  function talk({ path, headers, json }: Heard): Reply {
+    const fields: Record<string, any> = json ?? {}
+    orders.push({ path, fields, files: [], key: headers['idempotency-key'] as string | undefined })
+    const { content } = fields.messages.at(-1)
+    const prompt: string = typeof content === 'string' ? content : content.find(({ type }: any) => type === 'text').text
+    const fault = readFault(prompt)
+    const line = lineFault(fault)
+    if (line) return line
+    const told = refusal(fault, counts.next(prompt))
+    if (told) return told
+    const isOwn = fields.model.startsWith('gpt-')
+    if (isOwn && (fields.max_tokens !== undefined || fields.temperature !== undefined && fields.reasoning_effort !== 'none')) return no(400, 'Unsupported parameter.', { code: 'unsupported_parameter' })
+    if (!isOwn && (fields.max_completion_tokens !== undefined || fields.reasoning_effort !== undefined)) return no(400, 'Unknown parameter.', { code: 'unknown_parameter' })
+    stats.bought++
+    if (fault === 'error_200') return { json: { error: { message: 'rejected by the safety system', code: 'moderation_blocked' } } }
+    const message = { role: 'assistant', content: fault === 'empty' || fault === 'length_empty' ? null : `You said: ${prompt}`, refusal: fault === 'refusal' ? 'I cannot help with that.' : null }
+    return answerFault(fault, { json: {
+      id: `chatcmpl-${stats.asked}`, object: 'chat.completion', created: 1795170516, model: fields.model,
+      choices: [{ index: 0, message, finish_reason: fault?.startsWith('length') ? 'length' : fault === 'filter' ? 'content_filter' : 'stop' }],
+      ...(fault === 'no_usage' ? {} : { usage: { prompt_tokens: 30, completion_tokens: 20, total_tokens: 50, completion_tokens_details: { reasoning_tokens: 5 } } }),
+    } })
   }
 
   async function draw(heard: Heard, isAzure: boolean): Promise<Reply> {

@@ -4,15 +4,17 @@ import { Problem } from '../../domain/problem.ts'
 import { provider } from '../contract.ts'
 import type { Job, JobOutcome, Made } from '../contract.ts'
 import { asking, before, gather, readOnce, tellOperator, tooLong, withoutTail } from '../toolkit.ts'
-import { checkGeneration, mergeMakings, writeGeneration, type SentPicture } from '../toolkit/gemini.ts'
+import { checkGeneration, mergeMakings, writeGeneration } from '../toolkit/gemini.ts'
 import { checkFilm, readBegun, readFile, readLook, readReceipt, writeFilm } from './film.ts'
 import { charactersMaxOf, handlingsOf } from './models.ts'
-import { readGeneration } from './wire.ts'
+import { checkText, writeText } from '../toolkit/gemini-text.ts'
+import { readPictures } from '../toolkit/text.ts'
+import { readGeneration, readWriting } from './wire.ts'
 
 const versions = /\/v1(beta|alpha)?$/
 
 /**
- * Google's Gemini API: pictures in the call (`generateContent`), films as operations (`predictLongRunning`).
+ * Google's Gemini API: pictures and texts in the call (`generateContent`), films as operations (`predictLongRunning`).
  *
  * Google makes one picture at a time, so a count becomes as many calls beside each other. It knows no key of ours, so a lost answer
  * stays lost (`repeat: 'never'`).
@@ -26,6 +28,7 @@ export default provider({
   }),
   limits: { concurrency: 30, perMinute: 100, perProcess: null },
   repeat: 'never',
+  writes: true,
   connect({ apiKey, baseUrl }, { fetch, now, log }) {
     const base = baseUrl.replace(/\/+$/, '')
     const root = versions.test(base) ? base : `${withoutTail(base, versions)}/v1beta`
@@ -33,8 +36,6 @@ export default provider({
     const headers = { 'x-goog-api-key': apiKey }
     const post = (path: string, body: string, signal: AbortSignal) =>
       ask(new URL(`${root}/${path}`), { method: 'POST', headers: { ...headers, 'content-type': 'application/json' }, body, signal })
-    const read = (job: Job): Promise<SentPicture[]> =>
-      Promise.all(job.inputs.map(async input => ({ mime: input.mime, base64: (await input.read()).toString('base64') })))
 
     async function submitPictures(job: Job, signal: AbortSignal): Promise<JobOutcome> {
       const prepared = await before(signal, async () => {
@@ -42,7 +43,7 @@ export default provider({
         const charactersMax = charactersMaxOf(job.model)
         if (job.prompt.length > charactersMax) throw tooLong('Google', job.model, job.prompt, charactersMax)
         checkGeneration(job, handlings)
-        return writeGeneration(job, await read(job), handlings)
+        return writeGeneration(job, await readPictures(job), handlings)
       })
       if ('stopped' in prepared) return prepared.stopped
       const { path, bodies, warnings } = prepared.value
@@ -53,10 +54,20 @@ export default provider({
       return gathered.kind === 'done' && warnings.length > 0 ? done({ ...gathered.value, warnings: [...warnings, ...gathered.value.warnings ?? []] }) : gathered
     }
 
+    async function submitText(job: Job, signal: AbortSignal): Promise<JobOutcome> {
+      const prepared = await before(signal, async () => {
+        checkText(job)
+        return writeText(job, await readPictures(job))
+      })
+      if ('stopped' in prepared) return prepared.stopped
+      const { path, body, warnings } = prepared.value
+      return readOnce(await post(path, JSON.stringify(body), signal), reply => readWriting(reply, job, warnings))
+    }
+
     async function submitFilm(job: Job, signal: AbortSignal): Promise<JobOutcome> {
       const prepared = await before(signal, async () => {
         checkFilm(job)
-        return writeFilm(job, await read(job))
+        return writeFilm(job, await readPictures(job))
       })
       if ('stopped' in prepared) return prepared.stopped
       const { path, body, warnings } = prepared.value
@@ -81,7 +92,7 @@ export default provider({
     }
 
     return {
-      submit: async (job, signal) => tellOperator(await (job.operation === 'video' ? submitFilm(job, signal) : submitPictures(job, signal)), 'gemini', log),
+      submit: async (job, signal) => tellOperator(await (job.operation === 'video' ? submitFilm(job, signal) : job.operation === 'write' ? submitText(job, signal) : submitPictures(job, signal)), 'gemini', log),
 
       async poll(stored, _job, signal) {
         const receipt = readReceipt(stored)

@@ -1,5 +1,5 @@
 /**
- * How we read what Google's Gemini API says to a call for a picture. Pure; the words themselves are in `toolkit/gemini.ts`.
+ * How we read what Google's Gemini API says to a call for a picture or a text. Pure; the words themselves are in `toolkit/gemini.ts`.
  *
  * There is no name of ours it could be asked by later, so a lost answer stays lost.
  */
@@ -10,17 +10,24 @@ import { failed } from '../../domain/outcome.ts'
 import { Problem, type ProblemCode } from '../../domain/problem.ts'
 import type { JobOutcome } from '../contract.ts'
 import { shorten, speaksOfPolicy, unclaimed, unknown, unreached } from '../toolkit.ts'
-import type { Reply } from '../toolkit.ts'
+import type { BytesOf, Reply } from '../toolkit.ts'
+import type { Job } from '../contract.ts'
 import { Answer, readContent } from '../toolkit/gemini.ts'
+import { readText } from '../toolkit/gemini-text.ts'
 
 export const title = 'The Gemini API'
 
 /** Reads what a call for one picture brought. */
-export function readGeneration(reply: Reply, expected: { seed: number | undefined }): JobOutcome {
+export const readGeneration = (reply: Reply, expected: { seed: number | undefined }): JobOutcome => readCall(reply, (answer, bytesOf) => readContent(answer, bytesOf, expected))
+
+/** Reads what a call for a text brought. */
+export const readWriting = (reply: Reply, job: Pick<Job, 'parameters'>, warnings: string[]): JobOutcome => readCall(reply, answer => readText(answer, job, warnings))
+
+function readCall(reply: Reply, read: (answer: Answer, bytesOf: BytesOf) => JobOutcome): JobOutcome {
   if (reply.kind === 'unreached') return failed(unreached(title))
   if (reply.kind === 'lost') return failed(unknown(title))
   const { status, body, bytesOf } = reply
-  if (status < 300) return Value.Check(Answer, body) && !hasError(body) ? readContent(body, bytesOf, expected) : failed(unknown(title, String(status)))
+  if (status < 300) return Value.Check(Answer, body) && !hasError(body) ? read(body, bytesOf) : failed(unknown(title, String(status)))
   return readError(reply, { isCall: true })
 }
 

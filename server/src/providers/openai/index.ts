@@ -6,12 +6,14 @@ import { asking, before, readAnswer, readOnce, readReply, silence, tellOperator,
 import { prepareCall, writeCall, type PreparedCall } from '../toolkit/images-form.ts'
 import { readAddress } from './address.ts'
 import { readEvents } from './events.ts'
-import { readEvent, readImages, title } from './wire.ts'
+import { writeChat } from '../toolkit/chat.ts'
+import { readPictures } from '../toolkit/text.ts'
+import { readEvent, readImages, readWriting, title } from './wire.ts'
 
 /**
- * OpenAI's images API, and every server shaped like it: Azure, gateways, LocalAI, sd.cpp, another Plantain.
+ * OpenAI's images API and chat completions, and every server shaped like them: Azure, gateways, LocalAI, sd.cpp, another Plantain.
  *
- * The picture comes in the call. OpenAI documents no idempotency key for it, so a lost answer stays lost (`repeat: 'never'`); the
+ * Picture and text come in the call. OpenAI documents no idempotency key for either, so a lost answer stays lost (`repeat: 'never'`); the
  * key is sent all the same, for the servers that know what to do with it.
  */
 export default provider({
@@ -24,6 +26,7 @@ export default provider({
   }),
   limits: { concurrency: 30, perMinute: 100, perProcess: null },
   repeat: 'never',
+  writes: true,
   connect({ apiKey, baseUrl, apiVersion }, { fetch, now, log }) {
     const address = readAddress(baseUrl, apiVersion)
 
@@ -41,8 +44,17 @@ export default provider({
       }
     }
 
+    async function submitText(job: Job, signal: AbortSignal): Promise<JobOutcome> {
+      const prepared = await before(signal, async () => writeChat(job, await readPictures(job), address.isAzure ? { isOwn: true } : {}))
+      if ('stopped' in prepared) return prepared.stopped
+      const { fields, warnings } = prepared.value
+      const init = { method: 'POST', signal, headers: { ...address.headers(apiKey), 'content-type': 'application/json', 'idempotency-key': job.key }, body: JSON.stringify(fields) }
+      return tellOperator(readOnce(await asking(fetch, now)(address.url('chat/completions', job.model), init), reply => readWriting(reply, job, warnings)), 'openai', log)
+    }
+
     return {
       async submit(job, signal, partial) {
+        if (job.operation === 'write') return submitText(job, signal)
         const prepared = await before(signal, () => prepareCall(job, { partials: partial ? job.partials ?? 0 : 0, ...(address.isAzure ? { isOwn: true } : {}) }))
         return 'stopped' in prepared ? prepared.stopped : tellOperator(await call(prepared.value, job, signal, partial), 'openai', log)
       },

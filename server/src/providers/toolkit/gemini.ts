@@ -80,9 +80,9 @@ const Grounding = Type.Object({ webSearchQueries: Type.Optional(Type.Array(Type.
 
 /**
  * What a call took. Of the prompt, what is no picture counts as text; of the answer, pictures are what is said to be one, and the rest is
- * text, with the thinking. Without details an answer counts as pictures, the dearer of the two.
+ * text, with the thinking. Without details an answer counts as pictures, the dearer of the two, unless it was to be a text.
  */
-export function readUsage({ usageMetadata, candidates = [] }: Pick<Answer, 'usageMetadata' | 'candidates'>): Took {
+export function readUsage({ usageMetadata, candidates = [] }: Pick<Answer, 'usageMetadata' | 'candidates'>, { isText = false } = {}): Took {
   const searches = candidates.reduce((sum, { groundingMetadata: grounding }) =>
     Value.Check(Grounding, grounding) ? sum + (grounding.webSearchQueries?.length ?? 0) + (grounding.imageSearchQueries?.length ?? 0) : sum, 0)
   const searched = searches > 0 ? { searches } : {}
@@ -91,7 +91,7 @@ export function readUsage({ usageMetadata, candidates = [] }: Pick<Answer, 'usag
   const { promptTokenCount, candidatesTokenCount, thoughtsTokenCount = 0, promptTokensDetails, candidatesTokensDetails } = usageMetadata
   const pictures = (details: NonNullable<typeof promptTokensDetails>) => details.reduce((sum, { modality, tokenCount = 0 }) => modality === 'IMAGE' ? sum + tokenCount : sum, 0)
   const imageIn = promptTokensDetails ? pictures(promptTokensDetails) : 0
-  const imageOut = candidatesTokensDetails ? pictures(candidatesTokensDetails) : candidatesTokenCount ?? 0
+  const imageOut = candidatesTokensDetails ? pictures(candidatesTokensDetails) : isText ? 0 : candidatesTokenCount ?? 0
   return { usage: {
     ...(promptTokenCount === undefined ? {} : { textIn: Math.max(0, promptTokenCount - imageIn), imageIn }),
     textOut: Math.max(0, (candidatesTokenCount ?? imageOut) - imageOut) + thoughtsTokenCount, imageOut,
@@ -134,7 +134,7 @@ export function readFinish(reason: string | undefined, said: string, hasPicture:
     case 'LANGUAGE': return hasPicture ? null : no('provider_rejected', 'The model does not know the language of the prompt.')
     case 'NO_IMAGE': return without('The model decided to make no picture. Ask for one in the prompt.')
     case 'OTHER':
-    case 'IMAGE_OTHER': return hasPicture ? null : no('provider_failed', 'The model could not make a picture of this.')
+    case 'IMAGE_OTHER': return hasPicture ? null : no('provider_failed', 'The model could not make this.')
     case 'CONTINUATION': return without('The model stopped half-way.')
     case 'MALFORMED_FUNCTION_CALL':
     case 'UNEXPECTED_TOOL_CALL':
