@@ -8,6 +8,7 @@ import { blockReasons, finishReasons } from '../src/providers/toolkit/gemini.ts'
 import type { Job, JobOutcome } from '../src/providers/contract.ts'
 import { createFetch, providerCodes } from '../src/kit/fetch.ts'
 import { filmHandlings, handlingsOf, isFilm } from '../src/providers/gemini/models.ts'
+import { textHandlings } from '../src/providers/toolkit/gemini-text.ts'
 import { openCatalog } from './kit/catalog.ts'
 import { testHouse, type TestHouse } from './kit/house.ts'
 import { moneyTable, send } from './kit/live.ts'
@@ -208,7 +209,7 @@ test('every card that is made by Google is written, or refused before it is aske
   const routes = openCatalog().filter(({ life }) => life.state !== 'retired').flatMap(({ kind, parameters, routes }) => routes.filter(({ provider }) => provider === 'gemini').map(({ model }) => ({ kind, model, names: Object.keys(parameters.properties as object) })))
   assert.ok(routes.length >= 8)
   for (const { kind, model, names } of routes) {
-    const known = kind === 'video' ? filmHandlings : handlingsOf(model)
+    const known = kind === 'video' ? filmHandlings : kind === 'text' ? textHandlings : handlingsOf(model)
     assert.deepEqual(names.filter(name => name !== 'count' && !(name in known)), [], model)
     if (kind === 'video') assert.ok(isFilm(model) || model === 'gemini-omni-flash-preview', model)
   }

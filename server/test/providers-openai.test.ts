@@ -229,7 +229,7 @@ describe('Azure', () => {
 })
 
 test('every card that is made by OpenAI names a model whose fields are known here', () => {
-  const routed = openCatalog().filter(({ life }) => life.state !== 'retired').flatMap(({ routes }) => routes.filter(({ provider }) => provider === 'openai').map(({ model }) => model))
-  assert.ok(routed.length >= 5)
-  assert.deepEqual(routed.filter(model => !model.startsWith('gpt-image')), [])
+  const routed = openCatalog().filter(({ life }) => life.state !== 'retired').flatMap(({ kind, routes }) => routes.filter(({ provider }) => provider === 'openai').map(({ model }) => ({ kind, model })))
+  assert.ok(routed.length >= 7)
+  assert.deepEqual(routed.filter(({ kind, model }) => !model.startsWith(kind === 'text' ? 'gpt-5' : 'gpt-image')), [])
 })

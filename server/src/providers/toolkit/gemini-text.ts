@@ -10,7 +10,7 @@ import { readWritten, systemOf } from './text.ts'
 
 const levels: Record<string, Json> = { minimal: 'MINIMAL', low: 'LOW', medium: 'MEDIUM', high: 'HIGH' }
 
-const handlings: Record<string, Handling> = {
+export const textHandlings: Record<string, Handling> = {
   system: nothing,
   max_tokens: as('maxOutputTokens'),
   effort: value => levels[String(value)] === undefined ? { refused: Object.keys(levels) } : { send: { thinkingConfig: { thinkingLevel: levels[String(value)]! } } },
@@ -21,7 +21,7 @@ const handlings: Record<string, Handling> = {
 export function checkText(job: Asked): { fields: Record<string, Json>; warnings: string[] } {
   const base64 = job.inputs.reduce((sum, { sizeBytes }) => sum + Math.ceil(sizeBytes / 3) * 4, 0)
   if (base64 > inlineMax) throw new Problem('too_large', `The pictures have ${base64} bytes together as Google takes them; ${inlineMax} fit into a call. Send fewer or smaller ones.`, { field: 'inputs', allowed: inlineMax })
-  return writeParameters(job, 'Google', handlings)
+  return writeParameters(job, 'Google', textHandlings)
 }
 
 export function writeText(job: Asked, pictures: SentPicture[]): { path: string; body: Json; warnings: string[] } {
