@@ -1,11 +1,12 @@
 /** What nodes that compute are handed: bytes of the project, baselines, a place to publish. */
-import { mkdir, writeFile } from 'node:fs/promises'
-import { dirname, join, normalize } from 'node:path'
+import type { Asset } from './domain/asset.ts'
 import { Problem } from './domain/problem.ts'
 import type { Database } from './db/pool.ts'
+import { signWebhook } from './delivery/signature.ts'
 import type { Log } from './kit/log.ts'
 import type { Bench } from './nodes/contract.ts'
 import type { Desk } from './protocols/contract.ts'
+import type { Publish } from './publish.ts'
 import { findBaseline, propose } from './workflows/baselines.ts'
 import { mediaOf } from './workflows/step.ts'
 
@@ -13,13 +14,14 @@ export interface BenchTools {
   database: Database
   /** To public addresses only. */
   fetch: typeof globalThis.fetch
-  /** The folder an operator opened for publishing; null where none is. */
-  publishDir: string | null
+  publish: Publish
+  /** Keeps what a node made as an asset of the project, as long as outputs are kept. */
+  keep(owner: { projectId: string; livemode: boolean }, bytes: Uint8Array, name: string | undefined): Promise<Asset>
   now(): Date
   log: Log
 }
 
-export const createBench = ({ database, fetch, publishDir, now, log }: BenchTools) => (execution: { projectId: string; livemode: boolean; id: string }, desk: Desk, signal: AbortSignal): Bench => ({
+export const createBench = ({ database, fetch, publish, keep, now, log }: BenchTools) => (execution: { projectId: string; livemode: boolean; id: string }, desk: Desk, signal: AbortSignal): Bench => ({
   livemode: execution.livemode, now, signal, fetch, log,
 
   async read(media) {
@@ -30,7 +32,8 @@ export const createBench = ({ database, fetch, publishDir, now, log }: BenchTool
   },
 
   async file(id) {
-    const file = await desk.files.find(id)
+    // As our own door calls it, or as the dialect it was uploaded in.
+    const file = await desk.files.find(id.replace(/^file[-_]|^files\//, ''))
     if (!file) throw new Problem('not_found', 'There is no such file. Upload it first, and give its id.', { field: 'file', value: id.slice(0, 100) })
     const asset = file.mime.startsWith('image/') ? await desk.assets.find(file.id) : null
     return { name: file.name, mime: file.mime, sizeBytes: file.sizeBytes, media: asset && mediaOf(asset), open: async () => Buffer.concat(await (await desk.files.open(file)).stream().toArray() as Buffer[]) }
@@ -39,20 +42,15 @@ export const createBench = ({ database, fetch, publishDir, now, log }: BenchTool
   // The canvas is a few megabytes of native code, which a server that writes into no picture need not load.
   type: async (text, options) => (await import('@plantain/sandbox/type')).setPlate(text, options),
 
-  async keep(bytes, name) {
-    return mediaOf(await desk.assets.keep({ bytes, ...(name === undefined ? {} : { name }) }))
-  },
+  keep: async (bytes, name) => mediaOf(await keep(execution, bytes, name)),
 
   baseline: async name => (await findBaseline(database, execution, name))?.approved ?? null,
   propose: (name, media, approve) => propose(database, execution, name, media, { approve, by: `execution ${execution.id}` }),
 
-  async publish(path, bytes) {
-    if (publishDir === null) throw new Problem('bad_request', 'This server has no folder to publish to. Its operator sets PLANTAIN_PUBLISH_DIR.')
-    const inside = normalize(path)
-    if (inside.startsWith('..') || inside.startsWith('/') || inside.includes('\0') || path.length > 500) throw new Problem('bad_request', 'A path to publish to stays inside the folder: letters, digits and slashes, without .. in it.', { field: 'path', value: path.slice(0, 100) })
-    const file = join(publishDir, execution.livemode ? 'live' : 'test', execution.projectId, inside)
-    await mkdir(dirname(file), { recursive: true })
-    await writeFile(file, bytes)
-    return file
+  publish: (to, path, bytes, mime) => publish(to, execution, path, bytes, mime),
+
+  async sign(id, body) {
+    const timestampS = Math.floor(now().getTime() / 1_000)
+    return { 'webhook-id': id, 'webhook-timestamp': String(timestampS), 'webhook-signature': signWebhook({ id, timestampS, body, secrets: [await desk.webhooks.callbackSecret()] }) }
   },
 })

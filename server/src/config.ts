@@ -28,6 +28,13 @@ export const settings = Type.Object({
   FILE_BYTES_MAX: integer(1_000, 4_000_000_000, 512_000_000, 'Largest file taken in by the Files APIs, in bytes.'),
   OUTPUT_DAYS: integer(0, 36_500, 0, 'Days an output is kept; 0 keeps it until it is deleted.'),
   INPUT_DAYS: integer(0, 36_500, 30, 'Days an uploaded input is kept; 0 keeps it until it is deleted.'),
+  PLANTAIN_PUBLISH_DIR: Type.Optional(Type.String({ minLength: 1, description: 'A folder workflows may publish into, under live/<project> and test/<project>.' })),
+  PLANTAIN_PUBLISH_URL: Type.Optional(Type.String({ pattern: '^https?://[^\\s?#]+$', description: 'How the world reaches that folder, where a web server shows it; stands in what publishing gives back.' })),
+  PLANTAIN_PUBLISH_S3_ENDPOINT: Type.Optional(Type.String({ pattern: '^https?://[^\\s?#]+$', description: 'A bucket workflows may publish into, S3 or like it: its address with the bucket (https://s3.eu-central-1.amazonaws.com/my-bucket).' })),
+  PLANTAIN_PUBLISH_S3_REGION: Type.String({ default: 'auto', pattern: '^[a-z0-9-]+$', description: 'Its region.' }),
+  PLANTAIN_PUBLISH_S3_ACCESS_KEY_ID: Type.Optional(Type.String({ minLength: 1, description: 'Its access key; one that may only write there is enough.' })),
+  PLANTAIN_PUBLISH_S3_SECRET_ACCESS_KEY: Type.Optional(Type.String({ minLength: 1, description: 'Its secret key.' })),
+  PLANTAIN_PUBLISH_S3_URL: Type.Optional(Type.String({ pattern: '^https?://[^\\s?#]+$', description: 'How the world reaches the bucket; stands in what publishing gives back. Without it, its own address.' })),
   SHUTDOWN_GRACE_S: integer(0, 3_600, 20, 'Seconds that work in hand may go on after SIGTERM before it is handed back.'),
   METRICS_COSTS: Type.Boolean({ default: false, description: 'Tells at /metrics, which asks for no key, what upstreams took and what was charged. Only where your customers cannot reach that address.' }),
   TRUST_PROXY: Type.Boolean({ default: false, description: 'Believe X-Forwarded-* headers; only behind a proxy of your own.' }),
@@ -58,8 +65,11 @@ export class ConfigError extends Error {
  */
 export function readConfig(environment: Record<string, string | undefined>): Config {
   const { values, mistakes } = readSettings(settings, name => environment[name], name => name)
-  if (mistakes.length > 0) throw new ConfigError(mistakes)
   const read = values as Settings
+  const bucket = ['ENDPOINT', 'ACCESS_KEY_ID', 'SECRET_ACCESS_KEY'].map(name => `PLANTAIN_PUBLISH_S3_${name}` as keyof Settings)
+  const missing = bucket.filter(name => read[name] === undefined)
+  if (missing.length > 0 && missing.length < bucket.length) mistakes.push(`${missing.join(' and ')}: missing. A bucket to publish to needs ${bucket.join(', ')}.`)
+  if (mistakes.length > 0) throw new ConfigError(mistakes)
   return { ...read, dataDir: resolve(read.PLANTAIN_DATA_DIR), environment }
 }
 

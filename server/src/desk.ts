@@ -106,6 +106,7 @@ export const createDesks = (tools: DeskTools) => (caller: Caller, call: DeskCall
     const all = tools.workflows().of(caller)
     const write = <A extends unknown[], R>(work: (...given: A) => Promise<R>) => async (...given: A): Promise<R> => { guarded('tasks:write'); return work(...given) }
     return { ...all, create: write(all.create), change: write(all.change), remove: write(all.remove), publish: write(all.publish), begin: write(all.begin), beginTogether: write(all.beginTogether), cancel: write(all.cancel), resume: write(all.resume), answer: write(all.answer),
+      setBaseline: write(all.setBaseline), approveBaseline: write(all.approveBaseline), rejectBaseline: write(all.rejectBaseline), removeBaseline: write(all.removeBaseline),
       createTrigger: write(all.createTrigger), changeTrigger: write(all.changeTrigger), removeTrigger: write(all.removeTrigger), rotateTrigger: write(all.rotateTrigger) }
   }
 

@@ -7,7 +7,7 @@
 import { randomBytes } from 'node:crypto'
 import { chmod, mkdir, writeFile } from 'node:fs/promises'
 import { availableParallelism } from 'node:os'
-import { join } from 'node:path'
+import { join, resolve } from 'node:path'
 import { createAccess, type Access } from './access/access.ts'
 import { createAssets, type Assets } from './assets/assets.ts'
 import { openDiskStore } from './assets/disk.ts'
@@ -48,6 +48,7 @@ import type { Asset } from './domain/asset.ts'
 import { createWorkflows, type Workflows } from './workflows/workflows.ts'
 import type { Node } from './nodes/contract.ts'
 import { createBench } from './bench.ts'
+import { createPublish } from './publish.ts'
 
 export type Role = 'serve' | 'work'
 
@@ -118,6 +119,8 @@ export async function startHouse(config: Config, { roles = ['serve', 'work'], ca
     const now = () => new Date()
     const serves = roles.includes('serve')
     const works = roles.includes('work')
+
+    const outputExpiry = (at: Date) => config.OUTPUT_DAYS === 0 ? null : new Date(at.getTime() + config.OUTPUT_DAYS * 86_400_000)
 
     const embedded = config.DATABASE_URL === undefined ? await startEmbedded({ dataDir: databaseFolder(config), log }) : null
     if (embedded) closers.push(() => embedded.stop())
@@ -197,7 +200,7 @@ export async function startHouse(config: Config, { roles = ['serve', 'work'], ca
       linkFor: asset => config.PUBLIC_URL ? assets.link(asset, { seconds: 3_600 }) : null,
       storeMade: (made, expect) => assets.storeMade(made, expect),
       callbackUrl: row => config.PUBLIC_URL ? hookUrl(publicUrl, secret, row.provider, row.id) : null,
-      outputExpiry: (_row: TaskRow, at) => config.OUTPUT_DAYS === 0 ? null : new Date(at.getTime() + config.OUTPUT_DAYS * 86_400_000),
+      outputExpiry: (_row: TaskRow, at) => outputExpiry(at),
       now, chance: Math.random, log,
     }
     const engine: Engine = createEngine({
@@ -229,7 +232,10 @@ export async function startHouse(config: Config, { roles = ['serve', 'work'], ca
     const workflows = createWorkflows({
       database, workerId, deskFor, now, log, nodes: await loadFolders<Node>(new URL('./nodes/', import.meta.url)), work: works ? { slots: workflowSlots } : null, secret, publicUrl: () => publicUrl, deliver: () => delivery.wake(),
       check: (order, media, livemode) => catalog.check(order, media.map(one => ({ ...one, id: one.asset, projectId: '', livemode, kind: 'input', sizeBytes: 0, name: null, taskId: null, createdAt: now(), expiresAt: null })), now(), { livemode }),
-      benchFor: createBench({ database, fetch: intakeFetch, publishDir: null, now, log }),
+      benchFor: createBench({
+        database, fetch: intakeFetch, publish: openPublishing(), now, log,
+        keep: (owner, bytes, name) => assets.keep({ ...owner, inputDays: null }, name === undefined ? { bytes } : { bytes, name }, { isMade: true, expiresAt: outputExpiry(now()) }),
+      }),
     })
 
     const batches: Batches = createBatches({
@@ -240,7 +246,7 @@ export async function startHouse(config: Config, { roles = ['serve', 'work'], ca
       },
       callerOf: access.callerOf, findTask: engine.find, cancelTask: engine.cancel, findFile: files.find, removeFile: files.remove,
       openInput: sha256 => store.get(sha256), openRange: (sha256, range) => store.get(sha256, range), inlineFolder: openInlineFolder,
-      outputExpiry: at => config.OUTPUT_DAYS === 0 ? null : new Date(at.getTime() + config.OUTPUT_DAYS * 86_400_000),
+      outputExpiry,
     })
 
     const collect = async ({ graceMs }: { graceMs?: number } = {}) => {
@@ -317,15 +323,33 @@ export async function startHouse(config: Config, { roles = ['serve', 'work'], ca
       return { benches, missing, known: all.map(provider => provider.id) }
     }
 
+    /** The folder and the bucket workflows may publish into, as far as they are set up. */
+    function openPublishing() {
+      const { PLANTAIN_PUBLISH_S3_ENDPOINT: endpoint, PLANTAIN_PUBLISH_S3_ACCESS_KEY_ID: accessKeyId, PLANTAIN_PUBLISH_S3_SECRET_ACCESS_KEY: secretAccessKey } = config
+      const fetch = fetchTo(addressesIn({ endpoint }), providerDeadlineS * 1_000)
+      closers.push(() => fetch.close())
+      return createPublish({
+        folder: config.PLANTAIN_PUBLISH_DIR === undefined ? null : resolve(config.PLANTAIN_PUBLISH_DIR), folderUrl: config.PLANTAIN_PUBLISH_URL ?? null, fetch,
+        s3: endpoint && accessKeyId && secretAccessKey ? { endpoint, accessKeyId, secretAccessKey, region: config.PLANTAIN_PUBLISH_S3_REGION, url: config.PLANTAIN_PUBLISH_S3_URL ?? null } : null,
+      })
+    }
+
     /** An upstream's own address comes from the operator and may be private; an address out of its answers may not. */
     function providerFetch(values: Record<string, unknown>, deadlineMs: number): Fetch {
-      const own = new Set(Object.values(values).flatMap(value => typeof value === 'string' && URL.canParse(value) ? [new URL(value)] : [])
-        .map(url => `${url.hostname.replace(/^\[(.*)\]$/, '$1')}:${url.port || (url.protocol === 'https:' ? 443 : 80)}`))
+      const own = addressesIn(values)
       for (const one of own) upstreams.add(one)
+      return fetchTo(own, deadlineMs)
+    }
+
+    function fetchTo(own: Set<string>, deadlineMs: number): Fetch {
       return createFetch({ ...providerCodes, allowPrivate: (host, port) => config.ALLOW_PRIVATE_ADDRESSES || own.has(`${host}:${port}`), deadlineMs, sizeMax: answerBytesMax, redirectsMax: 3 })
     }
   }
 }
+
+/** Hosts and ports of the links among some settings. */
+const addressesIn = (values: Record<string, unknown>): Set<string> => new Set(Object.values(values).flatMap(value => typeof value === 'string' && URL.canParse(value) ? [new URL(value)] : [])
+  .map(url => `${url.hostname.replace(/^\[(.*)\]$/, '$1')}:${url.port || (url.protocol === 'https:' ? 443 : 80)}`))
 
 const withoutEmpty = (environment: Record<string, string | undefined>) => Object.fromEntries(Object.entries(environment).filter(([, value]) => value !== undefined && value !== ''))
 

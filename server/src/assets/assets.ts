@@ -44,8 +44,8 @@ export interface AssetsOptions {
 export type InputOwner = Owner & { /** Days an input is kept; null for ever. */ inputDays: number | null }
 
 export interface Assets {
-  /** Takes a picture or film in; `expiresAt` instead of the owner's days. @throws {Problem} `unsupported_media`, `bad_input_image`, `too_large`, `input_unreachable`, `private_address` */
-  keep(owner: InputOwner, upload: Upload, options?: { expiresAt?: Date | null }): Promise<Asset>
+  /** Takes a picture or film in; `expiresAt` instead of the owner's days. What is made here (`isMade`) may be as heavy as a film. @throws {Problem} `unsupported_media`, `bad_input_image`, `too_large`, `input_unreachable`, `private_address` */
+  keep(owner: InputOwner, upload: Upload, options?: { expiresAt?: Date | null; isMade?: boolean }): Promise<Asset>
   /**
    * Stores what a provider made, durably, and writes no rows: the engine does, in the transaction that settles the task. The bytes are
    * the room's from here on.
@@ -86,6 +86,8 @@ const thumbnailMs = 30 * dayS * 1000
 
 export function createAssets({ database, store, linkSecret, publicUrl, limits: given, fetch, fetchMade = fetch, now = () => new Date(), log }: AssetsOptions): Assets {
   const limits: Limits = { ...defaultLimits, ...given }
+  /** What was paid for is not turned away for its weight: a large PNG may be as heavy as a film. */
+  const generous = { ...limits, imageBytesMax: Math.max(limits.imageBytesMax, limits.videoBytesMax) }
   /** Made pictures seen lately, by their SHA-256: the same bytes again need no check and no disk. */
   const known = new Map<string, { blob: StoredBlob; seenMs: number }>()
   const recent = createRecent()
@@ -119,16 +121,14 @@ export function createAssets({ database, store, linkSecret, publicUrl, limits: g
   }
 
   const assets: Assets = {
-    async keep(owner, upload, { expiresAt } = {}) {
-      const blob = await takeIn(upload, store, receiving())
+    async keep(owner, upload, { expiresAt, isMade = false } = {}) {
+      const blob = await takeIn(upload, store, isMade ? { ...receiving(), limits: generous } : receiving())
       const createdAt = now()
       const ownDays = owner.inputDays === null ? null : new Date(createdAt.getTime() + owner.inputDays * dayS * 1000)
       return insertInput(database, owner, blob, { name: readName(upload), createdAt, expiresAt: expiresAt === undefined ? ownDays : expiresAt })
     },
 
     async storeMade(made, { kind }, signal) {
-      // What was paid for is not turned away for its weight: a large PNG may be as heavy as a film.
-      const generous = { ...limits, imageBytesMax: Math.max(limits.imageBytesMax, limits.videoBytesMax) }
       const received = await receiveMade(made, fetchMade, { ...receiving(signal), limits: generous })
       try {
         if (received.kind === 'image') {

@@ -42,6 +42,7 @@ export default node({
   async run(inputs, bench) {
     const { image, against, baseline, first_run, on_difference } = inputs
     if ((against === undefined) === (baseline === undefined)) throw new Problem('bad_request', 'Wire a picture to hold it against, or give the name of a baseline; one of the two.', { field: 'against' })
+    if (baseline !== undefined && /\p{Cc}/u.test(baseline)) throw new Problem('bad_request', 'The name of a baseline has no line breaks or other control characters.', { field: 'baseline' })
     const standard = against ?? await bench.baseline(baseline!)
     const judged: Judged = standard === null ? await begin(image, baseline!, first_run, bench) : await judge(standard, inputs, bench)
     if (baseline !== undefined && standard !== null && !judged.passed) judged.report += proposals[await bench.propose(baseline, image, false)]

@@ -76,6 +76,9 @@ export interface TypeOptions {
 /** RGBA, not premultiplied, row by row. */
 export interface Plate { pixels: Buffer; width: number; height: number }
 
+/** Places of the operator's. */
+export type PublishTo = 'folder' | 's3'
+
 /** What a node that computes is handed. */
 export interface Bench {
   livemode: boolean
@@ -94,8 +97,10 @@ export interface Bench {
   propose(name: string, media: Media, approve: boolean): Promise<Proposal>
   /** `fetch` to public addresses, with a deadline and a size cap. */
   fetch: typeof globalThis.fetch
-  /** Writes into the folder an operator opened for publishing; the address it can be found at. @throws {Problem} `bad_request` where none was opened */
-  publish(path: string, bytes: Uint8Array, mime: string): Promise<string>
+  /** Writes into the folder or the bucket an operator opened for publishing; gives the address it can be found at. The same again is the same again. @throws {Problem} `bad_request` where none was opened, or for a path that leads elsewhere */
+  publish(to: PublishTo, path: string, bytes: Uint8Array, mime: string): Promise<string>
+  /** Headers by which a receiver can tell that a message is ours: those of Standard Webhooks, with the project's secret for call backs. */
+  sign(id: string, body: Uint8Array): Promise<Record<string, string>>
   log: { info(fields: object, message: string): void; warn(fields: object, message: string): void }
 }
 

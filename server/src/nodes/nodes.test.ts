@@ -334,3 +334,60 @@ describe('compare', async () => {
     }
   })
 })
+
+describe('publish', () => {
+  function post() {
+    const put: { to: string; path: string; bytes: string; mime: string }[] = []
+    const sent: { url: string; method: string; headers: Record<string, string>; body: Buffer }[] = []
+    const answers = { status: 200 }
+    const at = {
+      ...desk,
+      publish: async (to: string, path: string, bytes: Uint8Array, mime: string) => { put.push({ to, path, bytes: hash('sha256', bytes), mime }); return `https://cdn.example/${path}` },
+      sign: async (id: string) => ({ 'webhook-id': id }),
+      fetch: (async (url: string, init: { method: string; headers: Record<string, string>; body: Buffer }) => { sent.push({ url, ...init }); return new Response('too bad', { status: answers.status }) }) as unknown as typeof fetch,
+    } as Bench
+    return { at, put, sent, answers }
+  }
+  test('a picture goes under a path made of names', async () => {
+    const { at, put } = post()
+    const one = await run('publish', { value: gradient, path: '{{shop}}/{{name}}-{{index}}.{{extension}}', name: 'mug', data: { shop: 'berlin' } }, at)
+    assert.deepEqual(put, [{ to: 'folder', path: 'berlin/mug-1.png', bytes: gradient.sha256, mime: 'image/png' }])
+    assert.deepEqual(one, { address: 'https://cdn.example/berlin/mug-1.png', addresses: ['https://cdn.example/berlin/mug-1.png'], count: 1 })
+  })
+  test('a list goes thing by thing, texts and JSON as well', async () => {
+    const { at, put } = post()
+    await run('publish', { value: [red, 'words', { a: 1 }], to: 's3', data: [{ k: 'x' }, { k: 'y' }, { k: 'z' }], path: '{{k}}.{{extension}}' }, at)
+    assert.deepEqual(put.map(({ to, path, mime }) => [to, path, mime]), [['s3', 'x.png', 'image/png'], ['s3', 'y.txt', 'text/plain'], ['s3', 'z.json', 'application/json']])
+  })
+  test('an address gets the bytes, signed, under the same id each time', async () => {
+    const { at, sent } = post()
+    await run('publish', { value: red, to: 'http', url: 'https://shop.example/in/{{name}}', name: 'a mug', method: 'PUT' }, at)
+    await run('publish', { value: red, to: 'http', url: 'https://shop.example/in/{{name}}', name: 'a mug', method: 'PUT' }, at)
+    assert.deepEqual([sent[0]!.url, sent[0]!.method, sent[0]!.headers['content-type'], hash('sha256', sent[0]!.body)], ['https://shop.example/in/a%20mug', 'PUT', 'image/png', red.sha256])
+    assert.match(sent[0]!.headers['webhook-id']!, /^msg_[0-9a-f]{32}$/)
+    assert.equal(sent[1]!.headers['webhook-id'], sent[0]!.headers['webhook-id'])
+  })
+  test('a form is read by others as one', async () => {
+    const { at, sent } = post()
+    await run('publish', { value: red, to: 'http', url: 'https://shop.example/', body: 'multipart', path: 'shop/mug.png' }, at)
+    const form = await new Response(new Uint8Array(sent[0]!.body), { headers: sent[0]!.headers }).formData()
+    const file = form.get('file') as File
+    assert.deepEqual([form.get('path'), file.name, file.type, hash('sha256', Buffer.from(await file.arrayBuffer()))], ['shop/mug.png', 'mug.png', 'image/png', red.sha256])
+  })
+  test('a receiver that says no is quoted', async () => {
+    const { at, answers } = post()
+    for (const [status, code] of [[422, 'provider_rejected'], [503, 'provider_down']] as const) {
+      answers.status = status
+      await assert.rejects(run('publish', { value: red, to: 'http', url: 'https://shop.example/' }, at), thrown => thrown instanceof Problem && thrown.code === code && thrown.message.includes(`${status} to what was published: too bad`))
+    }
+  })
+  test('two things under one path are refused before anything is written', async () => {
+    const { at, put } = post()
+    await assert.rejects(run('publish', { value: [red, gradient], path: 'same.png' }, at), /\{\{index\}\}/)
+    assert.equal(put.length, 0)
+  })
+  refuses('no address', 'publish', { value: red, to: 'http' }, /where to send it/, desk)
+  refuses('nothing', 'publish', { value: [] }, /1 to 200/, desk)
+  refuses('records that do not fit', 'publish', { value: [red, red], data: [{}] }, /1 records|one for each/, desk)
+  refuses('a name nothing was given for', 'publish', { value: red, path: '{{shop}}.png' }, /asks for \{\{shop\}\}/, desk)
+})

@@ -11,6 +11,7 @@ import type { Batch, BatchRow } from '../domain/batch.ts'
 import type { Caller, KeyLimits, RetiredModels, Scope } from '../domain/caller.ts'
 import type { Card, CheckedOrder, DialectName } from '../domain/card.ts'
 import type { StoredFile } from '../domain/file.ts'
+import type { Baseline } from '../domain/graph/baseline.ts'
 import type { Execution, ExecutionOrder, NodeRun, Plan, Review, ReviewAnswer, Trigger, TriggerOrder, Workflow, WorkflowChange, WorkflowDraft, WorkflowVersion } from '../domain/graph/execution.ts'
 import type { Graph, Item, NodeFace } from '../domain/graph/graph.ts'
 import type { Lint } from '../domain/graph/lint.ts'
@@ -188,6 +189,15 @@ export interface WorkflowDesk {
   reviews(filter: { state: Review['state'] | null; executionId: string | null; limit: number; after: string | null }): Promise<Review[]>
   review(id: string): Promise<Review | null>
   answer(id: string, answer: ReviewAnswer, by: string): Promise<Review>
+  /** Pictures under a name that comparisons are held against, by name; `waiting` for those with a proposal nobody has answered. */
+  baselines(filter: { waiting: boolean; limit: number; after: string | null }): Promise<Baseline[]>
+  baseline(name: string): Promise<Baseline | null>
+  /** Makes a picture count at once. @throws {Problem} `not_found` where it is gone */
+  setBaseline(name: string, assetId: string, by: string): Promise<Baseline>
+  /** `seen` is the SHA-256 of the picture whoever decides was shown. @throws {Problem} `not_found`, `conflict` where nothing (or something else) is proposed */
+  approveBaseline(name: string, seen: string | null, by: string): Promise<Baseline>
+  rejectBaseline(name: string, seen: string | null, reason: string | null, by: string): Promise<Baseline>
+  removeBaseline(name: string): Promise<boolean>
   triggers(workflowId: string): Promise<Trigger[]>
   /** `hook` is a webhook's address (its last part) and `secret` what its callers sign with: shown here only. */
   createTrigger(workflowId: string, order: TriggerOrder): Promise<{ trigger: Trigger; hook: string | null; secret: string | null }>

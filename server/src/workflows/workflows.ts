@@ -21,6 +21,7 @@ import type { Database } from '../db/pool.ts'
 import { isId } from '../kit/id.ts'
 import type { Log } from '../kit/log.ts'
 import { resume } from './again.ts'
+import { approveBaseline, findBaseline, listBaselines, propose, rejectBaseline, removeBaseline } from './baselines.ts'
 import { begin, findBegun, type BeginKey } from './begin.ts'
 import { freeRuns, nudgeTasks } from './claim.ts'
 import { place, takeIn } from './fill.ts'
@@ -36,7 +37,7 @@ import { changeWorkflow, countWorkflows, createWorkflow, findVersion, findWorkfl
 import { lockExecutions, runKey, settleRuns, type ExecutionEnd, type RunSettlement, type SettledRuns } from './settle.ts'
 import { tell } from './tell.ts'
 import { changeTrigger, createTrigger, findHook, listTriggers, openHook, removeTrigger, rotateTrigger, runDue, type Fired } from './triggers.ts'
-import { callerOf, stepRun, type StepTools } from './step.ts'
+import { callerOf, mediaOf, stepRun, type StepTools } from './step.ts'
 
 export interface WorkflowsOptions {
   database: Database
@@ -422,6 +423,17 @@ export function createWorkflows(options: WorkflowsOptions): Workflows {
       review: id => isId(id) ? findReview(database, caller, id) : Promise.resolve(null),
       answer: (id, given, by) => answer(caller, id, given, by),
       reviewLink,
+      baselines: filter => listBaselines(database, caller, filter),
+      baseline: name => findBaseline(database, caller, name),
+      async setBaseline(name, assetId, by) {
+        const asset = await options.deskFor(caller).assets.find(assetId)
+        if (!asset?.mime.startsWith('image/')) throw new Problem('not_found', 'There is no such picture. Upload it first (POST /plantain/v1/assets).', { field: 'asset', value: assetId.slice(0, 100) })
+        await propose(database, caller, name, mediaOf(asset), { by, approve: true })
+        return (await findBaseline(database, caller, name))!
+      },
+      approveBaseline: (name, seen, by) => approveBaseline(database, caller, name, { seen, by }),
+      rejectBaseline: (name, seen, reason, by) => rejectBaseline(database, caller, name, { seen, reason, by }),
+      removeBaseline: name => removeBaseline(database, caller, name),
       triggers: workflowId => listTriggers(database, caller, workflowId),
       createTrigger: (workflowId, order) => createTrigger(database, caller, workflowId, order, now()),
       changeTrigger: (id, change) => changeTrigger(database, caller, id, change, now()),

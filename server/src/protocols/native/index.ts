@@ -17,12 +17,13 @@ import { money } from './usage.ts'
 import { webhooks } from './webhooks.ts'
 import { reviewPage } from './review-page.ts'
 import { triggers } from './triggers.ts'
+import { baselines } from './baselines.ts'
 import { workflows } from './workflows.ts'
 
 export default protocol({
   id: 'native',
   title: 'Plantain',
-  routes: [...tasks, ...events, ...models, ...assets, ...money, ...keys, ...project, ...webhooks, ...routing, ...workflows, ...triggers, ...reviewPage, ...documents],
+  routes: [...tasks, ...events, ...models, ...assets, ...money, ...keys, ...project, ...webhooks, ...routing, ...workflows, ...baselines, ...triggers, ...reviewPage, ...documents],
   readSecret({ headers }) {
     const bearer = /^Bearer\s+(\S+)\s*$/i.exec(headers['authorization'] ?? '')
     return bearer?.[1] ?? headers['x-api-key'] ?? null

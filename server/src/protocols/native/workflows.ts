@@ -98,7 +98,7 @@ const ExecutionView = Type.Object({
 }, { title: 'Execution' })
 
 /** Pictures on their way through a graph, with a link to each. */
-async function withLinks(value: Json | undefined, desk: Desk): Promise<Json> {
+export async function withLinks(value: Json | undefined, desk: Desk): Promise<Json> {
   if (value === null || value === undefined || typeof value !== 'object') return value ?? null
   if (isMedia(value)) {
     const asset = await desk.assets.find(value.asset)
