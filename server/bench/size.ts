@@ -31,7 +31,7 @@ export async function size(): Promise<void> {
         finds!.push(performance.now() - asked)
         if (index % 10 === 0) {
           const listed = performance.now()
-          await engine.list({ ...ownerOf(caller), after: null, limit: 20, states: null, model: null, operation: null, createdAfter: null, createdBefore: null, metadata: null })
+          await engine.list({ ...ownerOf(caller), after: null, limit: 20, states: null, model: null, operation: null, createdAfter: null, createdBefore: null, metadata: null, template: null })
           lists!.push(performance.now() - listed)
         }
       }

@@ -9,8 +9,11 @@ import type { Asset } from './domain/asset.ts'
 import { mayUse, type Caller, type Scope } from './domain/caller.ts'
 import type { Card, CheckedOrder } from './domain/card.ts'
 import type { Order } from './domain/order.ts'
+import type { Json } from './domain/outcome.ts'
 import { Problem } from './domain/problem.ts'
+import { withoutHistory, writePrompt, type Brand, type Session, type TurnPlace } from './domain/session.ts'
 import { hasEnded, type Task } from './domain/task.ts'
+import { fillTemplate, isTemplateName, showStamp, type ResolvedTemplate } from './domain/template.ts'
 import type { Access } from './access/access.ts'
 import type { Assets } from './assets/assets.ts'
 import type { Batches } from './batches/batches.ts'
@@ -25,9 +28,11 @@ import type { Files } from './files/files.ts'
 import type { CallFacts } from './http/server.ts'
 import { isId, newId } from './kit/id.ts'
 import { readBalance, readLedger, readUsage } from './ledger/books.ts'
-import type { Desk, Page, WorkflowDesk } from './protocols/contract.ts'
+import type { Desk, FoundModel, Page, SessionDesk, TemplateDesk, WorkflowDesk } from './protocols/contract.ts'
 import { checkTriggers, creditsTrigger } from './providers/sandbox/triggers.ts'
 import { stickyKeyOf, type Routing } from './routing.ts'
+import type { Sessions } from './sessions/sessions.ts'
+import type { Templates } from './templates/templates.ts'
 import type { Workflows } from './workflows/workflows.ts'
 
 export interface DeskTools {
@@ -40,6 +45,8 @@ export interface DeskTools {
   engine: Engine
   files: Files
   routing: Routing
+  sessions: Sessions
+  templates: Templates
   workflows(): Workflows
   publicUrl(): string
   now(): Date
@@ -56,24 +63,78 @@ export type DeskCall = CallFacts & { row?: RowPlace }
 export const plainCall: DeskCall = { stickyKey: null, seen() {} }
 
 export const createDesks = (tools: DeskTools) => (caller: Caller, call: DeskCall = plainCall): Desk => {
-  const { access, assets, batches, catalog, database, delivery, engine, files, routing, now } = tools
+  const { access, assets, batches, catalog, database, delivery, engine, files, routing, sessions, templates, now } = tools
   const { retiredModels: retired = 'refuse' } = caller
   const owner = { projectId: caller.projectId, livemode: caller.livemode }
 
-  /** Tries an order against everything that can be tried without writing. */
-  const check = async (order: Order): Promise<{ checked: CheckedOrder; inputs: Asset[] }> => {
-    const found = await assets.findMany(owner, order.inputs.map(input => input.assetId).filter(isId))
+  /** A template as this request means it, from its first mention on: a label that moves in between moves for the next request. */
+  const resolved = new Map<string, Promise<ResolvedTemplate>>()
+  const resolve = (model: string): Promise<ResolvedTemplate> => {
+    const known = resolved.get(model) ?? templates.resolve(owner, model)
+    resolved.set(model, known)
+    return known
+  }
+
+  /** Whether orders of this project have to name a template. Work that goes on without a key of its own asks the project. */
+  const takesOnlyTemplates = async (): Promise<boolean> => caller.templatesOnly ?? (await access.projects.read(caller)).templatesOnly
+
+  const assetsOf = async (references: Order['inputs']): Promise<Asset[]> => {
+    const found = await assets.findMany(owner, references.map(input => input.assetId).filter(isId))
     const byId = new Map(found.map(asset => [asset.id, asset]))
-    const inputs = order.inputs.map(({ assetId }, index) => byId.get(assetId) ?? missingInput(assetId, index))
+    return references.map(({ assetId }, index) => byId.get(assetId) ?? missingInput(assetId, index))
+  }
+
+  /** An order of a template as a plain one; every other as it is. */
+  const fill = async (order: Order): Promise<{ order: Order; template: ResolvedTemplate | null; values: Record<string, Json> }> => {
+    const { variables, ...plain } = order
+    if (!isTemplateName(order.model)) {
+      if (variables !== undefined) throw new Problem('bad_request', 'variables go with a template: name one as the model (template:<slug>).', { field: 'variables' })
+      if (await takesOnlyTemplates()) throw new Problem('forbidden', 'This project takes orders by template only. Name one as the model (template:<slug>@<label>); GET /plantain/v1/templates lists them.', { field: 'model', value: order.model.slice(0, 100) })
+      return { order: plain, template: null, values: {} }
+    }
+    const template = await resolve(order.model)
+    const { card } = cardFor(template.body.model)
+    const { order: { operation, ...filled }, values } = fillTemplate(template, order, card, caller.livemode)
+    const { operation: _asked, ...rest } = plain
+    return { order: { ...rest, ...filled, ...(operation === undefined ? {} : { operation }) }, template, values }
+  }
+
+  /** The card that makes a template's orders; a model it was made for may have gone since. @throws {Problem} `unknown_model` */
+  const cardFor = (model: string): FoundModel => {
+    const found = servedBy(model)
+    if (!found) throw new Problem('unknown_model', `The model ${model} of this template is not there any more. Publish it with another one.`, { field: 'model', value: model })
+    return found
+  }
+
+  /** Tries an order against everything that can be tried without writing. `around` is what a session has said of it. */
+  const check = async (asked: Order, around?: Around): Promise<{ order: Order; checked: CheckedOrder; inputs: Asset[]; values: Record<string, Json> }> => {
+    const { order, template, values } = await fill(asked)
+    const inputs = await assetsOf(order.inputs)
+    // What stands around it would pass for words.
+    if (around && order.prompt.trim() === '') throw new Problem('bad_request', 'prompt is missing: a turn says what to make, or to change.', { field: 'prompt' })
     if (!caller.livemode) checkTriggers(order.prompt)
-    const checked = catalog.check({ ...order, model: modelOf(order.model, order.wire?.protocol) }, inputs, now(), { livemode: caller.livemode, retired })
+    const { wire, ...house } = order
+    // What a template names is ours, whatever dialect it is asked for in.
+    const model = modelOf(template?.body.model ?? order.model, template ? undefined : wire?.protocol)
+    const prompt = around ? writePrompt(order.prompt, around.brand, around.history, (template ? cardFor(template.body.model) : servedBy(order.model))?.card.prompt.charactersMax ?? Infinity) : order.prompt
+    const checked = catalog.check({ ...house, ...(template || !wire ? {} : { wire }), model, prompt }, inputs, now(), { livemode: caller.livemode, retired })
     checkTerms(order)
     if (order.callbackUrl !== undefined) checkTarget(order.callbackUrl, { allowPrivate: tools.allowPrivate, field: 'callback_url' })
-    return { checked, inputs }
+    return { order: { ...order, prompt }, checked: template ? { ...checked, template: template.stamp } : checked, inputs, values }
   }
 
   /** What an alias stands for; every other name as it is. The catalogue's own names come first. */
   const modelOf = (name: string, dialect?: string): string => catalog.find(name, dialect) ? name : routing.aliasOf(name) ?? name
+
+  /** What would make an order of this model, which is no template. */
+  const servedBy = (name: string, dialect?: string): FoundModel | null => (caller.livemode && retired === 'replace' ? catalog.serving : catalog.find)(modelOf(name, dialect), dialect)
+
+  /** The model a template is for; null where there is no such template. */
+  const templated = async (name: string, find: (model: string) => FoundModel | null): Promise<FoundModel | null> => {
+    const template = await resolve(name).catch(thrown => { if (thrown instanceof Problem && thrown.code === 'unknown_model') return null; throw thrown })
+    const found = template && find(template.body.model)
+    return found ? { ...found, name: null, template: template.stamp } : null
+  }
 
   const seen = <T extends Task | null>(task: T): T => {
     if (task !== null) call.seen(task)
@@ -110,20 +171,100 @@ export const createDesks = (tools: DeskTools) => (caller: Caller, call: DeskCall
       createTrigger: write(all.createTrigger), changeTrigger: write(all.changeTrigger), removeTrigger: write(all.removeTrigger), rotateTrigger: write(all.rotateTrigger) }
   }
 
-  /** Makes a task of an order. */
-  const place = async (asked: Order): Promise<{ taskId: string; replayed: boolean }> => {
+  /** Drafts are for who makes tasks; what everybody gets from then on is an administrator's act. */
+  const templateDesk = (): TemplateDesk => {
+    const by = { ...owner, accountId: caller.accountId, keyId: caller.keyId }
+    const admin = async <R>(work: () => Promise<R>): Promise<R> => { guarded('admin'); return work() }
+    return {
+      find: slug => templates.find(owner, slug),
+      list: filter => templates.list(owner, filter),
+      async create(draft) { guarded('tasks:write'); return templates.create(by, draft) },
+      async change(slug, change, revision) { guarded('tasks:write'); return templates.change(by, slug, change, revision) },
+      remove: slug => admin(() => templates.remove(by, slug)),
+      publish: (slug, options) => admin(() => templates.publish(by, slug, options)),
+      versions: slug => templates.versions(owner, slug),
+      version: (slug, number) => templates.version(owner, slug, number),
+      setLabel: (slug, label, number) => admin(() => templates.setLabel(by, slug, label, number)),
+      removeLabel: (slug, label) => admin(() => templates.removeLabel(by, slug, label)),
+      async render(order) {
+        const { order: filled, checked, values } = await check(order)
+        return { order: filled, checked, values }
+      },
+    }
+  }
+
+  const sessionDesk = (): SessionDesk => {
+    const the = async (id: string) => found(isId(id) ? await sessions.find(owner, id) : null, 'session')
+    /** Whether a session can be had with this model: it has to change pictures. */
+    const checkModel = async (model: string) => {
+      const serving = await desk.models.serving(model)
+      if (!serving) { await check({ model, prompt: '-', parameters: {}, inputs: [] }); throw new Problem('unknown_model', `There is no model ${model}.`, { field: 'model' }) }
+      const { card } = serving
+      if (card.output.kind !== 'image' || !card.operations.includes('edit')) throw new Problem('unsupported_parameter', `${card.id} cannot change a picture, so there is no session with it. Use a model that can edit.`, { field: 'model', value: model })
+    }
+    const writing = async <R>(work: () => Promise<R>): Promise<R> => { guarded('tasks:write'); return work() }
+    return {
+      create: session => writing(async () => { await checkModel(session.model); return sessions.create(owner, session) }),
+      find: async id => isId(id) ? sessions.find(owner, id) : null,
+      list: filter => sessions.list(owner, filter),
+      change: (id, change) => writing(async () => { await the(id); if (change.model !== undefined) await checkModel(change.model); return sessions.change(owner, id, change) }),
+      remove: id => writing(async () => sessions.remove(owner, (await the(id)).id)),
+      async turns(id) {
+        const turns = await sessions.turns((await the(id)).id)
+        const tasks = await Promise.all(turns.map(turn => engine.find(owner, turn.id)))
+        return turns.flatMap((turn, index) => tasks[index] ? [{ turn: { ...turn, state: tasks[index].state }, task: tasks[index] }] : [])
+      },
+      turn: (id, asked) => writing(async () => {
+        const session = await the(id)
+        const { parent, picture, history } = await placeOf(session, asked.from)
+        const { from, ...terms } = asked
+        const parameters = { ...session.parameters, ...asked.parameters }
+        const order: Order = { ...terms, model: session.model, parameters, inputs: [...picture, ...asked.inputs, ...session.brand.references] }
+        const hashed: Order = { ...terms, model: `session:${session.id}`, ...(from === undefined ? {} : { wire: { protocol: 'session', body: { from } } }) }
+        const { taskId, replayed } = await place(order, { around: { brand: session.brand, history }, turn: { sessionId: session.id, parent, expected: from === undefined ? { head: parent } : null, prompt: asked.prompt }, hashed })
+        return { task: seen(found(await engine.find(owner, taskId), 'task')), replayed }
+      }),
+      undo: id => writing(async () => sessions.undo(owner, (await the(id)).id)),
+      redo: id => writing(async () => sessions.redo(owner, (await the(id)).id)),
+      branch: (id, turn) => writing(async () => sessions.branch(owner, (await the(id)).id, turn)),
+      select: (id, turn, output) => writing(async () => sessions.select(owner, (await the(id)).id, turn, output, (await engine.find(owner, turn))?.outputs.length ?? 0)),
+    }
+  }
+
+  /** Where a turn goes on from: the picture there, and what was asked for on the way. */
+  const placeOf = async (session: Session, from: string | null | undefined): Promise<{ parent: string | null; picture: Order['inputs']; history: string[] }> => {
+    const parent = from === undefined ? session.head : from
+    if (parent === null) return { parent, picture: [], history: [] }
+    const turns = new Map((await sessions.turns(session.id)).map(turn => [turn.id, turn]))
+    const at = turns.get(parent)
+    if (!at) throw new Problem('not_found', `This session has no turn ${parent}.`, { field: 'from', value: parent })
+    const task = await engine.find(owner, at.id)
+    if (task?.state !== 'done') throw new Problem('conflict', `Turn ${at.number} has no picture to go on from: it is ${task?.state ?? 'gone'}.`, { field: 'from', value: parent })
+    const output = task.outputs[at.selected]
+    if (!output) throw new Problem('bad_input_image', `The picture of turn ${at.number} is not kept any more. Go on from another turn, or from the beginning (null).`, { field: 'from', value: parent })
+    const history: string[] = []
+    for (let step: typeof at | undefined = at; step; step = step.parent === null ? undefined : turns.get(step.parent)) history.unshift(step.prompt)
+    return { parent, picture: [{ assetId: output.id, role: 'reference' }], history }
+  }
+
+  /** Makes a task of an order; of a session's turn, with what was asked for by itself (`hashed`). */
+  const place = async (asked: Order, session?: { around: Around; turn: TurnPlace; hashed: Order }): Promise<{ taskId: string; replayed: boolean }> => {
     // The row of a batch says itself whether it was ordered before; a key or a body beside it would only disagree.
     const { idempotencyKey: _key, retryCount: _count, ...bare } = asked
     const row = call.row ?? null
-    const order: Order = row === null ? asked : { ...bare, priority: 'batch', endWithinS: row.endWithinS }
-    const { checked, inputs } = await check(order)
+    const wanted: Order = row === null ? asked : { ...bare, priority: 'batch', endWithinS: row.endWithinS }
+    const { order, checked, inputs } = await check(wanted, session?.around)
+    if (checked.template) desk.told.set('x-template', showStamp(checked.template))
     if (checked.replaces) desk.told.set('x-model-replaced', `${checked.replaces.id}; by=${checked.card.id}`)
     const id = newId(now().getTime())
     const stickyKey = order.stickyKey ?? call.stickyKey
     const route = routing.route(checked.card, caller.livemode, stickyKeyOf({ id, project_id: caller.projectId, sticky_key: stickyKey }))
-    if (!caller.livemode && creditsTrigger(order.prompt)) throw creditsRequired(checked.priceMicros, 0)
-    const bodyHash = order.idempotencyKey === undefined && order.retryCount === undefined ? null : hashOrder(order, inputs)
-    return engine.submit({ id, caller, order, checked, provider: route.provider, upstreamModel: route.model, stickyKey, bodyHash, row })
+    if (!caller.livemode && creditsTrigger(withoutHistory(order.prompt))) throw creditsRequired(checked.priceMicros, 0)
+    // A repetition is told by what was asked for: what a label or a session makes of it may have changed since.
+    const hashed = session?.hashed ?? wanted
+    const given = session || checked.template ? await assetsOf(hashed.inputs) : inputs
+    const bodyHash = order.idempotencyKey === undefined && order.retryCount === undefined ? null : hashOrder(hashed, given)
+    return engine.submit({ id, caller, order, checked, provider: route.provider, upstreamModel: route.model, stickyKey, bodyHash, row, turn: session?.turn ?? null })
   }
 
   const desk: Desk = {
@@ -158,7 +299,7 @@ export const createDesks = (tools: DeskTools) => (caller: Caller, call: DeskCall
 
     async list(filter) {
       const tasks = await engine.list({ ...owner, after: cursor(filter.after), limit: filter.limit + 1, states: filter.states ?? null, model: filter.model ?? null, operation: filter.operation ?? null,
-        createdAfter: filter.createdAfter ?? null, createdBefore: filter.createdBefore ?? null, metadata: filter.metadata ?? null })
+        createdAfter: filter.createdAfter ?? null, createdBefore: filter.createdBefore ?? null, metadata: filter.metadata ?? null, template: filter.template ?? null })
       return page(tasks, filter.limit)
     },
 
@@ -175,9 +316,9 @@ export const createDesks = (tools: DeskTools) => (caller: Caller, call: DeskCall
 
     models: {
       all: () => catalog.all(),
-      find: (name, dialect) => catalog.find(modelOf(name, dialect), dialect),
+      find: async (name, dialect) => isTemplateName(name) ? templated(name, model => catalog.find(modelOf(model))) : catalog.find(modelOf(name, dialect), dialect),
       isConfigured: card => card.life.state !== 'retired' && routing.routesIn(card).routes.some(({ provider, enabled }) => enabled && routing.isConfigured(provider)),
-      serving: (name, dialect) => (caller.livemode && retired === 'replace' ? catalog.serving : catalog.find)(modelOf(name, dialect), dialect),
+      serving: async (name, dialect) => isTemplateName(name) ? templated(name, model => servedBy(model)) : servedBy(name, dialect),
     },
 
     assets: {
@@ -249,6 +390,8 @@ export const createDesks = (tools: DeskTools) => (caller: Caller, call: DeskCall
     },
 
     get workflows() { return workflowDesk() },
+    get templates() { return templateDesk() },
+    get sessions() { return sessionDesk() },
 
     webhooks: delivery.webhooks(caller),
 
@@ -265,6 +408,9 @@ export const createDesks = (tools: DeskTools) => (caller: Caller, call: DeskCall
   }
   return desk
 }
+
+/** What a session says around the words of a turn. */
+interface Around { brand: Omit<Brand, 'references'>; history: string[] }
 
 const missingInput = (assetId: string, index: number): never => {
   throw new Problem('bad_input_image', `Input ${index + 1} names an asset that is not there. Upload it first (POST /plantain/v1/assets).`, { field: `inputs[${index}]`, value: assetId.slice(0, 100) })

@@ -23,6 +23,7 @@ import { createDelivery, type Delivery } from './delivery/delivery.ts'
 import { readSigningKey } from './delivery/signature.ts'
 import { createDesks, plainCall } from './desk.ts'
 import { Problem } from './domain/problem.ts'
+import { isTemplateName } from './domain/template.ts'
 import { createEngine, type Engine, type EngineOptions } from './engine/engine.ts'
 import type { TaskRow } from './engine/rows.ts'
 import type { Workbench } from './engine/step.ts'
@@ -43,6 +44,8 @@ import { writeTaskEvent } from './protocols/native/view.ts'
 import { writeExecutionEvent } from './protocols/native/workflows.ts'
 import { findProviders } from './providers.ts'
 import { createRouting, type Routing } from './routing.ts'
+import { createSessions } from './sessions/sessions.ts'
+import { createTemplates } from './templates/templates.ts'
 import type { Caller } from './domain/caller.ts'
 import type { Asset } from './domain/asset.ts'
 import { createWorkflows, type Workflows } from './workflows/workflows.ts'
@@ -224,14 +227,35 @@ export async function startHouse(config: Config, { roles = ['serve', 'work'], ca
       closers.push(() => listener.close())
     }
 
+    /** Pictures that templates and sessions keep for good, as copies of their own. */
+    const pictures = {
+      find: assets.findMany, copy: assets.copy,
+      // One that a task still uses, or that somebody took away before: nothing to do about either.
+      drop: (owner: Pick<Asset, 'projectId' | 'livemode'>, id: string) => assets.remove(owner, id).catch(error => { if (!(error instanceof Problem)) throw error }),
+    }
+    const templates = createTemplates({
+      database, now, pictures,
+      cardOf(name) {
+        const found = catalog.find(name)
+        const alias = found ? null : routing.aliasOf(name)
+        const meant = found ?? (alias === null ? null : catalog.find(alias))
+        return meant && { card: meant.card, ...(meant.name?.operation ? { operation: meant.name.operation } : {}), alias: alias !== null }
+      },
+      check: (order, inputs, livemode) => catalog.check({ ...order, model: catalog.find(order.model) ? order.model : routing.aliasOf(order.model) ?? order.model }, inputs, now(), { livemode }),
+    })
+    const sessions = createSessions({ database, pictures })
+
     const deskFor = createDesks({
-      access, assets, batches: () => batches, catalog, database, delivery, engine, files, routing, workflows: () => workflows,
+      access, assets, batches: () => batches, catalog, database, delivery, engine, files, routing, sessions, templates, workflows: () => workflows,
       publicUrl: () => publicUrl, now, inputDays: config.INPUT_DAYS === 0 ? null : config.INPUT_DAYS, allowPrivate: config.ALLOW_PRIVATE_ADDRESSES,
     })
 
     const workflows = createWorkflows({
       database, workerId, deskFor, now, log, nodes: await loadFolders<Node>(new URL('./nodes/', import.meta.url)), work: works ? { slots: workflowSlots } : null, secret, publicUrl: () => publicUrl, deliver: () => delivery.wake(),
-      check: (order, media, livemode) => catalog.check(order, media.map(one => ({ ...one, id: one.asset, projectId: '', livemode, kind: 'input', sizeBytes: 0, name: null, taskId: null, createdAt: now(), expiresAt: null })), now(), { livemode }),
+      async check(order, media, owner) {
+        const seen = media.map((one): Asset => ({ ...one, ...owner, id: one.asset, kind: 'input', sizeBytes: 0, name: null, taskId: null, createdAt: now(), expiresAt: null }))
+        return isTemplateName(order.model) ? templates.foresee(owner, order, seen) : catalog.check(order, seen, now(), { livemode: owner.livemode })
+      },
       benchFor: createBench({
         database, fetch: intakeFetch, publish: openPublishing(), now, log,
         keep: (owner, bytes, name) => assets.keep({ ...owner, inputDays: null }, name === undefined ? { bytes } : { bytes, name }, { isMade: true, expiresAt: outputExpiry(now()) }),

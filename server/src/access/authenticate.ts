@@ -25,13 +25,14 @@ interface KeyRow {
   concurrent: number | null
   account_concurrent: number | null
   retired_models: RetiredModels
+  templates_only: boolean
   expires_at: Date | null
   revoked_at: Date | null
   last_used_at: Date | null
 }
 
 const selectKeys = `select key.id, key.name, key.prefix, key.hash, key.account_id, key.project_id, key.livemode, key.scopes, key.requests_per_minute,
-           key.executions_per_day, key.concurrent, account.concurrent as account_concurrent, project.retired_models, key.expires_at, key.revoked_at, key.last_used_at
+           key.executions_per_day, key.concurrent, account.concurrent as account_concurrent, project.retired_models, project.templates_only, key.expires_at, key.revoked_at, key.last_used_at
          from api_key key join account on account.id = key.account_id join project on project.id = key.project_id`
 
 const findKeys = { name: 'access find keys', text: `${selectKeys} where key.hash = any($1::bytea[])` }
@@ -123,4 +124,5 @@ const readCaller = (row: KeyRow): Caller => ({
     concurrent: lesser(row.concurrent, row.account_concurrent),
   },
   ...(row.retired_models === 'replace' ? { retiredModels: row.retired_models } : {}),
+  templatesOnly: row.templates_only,
 })

@@ -16,7 +16,7 @@ export type FirstBoot =
   | { created: false }
 
 export interface Account { id: string; name: string; concurrent: number | null }
-export interface Project { id: string; name: string; accountId: string; accountName: string; retiredModels: RetiredModels }
+export interface Project { id: string; name: string; accountId: string; accountName: string; retiredModels: RetiredModels; templatesOnly: boolean }
 
 export interface Operator {
   /**
@@ -123,14 +123,14 @@ async function insertProject(client: Client, { accountId, name }: { accountId: s
   const id = newId()
   await client.query('insert into project (id, account_id, name) values ($1, $2, $3)', [id, accountId, name])
   await writeAct(client, { accountId, projectId: id, keyId: null, act: 'project.created', subject: id, details: { name } })
-  return { id, name, accountId, retiredModels: 'refuse' as const }
+  return { id, name, accountId, retiredModels: 'refuse' as const, templatesOnly: false }
 }
 
 async function readProjects(client: Client, projectId: string | null): Promise<Project[]> {
-  const { rows } = await client.query<{ id: string; name: string; account_id: string; account_name: string; retired_models: RetiredModels }>(
-    `select project.id, project.name, project.account_id, account.name as account_name, project.retired_models
+  const { rows } = await client.query<{ id: string; name: string; account_id: string; account_name: string; retired_models: RetiredModels; templates_only: boolean }>(
+    `select project.id, project.name, project.account_id, account.name as account_name, project.retired_models, project.templates_only
      from project join account on account.id = project.account_id
      where $1::uuid is null or project.id = $1
      order by project.id`, [projectId])
-  return rows.map(row => ({ id: row.id, name: row.name, accountId: row.account_id, accountName: row.account_name, retiredModels: row.retired_models }))
+  return rows.map(row => ({ id: row.id, name: row.name, accountId: row.account_id, accountName: row.account_name, retiredModels: row.retired_models, templatesOnly: row.templates_only }))
 }

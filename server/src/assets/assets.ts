@@ -54,6 +54,8 @@ export interface Assets {
    */
   storeMade(made: { bytes: Uint8Array } | { url: string }, expect: { kind: 'image' | 'video' }, signal?: AbortSignal): Promise<StoredBlob>
   find(owner: Owner, id: string): Promise<Asset | null>
+  /** The same picture under an id of its own, for another owner or for longer. Kept for good. */
+  copy(owner: Owner, asset: Asset): Promise<Asset>
   /** In the order of `ids`; foreign, missing and expired ones are left out. `expiredToo` is for tasks that began before their input expired. */
   findMany(owner: Owner, ids: string[], options?: { expiredToo?: boolean }): Promise<Asset[]>
   /** Newest first. */
@@ -144,6 +146,8 @@ export function createAssets({ database, store, linkSecret, publicUrl, limits: g
         throw asBadOutput(error)
       }
     },
+
+    copy: (owner, { sha256, mime, sizeBytes, width, height, name }) => insertInput(database, owner, { sha256, mime, sizeBytes, width, height }, { name, createdAt: now(), expiresAt: null }),
 
     async find(owner, id) { return (await assets.findMany(owner, [id]))[0] ?? null },
 

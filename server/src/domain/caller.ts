@@ -25,6 +25,8 @@ export interface Caller {
   limits: KeyLimits
   /** The project's choice; absent means `refuse`. */
   retiredModels?: RetiredModels
+  /** Whether the project takes orders by template only; absent where nobody has looked. */
+  templatesOnly?: boolean
 }
 
 export const mayUse = (caller: Caller, scope: Scope): boolean => caller.scopes.includes(scope) || scope !== 'operator' && caller.scopes.includes('admin')

@@ -1,5 +1,6 @@
 import type { Operation, Role } from './order.ts'
 import type { Json } from './outcome.ts'
+import type { TemplateStamp } from './template.ts'
 
 /** A JSON Schema (draft 2020-12), as data. */
 export type JsonSchema = { [key: string]: Json }
@@ -88,6 +89,8 @@ export interface CheckedOrder {
   card: Card
   /** The retired card that was asked for, where `card` takes its place. */
   replaces?: Card
+  /** The template the order was made from. */
+  template?: TemplateStamp
   operation: Operation
   parameters: Record<string, Json>
   /** Pictures, films or texts asked for. */

@@ -15,11 +15,13 @@ export interface InputReference { assetId: string; role: Role }
 
 /** What a caller wants made, in the house's words. Doors translate their dialects into this. */
 export interface Order {
-  /** A model name as the caller wrote it: a card id or one of its names. */
+  /** A model name as the caller wrote it: a card id, one of its names, or a template (`template:<slug>@<label>`). */
   model: string
   /** Absent: derived from the card and from whether there are inputs. */
   operation?: Operation
   prompt: string
+  /** For an order of a template (`template:<slug>`): what its variables stand for. Absent: the prompt says it (`fillTemplate`). */
+  variables?: Record<string, Json>
   /** By the card's own names (`aspect_ratio`, `resolution`, `output_format`, `count`, `seed`, …); checked against the card's schema. */
   parameters: Record<string, Json>
   inputs: InputReference[]

@@ -8,6 +8,7 @@ import type { InputReference, Operation, Priority } from './order.ts'
 import type { Json, Outcome } from './outcome.ts'
 import { problems, type Problem, type ProblemCode, type StoredProblem } from './problem.ts'
 import { isUnable, type Route, type Ways } from './routing.ts'
+import type { TemplateStamp } from './template.ts'
 
 export const states = ['queued', 'running', 'waiting', 'done', 'failed', 'cancelled'] as const
 export type State = (typeof states)[number]
@@ -45,6 +46,8 @@ export interface Task {
   /** The card's id, and the name the caller used. */
   model: string
   modelAsked: string
+  /** Which template it was made from, where it was. */
+  template?: TemplateStamp
   operation: Operation
   prompt: string
   parameters: Record<string, Json>

@@ -82,6 +82,8 @@ export interface Submit {
   stickyKey?: string | null
   bodyHash: Buffer | null
   row?: Submission['row']
+  /** The turn of a session it is. */
+  turn?: Submission['turn']
 }
 
 export interface Engine {
@@ -199,11 +201,11 @@ export function createEngine(options: EngineOptions): Engine {
   const owned = (task: Task | null, owner: Owner): Task | null => task !== null && task.projectId === owner.projectId && task.livemode === owner.livemode ? task : null
 
   const engine: Engine = {
-    async submit({ id, caller, order, checked, provider, upstreamModel, stickyKey = null, bodyHash, row = null }) {
+    async submit({ id, caller, order, checked, provider, upstreamModel, stickyKey = null, bodyHash, row = null, turn = null }) {
       if (!mayUse(caller, 'tasks:write')) throw new Problem('forbidden', 'This key may not make tasks: it lacks the scope tasks:write.')
       const start = now().getTime()
       const submission: Submission = {
-        id: id ?? newId(start), caller, order, checked, provider, upstreamModel, stickyKey, attemptsMax, bodyHash, row,
+        id: id ?? newId(start), caller, order, checked, provider, upstreamModel, stickyKey, attemptsMax, bodyHash, row, turn,
         startBy: order.startWithinS === undefined ? null : new Date(start + order.startWithinS * 1_000),
         endBy: new Date(start + (order.endWithinS ?? checked.card.endWithinS) * 1_000),
       }

@@ -4,6 +4,7 @@ import type { InputReference, Operation, Priority } from '../domain/order.ts'
 import type { Json } from '../domain/outcome.ts'
 import type { ProblemCode, StoredProblem } from '../domain/problem.ts'
 import type { State, Task, Tried } from '../domain/task.ts'
+import type { TemplateStamp } from '../domain/template.ts'
 
 export interface TaskRow {
   id: string; account_id: string; project_id: string; key_id: string | null; livemode: boolean
@@ -14,7 +15,7 @@ export interface TaskRow {
   price_micros: number; charged_micros: number | null
   text: string | null; details: Record<string, Json>; warnings: string[]; problem: StoredProblem | null
   metadata: Record<string, string>; callback_url: string | null; wire: { protocol: string; body: Json } | null
-  sticky_key: string | null; created_at: Date; started_at: Date | null; ended_at: Date | null; due_at: Date; start_by: Date | null; end_by: Date
+  sticky_key: string | null; template: TemplateStamp | null; created_at: Date; started_at: Date | null; ended_at: Date | null; due_at: Date; start_by: Date | null; end_by: Date
   outputs?: OutputRow[] | null
   late_outputs?: OutputRow[] | null
   tried?: TriedRow[] | null
@@ -51,7 +52,7 @@ const readTried = (row: TaskRow): Tried[] => row.tried
 /** The columns of a task as it is shown, with its outputs in order and who was tried. */
 export const taskColumns = `t.id, t.account_id, t.project_id, t.key_id, t.livemode, t.state, t.turn, t.attempts, t.attempts_max, t.polls,
   t.model, t.model_asked, t.operation, t.prompt, t.parameters, t.inputs, t.count, t.partials, t.width, t.height, t.priority, t.provider, t.upstream_model, t.upstream_id,
-  t.progress, t.receipt, t.price_micros, t.charged_micros, t.text, t.details, t.warnings, t.problem, t.metadata, t.callback_url, t.wire, t.sticky_key,
+  t.progress, t.receipt, t.price_micros, t.charged_micros, t.text, t.details, t.warnings, t.problem, t.metadata, t.callback_url, t.wire, t.sticky_key, t.template,
   t.created_at, t.started_at, t.ended_at, t.due_at, t.start_by, t.end_by`
 
 const outputsOf = (late: boolean) => `(
@@ -74,7 +75,7 @@ export function readTask(row: TaskRow): Task {
   return {
     id: row.id, accountId: row.account_id, projectId: row.project_id, keyId: row.key_id, livemode: row.livemode,
     state: row.state, turn: row.turn, attempts: row.attempts, attemptsMax: row.attempts_max,
-    model: row.model, modelAsked: row.model_asked, operation: row.operation, prompt: row.prompt, parameters: row.parameters, inputs: row.inputs, priority: row.priority,
+    model: row.model, modelAsked: row.model_asked, ...(row.template === null ? {} : { template: row.template }), operation: row.operation, prompt: row.prompt, parameters: row.parameters, inputs: row.inputs, priority: row.priority,
     provider: row.provider, upstreamModel: row.upstream_model, upstreamId: row.upstream_id, progress: row.progress,
     priceMicros: row.price_micros, chargedMicros: row.charged_micros, outputs, ...(row.late_outputs ? { lateOutputs: row.late_outputs.map(read) } : {}), text: row.text, details: row.details, warnings: row.warnings, problem: row.problem, tried: readTried(row),
     metadata: row.metadata, callbackUrl: row.callback_url, wire: row.wire,

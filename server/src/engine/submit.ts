@@ -9,8 +9,10 @@ import type { CheckedOrder } from '../domain/card.ts'
 import { formatDollars } from '../domain/money.ts'
 import type { Order } from '../domain/order.ts'
 import { Problem } from '../domain/problem.ts'
+import type { TurnPlace } from '../domain/session.ts'
 import type { Client, Database } from '../db/pool.ts'
 import { availableIn, hold, lockPurses, takeFrom } from '../ledger/ledger.ts'
+import { takeTurns } from '../sessions/turns.ts'
 import { answerRepeated, rememberCalls } from './repeat.ts'
 
 export interface Submission {
@@ -28,6 +30,8 @@ export interface Submission {
   bodyHash: Buffer | null
   /** The row of a batch that becomes this task, as it was claimed. */
   row: { batchId: string; number: number; turn: number } | null
+  /** The turn of a session that this task is. */
+  turn: TurnPlace | null
 }
 
 export type Accepted = { kind: 'accepted' } | { kind: 'repeated'; taskId: string } | { kind: 'refused'; problem: Problem }
@@ -55,6 +59,7 @@ export const submitGroup = (database: Database) => (group: Submission[]): Promis
     else takeFrom(purses, purseOf(one), one.checked.priceMicros)
   }
   await linkRows(client, wanting.filter(one => !answers.has(one.id)), answers)
+  await linkTurns(client, wanting.filter(one => !answers.has(one.id)), answers)
   const taken = wanting.filter(one => !answers.has(one.id))
   await giveBack(client, wanting.filter(one => answers.has(one.id)))
   if (taken.length > 0) {
@@ -79,6 +84,13 @@ async function linkRows(client: Client, group: Submission[], answers: Map<string
   [rows.map(row => row.batchId), rows.map(row => row.number), rows.map(row => row.turn), rows.map(row => row.id)])
   const ours = new Set(linked.map(row => row.task_id))
   for (const { id } of rows) if (!ours.has(id)) answers.set(id, { kind: 'refused', problem: new Problem('conflict', 'Somebody else has taken this row of the batch.', { row: 'taken' }) })
+}
+
+/** Writes tasks down as turns of their sessions, where they are. */
+async function linkTurns(client: Client, group: Submission[], answers: Map<string, Accepted>): Promise<void> {
+  const turns = group.flatMap(({ id, caller, turn }) => turn === null ? [] : [{ id, owner: caller, place: turn }])
+  if (turns.length === 0) return
+  for (const [id, problem] of await takeTurns(client, turns)) answers.set(id, { kind: 'refused', problem })
 }
 
 const purseOf = ({ caller: { accountId, livemode } }: Submission) => ({ accountId, livemode })
@@ -205,15 +217,15 @@ async function insertTasks(client: Client, group: Submission[], ranks: number[])
     parameters: one.checked.parameters, inputs: one.order.inputs, count: one.checked.count, partials: one.order.partials ?? 0, width: one.checked.width, height: one.checked.height,
     priority: one.order.priority ?? 'interactive', rank: ranks[index], provider: one.provider, upstream_model: one.upstreamModel,
     price_micros: one.checked.priceMicros, warnings: [...one.order.warnings ?? [], ...one.checked.warnings], metadata: one.order.metadata ?? {},
-    callback_url: one.order.callbackUrl ?? null, wire: one.order.wire ?? null, sticky_key: one.stickyKey, start_by: one.startBy, end_by: one.endBy,
+    callback_url: one.order.callbackUrl ?? null, wire: one.order.wire ?? null, sticky_key: one.stickyKey, template: one.checked.template ?? null, start_by: one.startBy, end_by: one.endBy,
   }))
   await client.query({ name: 'submit tasks', text: `
     with task_row as (
       insert into task (id, account_id, project_id, key_id, livemode, attempts_max, model, model_asked, operation, prompt, parameters, inputs, count, partials, width, height,
-        priority, rank, provider, upstream_model, price_micros, warnings, metadata, callback_url, wire, sticky_key, start_by, end_by)
+        priority, rank, provider, upstream_model, price_micros, warnings, metadata, callback_url, wire, sticky_key, template, start_by, end_by)
       select * from jsonb_to_recordset($1) as r(id uuid, account_id uuid, project_id uuid, key_id uuid, livemode boolean, attempts_max int, model text, model_asked text,
         operation text, prompt text, parameters jsonb, inputs jsonb, count int, partials int, width int, height int, priority text, rank double precision, provider text,
-        upstream_model text, price_micros bigint, warnings jsonb, metadata jsonb, callback_url text, wire jsonb, sticky_key text, start_by timestamptz, end_by timestamptz)
+        upstream_model text, price_micros bigint, warnings jsonb, metadata jsonb, callback_url text, wire jsonb, sticky_key text, template jsonb, start_by timestamptz, end_by timestamptz)
       returning id, project_id, livemode)
     insert into event (project_id, livemode, task_id, type) select project_id, livemode, id, 'task.created' from task_row` }, [JSON.stringify(rows)])
 }

@@ -20,7 +20,9 @@ import type { Order, Role } from '../domain/order.ts'
 import type { Json } from '../domain/outcome.ts'
 import type { Problem, StoredProblem } from '../domain/problem.ts'
 import type { Alias, ModelRoutes, ProviderStanding, SetRoute } from '../domain/routing.ts'
+import type { NewSession, Session, SessionChange, Turn, TurnOrder } from '../domain/session.ts'
 import type { EventType, State, Task, TaskEvent } from '../domain/task.ts'
+import type { Template, TemplateSource, TemplateStamp, TemplateVersion } from '../domain/template.ts'
 
 export interface Page<T> { items: T[]; /** Hand it back as `after` for the next page; null on the last one. */ next: string | null }
 
@@ -34,6 +36,8 @@ export interface TaskFilter {
   createdBefore?: Date | undefined
   /** A pair of the task's metadata. */
   metadata?: Record<string, string> | undefined
+  /** What the named template made; a version of it, where one is named. */
+  template?: { slug: string; version: number | null } | undefined
 }
 
 /** Bytes on their way in. The house checks type by magic bytes, pixels before decoding, and caps while reading. */
@@ -136,8 +140,8 @@ export interface Key {
   id: string; name: string; prefix: string; livemode: boolean; scopes: Scope[]; limits: KeyLimits
   createdAt: Date; expiresAt: Date | null; revokedAt: Date | null; lastUsedAt: Date | null
 }
-export interface Project { id: string; name: string; retiredModels: RetiredModels; createdAt: Date }
-export interface ProjectChange { retiredModels?: RetiredModels }
+export interface Project { id: string; name: string; retiredModels: RetiredModels; /** Whether orders are taken by template only. */ templatesOnly: boolean; createdAt: Date }
+export interface ProjectChange { retiredModels?: RetiredModels; templatesOnly?: boolean }
 
 export interface NewKey { name: string; livemode: boolean; scopes: Scope[]; expiresAt: Date | null; limits: KeyLimits }
 
@@ -215,6 +219,55 @@ export interface WorkflowDesk {
   reviewLink(id: string, seconds: number): string
 }
 
+/** An order of a template, as it would be made. */
+export interface RenderedOrder { order: Order; checked: CheckedOrder; /** What every variable came to. */ values: Record<string, Json> }
+
+/** What a door may ask of the templates, bound to one caller. Writing a draft needs `tasks:write`; what others then get (publishing, labels, removing) `admin`. */
+export interface TemplateDesk {
+  find(slug: string): Promise<Template | null>
+  list(filter: { after?: string | undefined; limit: number }): Promise<Page<Template>>
+  create(draft: { slug: string; name: string; description?: string; source: TemplateSource }): Promise<Template>
+  /** @throws {Problem} `not_found`, `conflict` when somebody has written since `revision` */
+  change(slug: string, change: { name?: string; description?: string; source?: TemplateSource }, revision: number | null): Promise<Template>
+  remove(slug: string): Promise<void>
+  /** The draft as the next version; the newest one, where that says the same. */
+  publish(slug: string, options: { note: string | null; label: string | null; revision: number | null }): Promise<TemplateVersion>
+  versions(slug: string): Promise<TemplateVersion[]>
+  version(slug: string, number: number): Promise<TemplateVersion | null>
+  setLabel(slug: string, label: string, number: number): Promise<Template>
+  removeLabel(slug: string, label: string): Promise<Template>
+  /** Fills a template and checks and prices what comes of it, buying nothing. */
+  render(order: Order): Promise<RenderedOrder>
+}
+
+/** What a door may ask of the editing sessions, bound to one caller. */
+export interface SessionDesk {
+  create(session: NewSession): Promise<Session>
+  find(id: string): Promise<Session | null>
+  list(filter: { after?: string | undefined; limit: number }): Promise<Page<Session>>
+  change(id: string, change: SessionChange): Promise<Session>
+  remove(id: string): Promise<void>
+  /** With their tasks, in the order they were asked for. */
+  turns(id: string): Promise<{ turn: Turn; task: Task }[]>
+  /** Orders the next turn. @throws {Problem} as `submit`; `conflict` while another one is made and `from` names none */
+  turn(id: string, order: TurnOrder): Promise<Submitted>
+  undo(id: string): Promise<Session>
+  redo(id: string): Promise<Session>
+  branch(id: string, turn: string | null): Promise<Session>
+  select(id: string, turn: string, output: number): Promise<Session>
+}
+
+/** A model as an order names it. */
+export interface FoundModel {
+  card: Card
+  /** The name it was found by, where that is one of a dialect's; with `replaces`, still the retired card's. */
+  name: DialectName | null
+  /** The retired card that was named, where this one takes its place. */
+  replaces?: Card
+  /** The template that was named: `card` makes its pictures, and the order is filled when it is submitted. */
+  template?: TemplateStamp
+}
+
 /** All a door sees of the house, bound to one caller. Everything it finds belongs to the caller's project and mode; foreign ids are simply not found. */
 export interface Desk {
   caller: Caller
@@ -248,12 +301,12 @@ export interface Desk {
 
   models: {
     all(): Card[]
-    /** By any name; with a dialect, by that dialect's names first. */
-    find(name: string, dialect?: string): { card: Card; name: DialectName | null } | null
+    /** By any name, a template's too; with a dialect, by that dialect's names first. */
+    find(name: string, dialect?: string): Promise<FoundModel | null>
     /** Whether a live key can have it made here: one of its providers is set up, and it is not retired. */
     isConfigured(card: Card): boolean
     /** What would make an order for this caller: as `find`, but in place of a retired card its replacement, where the project wants that. `name` stays the retired card's. */
-    serving(name: string, dialect?: string): { card: Card; name: DialectName | null; replaces?: Card } | null
+    serving(name: string, dialect?: string): Promise<FoundModel | null>
   }
 
   assets: {
@@ -347,6 +400,10 @@ export interface Desk {
   }
 
   workflows: WorkflowDesk
+
+  templates: TemplateDesk
+
+  sessions: SessionDesk
 
   webhooks: {
     create(endpoint: { url: string; events: string[] }): Promise<Endpoint>

@@ -12,6 +12,7 @@ import { groupOf, type Layout } from '../domain/graph/layout.ts'
 import { isKnown, mediaIn, resolve, unknown, type Arrived, type Given, type Resolved, type Values } from '../domain/graph/values.ts'
 import type { Order } from '../domain/order.ts'
 import type { Json } from '../domain/outcome.ts'
+import { isTemplateName } from '../domain/template.ts'
 import { asProblem, type Problem } from '../domain/problem.ts'
 import type { Bench, Node, NodeOrder } from '../nodes/contract.ts'
 import type { Client } from '../db/pool.ts'
@@ -91,7 +92,7 @@ export async function plan(planning: Planning, tools: PlanTools): Promise<{ plan
       const one: Foreseen = { outputs: null, reused: false, skipped: false, key: null, priceMicros: 0, leastMicros: 0, open: false, because: isKnown(resolved) ? 'nothing was made of this before' : 'what goes in is made by the run' }
       try {
         if ('order' in node) {
-          const checked = prices(id, face, node, resolved)
+          const checked = await prices(id, face, node, resolved)
           step.model ??= checked.card.id
           step.unitMicros ??= checked.priceMicros
           one.priceMicros = checked.priceMicros
@@ -203,16 +204,16 @@ function arrive(layout: Layout, id: string, item: Item, foreseen: Map<string, Ma
 const blindly = (layout: Layout, id: string): Arrived[] => (layout.into.get(id) ?? []).map(edge => ({ edge, unknown: true as const }))
 
 /** Prices of orders, remembered by what decides them. */
-function createPrices({ livemode }: Planning, tools: PlanTools) {
+function createPrices({ projectId, livemode }: Planning, tools: PlanTools) {
   const known = new Map<string, ReturnType<StepTools['check']>>()
   return (id: string, face: NodeFace, node: Extract<Node, { order: unknown }>, resolved: Resolved) => {
     const values = Object.fromEntries(Object.entries(resolved).map(([port, value]) => [port, value === unknown ? guess(face, port) : value])) as Values
     const wanted: NodeOrder = node.order(values as never)
     const order: Order = writeOrder({ id, metadata: {} }, { node: id, item: [], attempt: 1 }, wanted)
     const media = picturesOf(order, values)
-    const name = JSON.stringify([order.model, order.operation, order.parameters, order.prompt.length, media.map(({ width, height, mime }, index) => [order.inputs[index]!.role, width, height, mime])])
+    const name = JSON.stringify([order.model, order.operation, order.parameters, isTemplateName(order.model) ? order.prompt : order.prompt.length, media.map(({ width, height, mime }, index) => [order.inputs[index]!.role, width, height, mime])])
     let checked = known.get(name)
-    if (!checked) known.set(name, checked = tools.check(order, media, livemode))
+    if (!checked) known.set(name, checked = tools.check(order, media, { projectId, livemode }))
     return checked
   }
 }

@@ -23,7 +23,7 @@ import type { Log } from '../kit/log.ts'
 import { gather, type StepReads } from './gather.ts'
 import type { Graphs } from './graphs.ts'
 import type { Kinds } from './kinds.ts'
-import type { ExecutionRow, RunRow } from './rows.ts'
+import type { ExecutionRow, Owner, RunRow } from './rows.ts'
 import type { Reservation, Reserved } from './reserve.ts'
 import type { RunSettlement } from './settle.ts'
 
@@ -36,7 +36,7 @@ export interface StepTools {
   /** Begins another workflow inside this run; the same run gets the same execution. */
   call(execution: ExecutionRow, run: RunRow, workflow: string, inputs: Record<string, Json>): Promise<string>
   /** Checks and prices an order whose pictures are these, buying nothing. @throws {Problem} as `desk.estimate` */
-  check(order: Order, media: Media[], livemode: boolean): CheckedOrder
+  check(order: Order, media: Media[], owner: Owner): Promise<CheckedOrder>
   reads: StepReads
   /** Sets a price aside within the execution's cap. */
   reserve(wanted: Reservation): Promise<Reserved>
@@ -88,7 +88,7 @@ async function begin(step: Step, tools: StepTools, signal: AbortSignal): Promise
   tools.kinds.checkInputs(run.node, face, values)
 
   const order = 'order' in node ? writeOrder(execution, run, node.order(values as never)) : null
-  const checked = order === null ? null : tools.check(order, picturesOf(order, values), execution.livemode)
+  const checked = order === null ? null : await tools.check(order, picturesOf(order, values), { projectId: execution.project_id, livemode: execution.livemode })
   const key = keyOf(face, values, checked)
   const redone = run.override !== null || run.attempt > 1
   const isForced = execution.force || execution.anew.includes(run.node)
@@ -115,9 +115,9 @@ export const valuesOf = (layout: Layout, run: { node: string; override: Values |
   return resolved
 }
 
-/** What decides a result, as one hash. A model's name counts as the card it stands for. */
+/** What decides a result, as one hash. A model's name counts as the card it stands for, a template's as the version that is meant now. */
 export const keyOf = (face: NodeFace, values: Values, checked: CheckedOrder | null): Buffer =>
-  createHash('sha256').update(keyText(face, values, checked === null ? null : checked.card.id)).digest()
+  createHash('sha256').update(keyText(face, values, checked === null ? null : checked.template ? [checked.card.id, checked.template.id, checked.template.version, checked.template.revision ?? null] : checked.card.id)).digest()
 
 /** The order of a run: bought under a name that is the same for every repetition of this attempt. */
 export function writeOrder(execution: Pick<ExecutionRow, 'id' | 'metadata'>, run: Pick<RunRow, 'node' | 'item' | 'attempt'>, wanted: NodeOrder): Order {

@@ -2,6 +2,7 @@
 import type { Card } from '../../domain/card.ts'
 import type { Role } from '../../domain/order.ts'
 import { Problem } from '../../domain/problem.ts'
+import { isTemplateName } from '../../domain/template.ts'
 import type { Desk, Incoming } from '../contract.ts'
 import type { Wanted } from '../toolkit.ts'
 import { readModel } from './options.ts'
@@ -19,10 +20,11 @@ export async function readAsked({ body, inline }: Pick<Incoming, 'body' | 'inlin
 
 /** A name with an @ may be a model's own. @throws {Problem} `unknown_model` */
 export async function findModel(draft: Pick<Draft, 'model' | 'prompt'>, desk: Desk): Promise<{ card: Card; model: string; suffixes: string[] }> {
-  const whole = desk.models.serving(draft.model, 'anthropic')
+  const whole = await desk.models.serving(draft.model, 'anthropic')
   if (whole) return { card: whole.card, model: draft.model, suffixes: [] }
-  const { model, suffixes } = readModel(draft.model)
-  const found = desk.models.serving(model, 'anthropic')
+  // What stands behind a template's name is its label.
+  const { model, suffixes } = isTemplateName(draft.model) ? { model: draft.model, suffixes: [] } : readModel(draft.model)
+  const found = await desk.models.serving(model, 'anthropic')
   if (found) return { card: found.card, model, suffixes }
   // The catalogue knows the words, and names that are near.
   await desk.estimate({ model, prompt: '', parameters: {}, inputs: [] })

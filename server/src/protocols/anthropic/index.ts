@@ -143,7 +143,7 @@ const model: Route = {
   about: { tag, summary: 'Get a model, by any of its names' },
   async handle({ params, requestId }, desk) {
     const name = params.model ?? ''
-    const found = desk.models.find(name, 'anthropic')
+    const found = await desk.models.find(name, 'anthropic')
     if (!found) throw new Problem('unknown_model', `model: ${name.slice(0, 100)}`, { field: 'model', value: name.slice(0, 100) })
     return json(writeModel(found.card, name), requestId)
   },

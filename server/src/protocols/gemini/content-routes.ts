@@ -10,7 +10,7 @@ import { taskHeaders } from '../toolkit.ts'
 import { blockOf, writeAnswer, writeChunks, writeDraft, type WritePicture } from './answer.ts'
 import { readContents } from './contents.ts'
 import { isObject, no, readFields } from './fields.ts'
-import { readGenerate, type GeminiWire } from './generate.ts'
+import { readGenerate, type Context, type GeminiWire } from './generate.ts'
 import { findModel, orderOf, placeOrder, stillMaking, waitMsOf } from './order.ts'
 import { refuseWith, writeError } from './refusal.ts'
 import { textTokens } from './usage.ts'
@@ -44,7 +44,7 @@ const generate = (version: string): Route => ({
   method: 'POST', path: `/${version}/models/:model::generateContent`, body: 'inline', bodyMax, scope: 'tasks:write',
   about: { tag, summary: 'Make or edit a picture and wait for it', body: Body },
   async handle(request, desk) {
-    const context = findModel(desk, request.params.model ?? '', 'picture', 'generateContent')
+    const context = await findModel(desk, request.params.model ?? '', 'picture', 'generateContent')
     const read = readGenerate(request.body, context)
     if (read.thoughts) read.order.warnings = [...read.order.warnings ?? [], 'includeThoughts shows drafts in a stream only: use streamGenerateContent.']
     const submitted = await placeOrder(await orderOf(read, desk, request), order => desk.make(order, { waitMs: waitMsOf(request.headers), signal: request.signal }))
@@ -58,14 +58,14 @@ const generate = (version: string): Route => ({
 /** generateContent as a row of a batch: the task of a body, and the answer once it has ended. */
 export const generateRow = {
   async submit({ body, inline }: { body: unknown; inline: Incoming['inline'] }, model: string, desk: Desk): Promise<Submitted> {
-    const read = readGenerate(body, findModel(desk, model, 'picture', 'batchGenerateContent'))
+    const read = readGenerate(body, await findModel(desk, model, 'picture', 'batchGenerateContent'))
     return placeOrder(await orderOf(read, desk, { inline, headers: {} }), order => desk.submit(order))
   },
   /** @throws {Problem} */
   async answer(task: Task, desk: Desk): Promise<Response> {
     if (task.state !== 'done' && !blockOf(task.problem)) throw new Problem((task.problem ?? cancelled).code, (task.problem ?? cancelled).message, { ...task.problem?.details, taskId: task.id })
     const wire = task.wire!.body as unknown as GeminiWire
-    return jsonResponse(writeAnswer(task, wire, findModel(desk, wire.model, 'picture', 'batchGenerateContent').card, await picturesOf(task, desk, wire)))
+    return jsonResponse(writeAnswer(task, wire, (await findModel(desk, task.model, 'picture', 'batchGenerateContent')).card, await picturesOf(task, desk, wire)))
   },
 }
 
@@ -75,7 +75,7 @@ const stream = (version: string): Route => ({
   async handle(request, desk) {
     const alt = request.query.get('alt') ?? request.query.get('$alt') ?? 'json'
     if (alt !== 'sse' && alt !== 'json') throw no('alt', `alt must be sse or json, not "${alt.slice(0, 60)}".`, { allowed: ['sse', 'json'] })
-    const context = findModel(desk, request.params.model ?? '', 'picture', 'streamGenerateContent')
+    const context = await findModel(desk, request.params.model ?? '', 'picture', 'streamGenerateContent')
     const read = readGenerate(request.body, context)
     const taken = await orderOf(read, desk, request)
     const submitted = await placeOrder(taken, order => desk.submit({ ...order, ...(read.thoughts ? { partials: 2 } : {}) }))
@@ -86,7 +86,7 @@ const stream = (version: string): Route => ({
   },
 })
 
-interface Streaming { request: Incoming; desk: Desk; wire: GeminiWire; thoughts: boolean; card: ReturnType<typeof findModel>['card'] }
+interface Streaming { request: Incoming; desk: Desk; wire: GeminiWire; thoughts: boolean; card: Context['card'] }
 
 /** The chunks of a stream, drafts first; what went wrong is the last one. Who leaves before the end is remembered. */
 async function* chunksOf({ task }: Submitted, { request, desk, wire, thoughts, card }: Streaming): AsyncGenerator<Record<string, unknown>> {
@@ -146,7 +146,7 @@ const count = (version: string): Route => ({
   method: 'POST', path: `/${version}/models/:model::countTokens`, body: 'inline', bodyMax, scope: 'tasks:read', counts: false,
   about: { tag, summary: 'About how many tokens a prompt has', description: 'A token for every four characters, 258 for a picture.' },
   async handle({ body, params }, desk) {
-    findModel(desk, params.model ?? '', 'any', 'countTokens')
+    await findModel(desk, params.model ?? '', 'any', 'countTokens')
     const { contents, generateContentRequest } = readFields(body, '', ['contents', 'generateContentRequest', 'model', 'systemInstruction', 'tools', 'generationConfig'])
     const asked = generateContentRequest === undefined ? { contents, systemInstruction: isObject(body) ? body.systemInstruction ?? body.system_instruction : undefined }
       : { contents: pick(generateContentRequest, 'contents'), systemInstruction: pick(generateContentRequest, 'systemInstruction') ?? pick(generateContentRequest, 'system_instruction') }

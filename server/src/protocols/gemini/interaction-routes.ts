@@ -51,7 +51,7 @@ const create = (version: string): Route => ({
   method: 'POST', path: `/${version}/interactions`, body: 'inline', bodyMax, scope: 'tasks:write',
   about: { tag, summary: 'Make a picture or a film', body: Body },
   async handle(request, desk) {
-    const context = findModel(desk, readModelName(request.body), 'any', 'interactions')
+    const context = await findModel(desk, readModelName(request.body), 'any', 'interactions')
     const read = readInteraction(request.body, context)
     const earlier = read.previous === null ? [] : await picturesBefore(read.previous, desk)
     const pictures = context.card.output.kind === 'video' && earlier.length > 0 ? [...asFrames(earlier), ...read.pictures.map(one => one.role === 'first_frame' ? { ...one, role: 'reference' as const } : one)] : [...earlier, ...read.pictures]

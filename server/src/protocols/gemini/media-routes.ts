@@ -19,7 +19,7 @@ const predict = (version: string): Route => ({
   method: 'POST', path: `/${version}/models/:model::predict`, body: 'inline', bodyMax, scope: 'tasks:write',
   about: { tag, summary: 'Make pictures with Imagen and wait for them', body: Body },
   async handle(request, desk) {
-    const read = readPredict(request.body, findModel(desk, request.params.model ?? '', 'picture', 'predict'))
+    const read = readPredict(request.body, await findModel(desk, request.params.model ?? '', 'picture', 'predict'))
     const submitted = await placeOrder(await orderOf(read, desk, request), order => desk.make(order, { waitMs: waitMsOf(request.headers), signal: request.signal }))
     const { task } = submitted
     if (!hasEnded(task.state)) return refuseWith(await stillMaking(task.id, desk), request.path, task.id)
@@ -34,7 +34,7 @@ const predictLongRunning = (version: string): Route => ({
   method: 'POST', path: `/${version}/models/:model::predictLongRunning`, body: 'inline', bodyMax, scope: 'tasks:write',
   about: { tag, summary: 'Make a film; answers with an operation', body: Body },
   async handle(request, desk) {
-    const read = readPredictLongRunning(request.body, findModel(desk, request.params.model ?? '', 'film', 'predictLongRunning'))
+    const read = readPredictLongRunning(request.body, await findModel(desk, request.params.model ?? '', 'film', 'predictLongRunning'))
     const submitted = await placeOrder(await orderOf(read, desk, request), order => desk.submit(order))
     return jsonResponse({ name: operationName(read.wire.model, submitted.task.id) }, { headers: taskHeaders(submitted) })
   },

@@ -16,7 +16,7 @@ const get = (version: string, rest: ':model' | '*'): Route => ({
   about: { tag, summary: 'One model' },
   async handle({ params }, desk) {
     const name = params.model ?? params['*'] ?? ''
-    const found = name.length <= 200 ? desk.models.find(name, 'gemini') : null
+    const found = name.length <= 200 ? await desk.models.find(name, 'gemini') : null
     if (!found) throw new Problem('unknown_model', `models/${name.slice(0, 100)} is not found. Call ListModels to see the list of available models.`, { field: 'name', value: name.slice(0, 100) })
     return jsonResponse(writeModel(found.card, name))
   },

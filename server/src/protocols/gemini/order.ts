@@ -10,9 +10,9 @@ import type { Context, Read } from './generate.ts'
 import { rename } from './refusal.ts'
 
 /** The model of an address or body. @throws {Problem} `unknown_model` */
-export function findModel(desk: Desk, name: string, kinds: 'picture' | 'film' | 'any', method: string): Context {
+export async function findModel(desk: Desk, name: string, kinds: 'picture' | 'film' | 'any', method: string): Promise<Context> {
   const model = name.replace(/^models\//, '')
-  const found = model.length <= 200 ? desk.models.serving(model, 'gemini') : null
+  const found = model.length <= 200 ? await desk.models.serving(model, 'gemini') : null
   const shown = model.slice(0, 100)
   if (!found) throw new Problem('unknown_model', `models/${shown} is not found. Call ListModels to see the list of available models and their supported methods.`, { field: 'model', value: shown })
   const isFilm = isFilmModel(found.card)

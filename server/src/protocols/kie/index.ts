@@ -10,9 +10,9 @@ import type { InputReference } from '../../domain/order.ts'
 import { Problem } from '../../domain/problem.ts'
 import { isId } from '../../kit/id.ts'
 import { readMultipart } from '../../kit/multipart.ts'
-import { mediaType, requireIdentity } from '../../kit/json.ts'
+import { isKeepable, mediaType, requireIdentity } from '../../kit/json.ts'
 import { protocol, type Desk, type Incoming, type Protocol, type Route } from '../contract.ts'
-import type { Picture } from './input.ts'
+import { nameOfTemplate, type Picture } from './input.ts'
 import {
   answer, envelope, modelsOf, readBase64, readCreateTask, readFileUrl, readPlace, resultSeconds, uploadSeconds,
   writeCallback, writeModels, writeNoSuchPath, writePricing, writeRecordInfo, writeSchema, writeUpload, type KieModel, type UploadPlace,
@@ -32,9 +32,11 @@ const CreateBody = Type.Object({
 const Base64Body = Type.Object({ base64Data: Type.String({ description: 'Bare or as a data URL.' }), uploadPath: Type.String(), fileName: Type.Optional(Type.String()) })
 const UrlBody = Type.Object({ fileUrl: Type.String(), uploadPath: Type.String(), fileName: Type.Optional(Type.String()) })
 
-/** A model by Kie's own name for it; our names for it are not known here. */
-function findModel(desk: Desk, name: string): KieModel | null {
-  const found = desk.models.serving(name, 'kie')
+/** A model by Kie's own name for it, or a template; our names for models are not known here. */
+async function findModel(desk: Desk, name: unknown): Promise<KieModel | null> {
+  if (typeof name !== 'string' || name.length > 200 || !isKeepable(name)) return null
+  const found = await desk.models.serving(name, 'kie')
+  if (found?.template) return { card: found.card, name: nameOfTemplate(found.card, name) }
   return found?.name && (found.replaces ?? found.card).dialects.kie?.includes(found.name) ? { card: found.card, name: found.name } : null
 }
 
@@ -42,7 +44,8 @@ const createTask: Route = {
   method: 'POST', path: '/api/v1/jobs/createTask', scope: 'tasks:write', bodyMax: 2 * 1024 * 1024,
   about: { tag, summary: 'Create a task', description: 'Answers `data.taskId` to ask recordInfo with. HTTP 200 also for a no: the outcome is `code`.', body: CreateBody },
   async handle({ body, headers }, desk) {
-    const { order, pictures } = readCreateTask(body, { find: name => findModel(desk, name), livemode: desk.caller.livemode })
+    const found = await findModel(desk, (body as { model?: unknown } | null | undefined)?.model)
+    const { order, pictures } = readCreateTask(body, { find: () => found, livemode: desk.caller.livemode })
     const idempotencyKey = headers['idempotency-key']
     const { inputs, giveBack } = await takeIn(pictures, desk)
     try {

@@ -4,7 +4,7 @@
  * As live: required fields with a default are not filled in (the default is what their web page shows), fields nobody knows are
  * ignored (here: with a warning), numbers that the page writes as strings are strings. Not as live: a wrong value never goes through.
  */
-import type { DialectName, JsonSchema } from '../../domain/card.ts'
+import type { Card, DialectName, JsonSchema } from '../../domain/card.ts'
 import type { Json } from '../../domain/outcome.ts'
 import { Problem } from '../../domain/problem.ts'
 import { roles, type Role } from '../../domain/order.ts'
@@ -82,6 +82,29 @@ function inOrderOf(sent: Record<string, unknown>, kept: Record<string, Json>): R
 /** Fields of a model that has no schema of its own for this dialect: words are text, pictures are links, the rest is the card's to check. */
 const plainFields = (fields: Record<string, string>): Record<string, Field> =>
   Object.fromEntries(Object.entries(fields).map(([name, house]) => [name, house === 'prompt' ? { type: 'string' } : house.startsWith('inputs') ? { type: 'array', items: { type: 'string', format: 'uri' } } : {}]))
+
+/**
+ * The input of a template: every field its model has here, and our parameters by their names. Nothing is required and nothing has a value of
+ * its own, for what is not sent the template says.
+ */
+export function nameOfTemplate(card: Card, id: string): DialectName {
+  const fields: Record<string, string> = { prompt: 'prompt', image_input: 'inputs' }
+  const properties: Record<string, JsonSchema> = { prompt: { type: 'string' }, image_input: { type: 'array', items: { type: 'string', format: 'uri' } } }
+  for (const { input, fields: theirs = {} } of card.dialects.kie ?? []) {
+    for (const [field, house] of Object.entries(theirs)) {
+      if (Object.hasOwn(fields, field)) continue
+      const { default: _usual, minItems: _least, maxLength: _longest, minLength: _shortest, ...rest } = ((input?.properties ?? {}) as Record<string, JsonSchema>)[field] ?? {}
+      fields[field] = house
+      properties[field] = rest
+    }
+  }
+  for (const name of Object.keys((card.parameters.properties ?? {}) as JsonSchema)) {
+    if (Object.hasOwn(fields, name)) continue
+    fields[name] = name
+    properties[name] = {}
+  }
+  return { id, fields, input: { type: 'object', properties } }
+}
 
 const isEmpty = (value: unknown): boolean => value === undefined || (typeof value === 'string' && value.trim() === '') || (Array.isArray(value) && value.length === 0)
 

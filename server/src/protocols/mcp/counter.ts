@@ -50,7 +50,7 @@ export function openWorkshop(desk: Desk, inline: Incoming['inline']): Workshop {
     },
     models: async () => desk.models.all().map(card => viewModel(card, desk.now())),
     async model(name) {
-      const found = desk.models.find(name)
+      const found = await desk.models.find(name)
       if (!found) throw new Problem('unknown_model', `There is no model "${name.slice(0, 100)}".`, { field: 'model', value: name.slice(0, 100) })
       return viewModel(found.card, desk.now())
     },
@@ -87,7 +87,7 @@ const unlessGone = (thrown: unknown): null => {
 /** Takes in a draft's pictures and hands the order on. Whatever came in and is not used in the end is let go again. */
 async function withPictures<T>({ pictures, ...rest }: Draft, desk: Desk, use: (order: Order) => Promise<{ value: T; keep: boolean }>): Promise<T> {
   // A model that is not there is refused before any picture is fetched; `estimate` knows the words for it.
-  if (pictures.length > 0 && !desk.models.find(rest.model)) await desk.estimate({ ...rest, inputs: [] })
+  if (pictures.length > 0 && !await desk.models.find(rest.model)) await desk.estimate({ ...rest, inputs: [] })
   const { inputs, giveBack } = await takeIn(pictures, desk)
   let keep = false
   try {

@@ -17,7 +17,7 @@ function readForm(stream: Readable, headers: Incoming['headers'], filesMax: numb
 }
 
 /** Fields that are written as JSON text, and those that are numbers. */
-const jsonFields = new Set(['parameters', 'inputs', 'metadata'])
+const jsonFields = new Set(['parameters', 'inputs', 'metadata', 'variables'])
 const numberFields = new Set(['start_within_s', 'end_within_s'])
 const pictureFields: Record<string, Role> = { image: 'reference', 'image[]': 'reference', images: 'reference', 'images[]': 'reference', mask: 'mask' }
 

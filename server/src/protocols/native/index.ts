@@ -12,7 +12,9 @@ import { models } from './models.ts'
 import { project } from './project.ts'
 import { refuse } from './refuse.ts'
 import { routing } from './routing.ts'
+import { sessions } from './sessions.ts'
 import { tasks } from './tasks.ts'
+import { templates } from './templates.ts'
 import { money } from './usage.ts'
 import { webhooks } from './webhooks.ts'
 import { reviewPage } from './review-page.ts'
@@ -23,7 +25,7 @@ import { workflows } from './workflows.ts'
 export default protocol({
   id: 'native',
   title: 'Plantain',
-  routes: [...tasks, ...events, ...models, ...assets, ...money, ...keys, ...project, ...webhooks, ...routing, ...workflows, ...baselines, ...triggers, ...reviewPage, ...documents],
+  routes: [...tasks, ...events, ...models, ...assets, ...money, ...keys, ...project, ...webhooks, ...routing, ...templates, ...sessions, ...workflows, ...baselines, ...triggers, ...reviewPage, ...documents],
   readSecret({ headers }) {
     const bearer = /^Bearer\s+(\S+)\s*$/i.exec(headers['authorization'] ?? '')
     return bearer?.[1] ?? headers['x-api-key'] ?? null

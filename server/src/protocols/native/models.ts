@@ -33,7 +33,7 @@ const get: Route = {
   about: { summary: 'Get a model, by any of its names', tag: 'Models', answer: ModelView },
   async handle({ params }, desk) {
     const name = params['*'] ?? ''
-    const model = desk.models.find(name)
+    const model = await desk.models.find(name)
     if (!model) throw new Problem('unknown_model', `There is no model "${name.slice(0, 100)}". GET ${base}/models lists them.`, { field: 'model', value: name.slice(0, 100) })
     return json(viewModel(model.card, desk))
   },

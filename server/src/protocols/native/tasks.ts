@@ -16,8 +16,9 @@ import { EstimateView, json, PageView, TaskView, viewEstimate, viewPage, viewTas
 const bodyMax = 64 * 1024 * 1024
 
 export const TaskBody = Type.Object({
-  model: Type.String({ minLength: 1, maxLength: 200, description: 'A model of `GET /plantain/v1/models`, by its id or any of its names.' }),
+  model: Type.String({ minLength: 1, maxLength: 200, description: 'A model of `GET /plantain/v1/models`, by its id or any of its names; or a template: `template:<slug>`, `template:<slug>@<label>`, `@<version>`, `@draft`.' }),
   prompt: Type.Optional(Type.String({ description: 'What to make, change or write. Some tools need none.' })),
+  variables: Type.Optional(Type.Record(Type.String(), Type.Unknown(), { description: 'For a template: what its variables stand for. Images by the ids of assets; those left out take the pictures of `inputs` in order.' })),
   operation: Type.Optional(Type.Enum([...operations], { description: 'Default: what the model does with the inputs given.' })),
   parameters: Type.Optional(Type.Record(Type.String(), Type.Unknown(), { description: 'As the model\'s own schema says (`parameters` of the model).' })),
   inputs: Type.Optional(Type.Array(InputBody, { maxItems: 32 })),
@@ -46,6 +47,7 @@ export function readTask(body: unknown): Draft {
     order: {
       model: wire.model,
       prompt: wire.prompt ?? '',
+      ...(wire.variables === undefined ? {} : { variables: wire.variables as Record<string, Json> }),
       parameters: (wire.parameters ?? {}) as Record<string, Json>,
       ...(wire.operation === undefined ? {} : { operation: wire.operation }),
       ...(wire.priority === undefined ? {} : { priority: wire.priority }),
@@ -73,7 +75,7 @@ async function readDraft({ headers, stream }: Incoming): Promise<Draft> {
 /** Takes in a draft's pictures and hands the order on. Whatever came in and is not used in the end is let go again. */
 async function withPictures<T>({ order, wanted }: Draft, desk: Desk, use: (order: Order) => Promise<{ value: T; keep: boolean }>): Promise<T> {
   // A model that is not there is refused before any picture is fetched; `estimate` knows the words for it.
-  if (wanted.length > 0 && !desk.models.find(order.model)) await desk.estimate({ ...order, inputs: [] })
+  if (wanted.length > 0 && !await desk.models.find(order.model)) await desk.estimate({ ...order, inputs: [] })
   const { inputs, giveBack } = await takeIn(wanted, desk)
   let keep = false
   try {
@@ -128,6 +130,7 @@ const TaskQuery = Type.Object({
   after: After, limit: Limit,
   state: Type.Optional(Type.Array(Type.Enum([...states]), { description: 'May be repeated.' })),
   model: Type.Optional(Type.String({ maxLength: 200 })),
+  template: Type.Optional(Type.String({ pattern: '^[a-z0-9-]{1,80}(@[1-9][0-9]{0,8})?$', description: 'What this template made: its slug, or `slug@3` for a version.' })),
   operation: Type.Optional(Type.Enum([...operations])),
   created_after: Type.Optional(Type.String({ description: 'A time or a day (ISO 8601).' })),
   created_before: Type.Optional(Type.String()),
@@ -137,9 +140,10 @@ const TaskQuery = Type.Object({
 const readQuery = queryReader(TaskQuery)
 
 function readFilter(query: URLSearchParams): TaskFilter {
-  const { after, limit, state, model, operation, created_after, created_before, metadata } = readQuery(query)
+  const { after, limit, state, model, operation, created_after, created_before, metadata, template } = readQuery(query)
   return {
     limit: limit ?? limitDefault, after: readAfter(after), states: state, model, operation, metadata,
+    template: template === undefined ? undefined : { slug: template.split('@')[0]!, version: Number(template.split('@')[1] ?? NaN) || null },
     createdAfter: created_after === undefined ? undefined : readInstant(created_after, 'created_after'),
     createdBefore: created_before === undefined ? undefined : readInstant(created_before, 'created_before'),
   }

@@ -7,6 +7,7 @@ import { kinds, outputKinds, units, type Card, type CheckedOrder } from '../../d
 import { formatDollars } from '../../domain/money.ts'
 import { operations, priorities, roles } from '../../domain/order.ts'
 import { states, type Task, type TaskEvent } from '../../domain/task.ts'
+import type { TemplateStamp } from '../../domain/template.ts'
 import type { Balance, Delivery, Desk, Endpoint, Key, LedgerRow, Page, UsageRow } from '../contract.ts'
 
 export const Id = Type.String({ pattern: '^[0-9a-f]{32}$', description: '32 hexadecimal characters.' })
@@ -50,6 +51,13 @@ export const TriedView = Type.Object({
   at: Time, ended_at: maybe(Time),
 }, { title: 'Tried' })
 
+export const StampView = Type.Object({
+  slug: Type.String(), version: maybe(Type.Integer({ description: 'Null for a draft.' })), revision: Type.Optional(Type.Integer({ description: 'Of the draft.' })),
+  label: Type.Optional(Type.String({ description: 'The label it was found by.' })),
+}, { title: 'TemplateStamp', description: 'The template it was made from.' })
+export const viewStamp = ({ slug, version, revision, label }: TemplateStamp): Static<typeof StampView> =>
+  ({ slug, version, ...(revision === undefined ? {} : { revision }), ...(label === undefined ? {} : { label }) })
+
 export const TaskView = Type.Object({
   id: Id,
   object: Type.Literal('task'),
@@ -57,7 +65,7 @@ export const TaskView = Type.Object({
   livemode: Type.Boolean({ description: 'False for tasks of a test key, which the sandbox model makes for free.' }),
   served_by: Type.String({ description: 'The provider that makes it; `sandbox-1` under a test key.' }),
   upstream_id: maybe(Type.String()),
-  model: Type.String(), model_asked: Type.String(), operation: Type.Enum([...operations]),
+  model: Type.String(), model_asked: Type.String(), template: maybe(StampView), operation: Type.Enum([...operations]),
   prompt: Type.String(),
   parameters: Type.Record(Type.String(), AnyJson),
   inputs: Type.Array(Type.Object({ asset: Id, role: Type.Enum([...roles]) })),
@@ -105,7 +113,7 @@ function writeTask(task: Task, links: Links): Static<typeof TaskView> {
   const expiries = task.outputs.flatMap(({ expiresAt }) => expiresAt ? [expiresAt.getTime()] : [])
   return {
     id: task.id, object: 'task', state: task.state, livemode: task.livemode, served_by: task.livemode ? task.provider : testModel, upstream_id: task.upstreamId,
-    model: task.model, model_asked: task.modelAsked, operation: task.operation,
+    model: task.model, model_asked: task.modelAsked, template: task.template ? viewStamp(task.template) : null, operation: task.operation,
     prompt: task.prompt, parameters: task.parameters,
     inputs: task.inputs.map(({ assetId, role }) => ({ asset: assetId, role })),
     outputs: task.outputs.map(viewOutput), late_outputs: (task.lateOutputs ?? []).map(viewOutput),
@@ -124,14 +132,14 @@ function writeTask(task: Task, links: Links): Static<typeof TaskView> {
 
 export const EstimateView = Type.Object({
   object: Type.Literal('estimate'),
-  model: Type.String(), operation: Type.Enum([...operations]),
+  model: Type.String(), template: maybe(StampView), operation: Type.Enum([...operations]),
   parameters: Type.Record(Type.String(), AnyJson, { description: 'As they will be used, defaults filled in.' }),
   count: Type.Integer(), width: maybe(Type.Integer()), height: maybe(Type.Integer()),
   price: MoneyView, warnings: Type.Array(Type.String()),
 }, { title: 'Estimate' })
 
-export const viewEstimate = ({ card, operation, parameters, count, width, height, priceMicros, warnings }: CheckedOrder): Static<typeof EstimateView> =>
-  ({ object: 'estimate', model: card.id, operation, parameters, count, width, height, price: money(priceMicros), warnings })
+export const viewEstimate = ({ card, template, operation, parameters, count, width, height, priceMicros, warnings }: CheckedOrder): Static<typeof EstimateView> =>
+  ({ object: 'estimate', model: card.id, template: template ? viewStamp(template) : null, operation, parameters, count, width, height, price: money(priceMicros), warnings })
 
 export const AssetView = Type.Object({
   id: Id, object: Type.Literal('asset'), livemode: Type.Boolean(), kind: Type.Enum(['input', 'output']),

@@ -11,7 +11,7 @@ export interface ImageWish { stream: boolean; partials: number }
 
 export interface ImageDraft { order: Omit<Order, 'inputs'>; wish: ImageWish }
 
-export interface Reading { card: Card; asked: string; warnings: string[]; kind: 'generation' | 'edit' | 'variation' }
+export interface Reading { card: Card; asked: string; isTemplate?: boolean; warnings: string[]; kind: 'generation' | 'edit' | 'variation' }
 
 /** Fields that are read here and not by `settings.ts`. */
 const common = ['prompt', 'model', 'stream', 'partial_images', 'response_format', 'user', 'safety_identifier']
@@ -22,7 +22,7 @@ const known: Record<Reading['kind'], string[]> = {
 }
 
 /** @throws {Problem} `bad_request`, `unsupported_parameter` */
-export function readImageCall(body: Fields, { card, asked, warnings, kind }: Reading): ImageDraft {
+export function readImageCall(body: Fields, { card, asked, isTemplate = false, warnings, kind }: Reading): ImageDraft {
   const fields = fieldsOf(body)
   const links = readChoice(fields, 'response_format', ['url', 'b64_json']) ?? (kind === 'variation' ? 'url' : 'b64_json')
   const stream = kind !== 'variation' && readFlag(fields, 'stream')
@@ -30,7 +30,7 @@ export function readImageCall(body: Fields, { card, asked, warnings, kind }: Rea
   if (partials > 0 && !stream) throw invalid('partial_images', 'partial_images goes with stream only.')
   for (const name of ['user', 'safety_identifier']) readText(fields, name)
   if (fields.markup !== undefined) throw invalid('markup', `${card.id} takes no markup here. Send a mask, or say in the prompt what to change.`)
-  if (kind === 'generation' && !card.operations.includes('generate')) throw invalid('model', `${card.id} needs a picture to work on. Use /v1/images/edits.`)
+  if (kind === 'generation' && !isTemplate && !card.operations.includes('generate')) throw invalid('model', `${card.id} needs a picture to work on. Use /v1/images/edits.`)
   if (kind !== 'generation' && card.operations.every(operation => operation === 'generate')) throw invalid('model', `${card.id} makes new pictures only. Use /v1/images/generations.`)
 
   const isTool = !card.prompt.required && fields.prompt === undefined

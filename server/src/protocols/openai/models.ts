@@ -9,13 +9,13 @@ import { invalid } from './fields.ts'
 export const imageModel = 'gpt-image-2'
 export const videoModel = 'sora-2'
 
-export interface Model { card: Card; asked: string; warnings: string[] }
+export interface Model { card: Card; asked: string; /** Whether a template was named: it brings what an address asks for otherwise. */ isTemplate: boolean; warnings: string[] }
 
 /** @throws {Problem} `unknown_model` with near names; `unsupported_parameter` for a model that makes something else */
 export async function findModel(name: unknown, kind: 'image' | 'video', desk: Desk): Promise<Model> {
   const asked = name ?? (kind === 'image' ? imageModel : videoModel)
   if (typeof asked !== 'string' || asked === '' || asked.length > 200 || !isKeepable(asked)) throw invalid('model', "'model' must be the name of a model.", { openaiCode: 'invalid_type' })
-  const found = desk.models.serving(asked, 'openai')
+  const found = await desk.models.serving(asked, 'openai')
   if (!found) {
     // The catalogue knows which names are near.
     await desk.estimate({ model: asked, prompt: '-', parameters: {}, inputs: [], wire: { protocol: 'openai', body: null } })
@@ -25,7 +25,8 @@ export async function findModel(name: unknown, kind: 'image' | 'video', desk: De
   const makes = card.output.kind === 'video' || card.operations.every(operation => operation === 'video') ? 'video' : 'image'
   const fits = kind === 'video' ? card.operations.includes('video') : makes === 'image'
   if (!fits) throw new Problem('unsupported_parameter', makes === 'video' ? `${card.id} makes films. Use /v1/videos.` : `${card.id} makes pictures. Use /v1/images/generations.`, { param: 'model', value: asked })
-  return { card, asked, warnings: asked === card.id || asked.startsWith(`${card.id}-`) || asked.toLowerCase().endsWith(card.id) ? [] : [`${asked} is served by ${card.id}.`] }
+  const isTemplate = found.template !== undefined
+  return { card, asked, isTemplate, warnings: isTemplate || asked === card.id || asked.startsWith(`${card.id}-`) || asked.toLowerCase().endsWith(card.id) ? [] : [`${asked} is served by ${card.id}.`] }
 }
 
 const tag = 'Models'
@@ -52,7 +53,7 @@ const get = (path: '/v1/models/:id' | '/v1/models/*'): Route => ({
   about: { tag, summary: 'One model, by any of its names' },
   async handle({ params }, desk) {
     const id = params.id ?? params['*'] ?? ''
-    const found = isKeepable(id) && id.length <= 200 ? desk.models.find(id, 'openai') : null
+    const found = isKeepable(id) && id.length <= 200 ? await desk.models.find(id, 'openai') : null
     if (!found) throw new Problem('unknown_model', `The model '${id.slice(0, 100).toWellFormed()}' does not exist.`, { param: 'model' })
     return Response.json(writeModel(found.card, id))
   },

@@ -2,6 +2,7 @@
 import type { InputReference, Order } from '../../domain/order.ts'
 import { Problem } from '../../domain/problem.ts'
 import { hasEnded, type Task } from '../../domain/task.ts'
+import { isKeepable } from '../../kit/json.ts'
 import { base64Of, jsonResponse } from '../../kit/json-out.ts'
 import type { ServerEvent } from '../../kit/sse.ts'
 import type { Desk, Incoming, Route, Submitted } from '../contract.ts'
@@ -37,12 +38,11 @@ const create: Route = {
 
 /** What a call asks for: a draft of its order, and the pictures it names. @throws {Problem} */
 async function readCall(body: unknown, inline: Incoming['inline'], desk: Desk): Promise<{ call: ResponseCall; order: Omit<Order, 'inputs'>; pictures: Picture[] }> {
-  const call = readResponseCall(body, inline, name => {
-    const card = desk.models.serving(name, 'openai')?.card
-    return card !== undefined && card.output.kind === 'image' && card.kind !== 'tool'
-  })
+  const named = typeof body === 'object' && body !== null ? (body as { model?: unknown }).model : undefined
+  const own = typeof named === 'string' && named !== '' && named.length <= 200 && isKeepable(named) ? (await desk.models.serving(named, 'openai'))?.card : undefined
+  const call = readResponseCall(body, inline, () => own !== undefined && own.output.kind === 'image' && own.kind !== 'tool')
   const toolModel = call.tool.model
-  const isOwn = call.wire.model !== '' && desk.models.serving(call.wire.model, 'openai')?.card.output.kind === 'image'
+  const isOwn = own?.output.kind === 'image'
   const { card, asked, warnings } = await findModel(toolModel ?? (isOwn ? call.wire.model : undefined), 'image', desk)
   const settings = readSettings(call.tool, card, toolNames)
   const pictures = await findPictures(call, desk)

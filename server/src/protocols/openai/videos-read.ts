@@ -8,18 +8,19 @@ import { readSettings } from './settings.ts'
 /** What a film tells about its request, kept on the task. */
 export interface VideoWire { kind: 'video'; seconds: string; size: string | null; remixedFrom: string | null }
 
-export interface VideoReading { card: Card; asked: string; warnings: string[] }
+export interface VideoReading { card: Card; asked: string; isTemplate?: boolean; warnings: string[] }
 
 const names = ['prompt', 'model', 'seconds', 'size', 'input_reference', 'video']
 const sizeDefault = '720x1280'
 const secondsDefault = '4'
 
 /** @throws {Problem} `bad_request`, `unsupported_parameter` */
-export function readVideoCall(body: Fields, { card, asked, warnings }: VideoReading, remixedFrom: string | null = null): Omit<Order, 'inputs'> {
+export function readVideoCall(body: Fields, { card, asked, isTemplate = false, warnings }: VideoReading, remixedFrom: string | null = null): Omit<Order, 'inputs'> {
   const fields = fieldsOf(body)
   const prompt = readPrompt(fields)
-  const seconds = readSeconds(fields, card)
-  const size = readText(fields, 'size', { max: 20 }) ?? (mayDefault(card) ? sizeDefault : undefined)
+  // A template says itself what nobody asks for otherwise.
+  const seconds = fields.seconds === undefined && isTemplate ? undefined : readSeconds(fields, card)
+  const size = readText(fields, 'size', { max: 20 }) ?? (!isTemplate && mayDefault(card) ? sizeDefault : undefined)
   const settings = readSettings({ ...fields, ...(size === undefined ? {} : { size }) }, card, names)
   return {
     model: asked, operation: 'video', prompt,

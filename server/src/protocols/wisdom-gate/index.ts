@@ -37,10 +37,10 @@ const create: Route = {
   about: { tag, summary: 'Make a video', body: Video, description: 'As `multipart/form-data` or JSON. Answers at once; ask `/v1/video/{id}` how it stands.' },
   async handle(request, desk) {
     const asked = await readAsked(request)
-    const found = desk.models.serving(asked.model, 'wisdom-gate')
+    const found = await desk.models.serving(asked.model, 'wisdom-gate')
     if (!found) await desk.estimate({ model: asked.model, prompt: '', parameters: {}, inputs: [] })
     const { card } = found!
-    const order = planVideo(asked, card)
+    const order = planVideo(asked, card, { isTemplate: found!.template !== undefined })
     const role: Role = card.inputs.roles.first_frame ? 'first_frame' : 'reference'
     const wanted: Wanted[] = asked.reference ? [{ upload: asked.reference, role, field: 'input_reference' }] : []
     if (wanted.length > card.inputs.max) throw new Problem('unsupported_parameter', `${asked.model} takes no pictures.`, { field: 'input_reference', allowed: { max: card.inputs.max } })

@@ -19,7 +19,7 @@ const sizeDefault = '720x1280'
 const no = (field: string, sentence: string, details: ProblemDetails = {}) => new Problem('bad_request', sentence, { field, ...details })
 
 /** The fields of a form or a JSON body. `input_reference` may be a file of the form, an address or a data URL. */
-export interface VideoAsked { model: string; prompt: string; seconds: string; /** Null where the caller left it open. */ size: string | null; reference: Upload | null }
+export interface VideoAsked { model: string; prompt: string; /** Null where the caller left it open, both. */ seconds: string | null; size: string | null; reference: Upload | null }
 
 const known = ['model', 'prompt', 'seconds', 'size', 'input_reference']
 
@@ -37,8 +37,8 @@ export function readVideo(fields: Record<string, unknown>, file: Upload | null, 
   const model = text('model', modelDefault)
   if (model === '' || model.length > 200) throw no('model', '\'model\' must be the name of a model.')
   const prompt = text('prompt', null)
-  const seconds = text('seconds', secondsDefault)
-  if (!/^[1-9]\d{0,2}$/.test(seconds)) throw no('seconds', '\'seconds\' must be a whole number, as in "4".', { value: seconds.slice(0, 40) })
+  const seconds = fields.seconds === undefined || fields.seconds === null ? null : text('seconds', null)
+  if (seconds !== null && !/^[1-9]\d{0,2}$/.test(seconds)) throw no('seconds', '\'seconds\' must be a whole number, as in "4".', { value: seconds.slice(0, 40) })
   const size = fields.size === undefined || fields.size === null ? null : text('size', null)
   if (size !== null && !/^[1-9]\d{1,4}x[1-9]\d{1,4}$/.test(size)) throw no('size', '\'size\' must be width and height, as in "720x1280".', { value: size.slice(0, 40) })
   return { model, prompt, seconds, size, reference: readReference(fields.input_reference, file, inline) }
@@ -60,13 +60,16 @@ function readReference(value: unknown, file: Upload | null, inline: (text: strin
 type Property = { enum?: Json[] }
 
 /** @throws {Problem} `unsupported_parameter` for a size the model does not make */
-export function planVideo({ model, prompt, seconds, size }: VideoAsked, card: Card): Omit<Order, 'inputs'> {
+export function planVideo({ model, prompt, seconds, size }: VideoAsked, card: Card, { isTemplate = false } = {}): Omit<Order, 'inputs'> {
   if (!card.operations.includes('video')) throw new Problem('unsupported_parameter', `${model} makes no videos.`, { field: 'model', value: model })
   const properties = (card.parameters.properties ?? {}) as Record<string, Property>
+  // What nobody asks for has a usual value here, and a template says it itself.
+  const length = seconds ?? (isTemplate ? null : secondsDefault)
+  const shape = size === null && isTemplate ? {} : readSize(size, card, properties)
   return {
     model, prompt, operation: 'video',
-    parameters: { duration_s: Number(seconds), ...readSize(size, card, properties) },
-    wire: { protocol: 'wisdom-gate', body: { seconds, size: size ?? sizeDefault } },
+    parameters: { ...length === null ? {} : { duration_s: Number(length) }, ...shape },
+    wire: { protocol: 'wisdom-gate', body: isTemplate ? {} : { seconds: length, size: size ?? sizeDefault } },
   }
 }
 
@@ -122,8 +125,8 @@ export function writeVideo(task: Task, link: (asset: Asset) => string): Record<s
 
 /** As it was asked for here; a video that was begun at another door is told by its parameters. */
 function writeShape({ wire, parameters }: Task): { seconds: string; size: string } {
-  const body = wire?.protocol === 'wisdom-gate' ? wire.body as { seconds: string; size: string } : null
-  if (body) return { seconds: body.seconds, size: body.size }
+  const body = wire?.protocol === 'wisdom-gate' ? wire.body as { seconds?: string; size?: string } : {}
+  if (body.seconds !== undefined && body.size !== undefined) return { seconds: body.seconds, size: body.size }
   const { duration_s: duration, aspect_ratio: ratio, resolution, size: asked } = parameters
   const size = typeof asked === 'string' ? asked : typeof ratio === 'string' && /^\d+:\d+$/.test(ratio) ? pixels(ratio, typeof resolution === 'string' ? resolution : '720p')[0] : undefined
   return { seconds: String(duration ?? secondsDefault), size: size ?? sizeDefault }

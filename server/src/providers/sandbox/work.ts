@@ -2,6 +2,7 @@ import type { Rendering, RenderRequest } from '@plantain/sandbox'
 import { done, failed } from '../../domain/outcome.ts'
 import type { Json } from '../../domain/outcome.ts'
 import { Problem } from '../../domain/problem.ts'
+import { withoutHistory } from '../../domain/session.ts'
 import type { Connection, Job, JobOutcome, Workshop } from '../contract.ts'
 import { writeText } from './text.ts'
 import { countMade, failJob, pauseMs, readTriggers, refuseJob, waitUntil } from './triggers.ts'
@@ -16,7 +17,7 @@ export interface Pool {
 
 /** Triggers are for test keys; under a live key the prompt is only a prompt. */
 const readJob = ({ livemode, prompt }: Job): { triggers: Triggers; prompt: string } =>
-  livemode ? { triggers: readTriggers('').triggers, prompt } : readTriggers(prompt)
+  livemode ? { triggers: readTriggers('').triggers, prompt: withoutHistory(prompt) } : readTriggers(withoutHistory(prompt))
 
 const isReceipt = (receipt: Json): receipt is { readyAt: number } =>
   typeof receipt === 'object' && receipt !== null && 'readyAt' in receipt && typeof receipt.readyAt === 'number'
