@@ -13,7 +13,7 @@ import { diffModels, listModels, validateModels, type ListOptions } from './mode
 import { listAliases, listRoutes, removeAlias, resetRoutes, setAlias, setRoutes } from './routes.ts'
 import { cancelTask, getTask, listTasks, waitTask } from './tasks.ts'
 import type { Shared, Terminal } from './terminal.ts'
-import { cancelExecution, getWorkflow, lintWorkflow, listWorkflows, publishWorkflow, resumeExecution, runWorkflow, waitExecution, type RunOptions } from './workflows.ts'
+import { cancelExecution, getWorkflow, lintWorkflow, listWorkflows, publishWorkflow, readyWorkflows, resumeExecution, runWorkflow, waitExecution, type RunOptions } from './workflows.ts'
 
 const whole = (min: number, max: number) => (text: string): number => {
   const value = Number(text)
@@ -76,6 +76,8 @@ export function createProgram(terminal: Terminal): Command {
   const workflow = program.command('workflow').description('workflows: graphs of steps, in files or saved on a server')
   remote(workflow.command('list').description('saved workflows')).option('--limit <n>', 'how many', whole(1, 100), 50)
     .action((options: Shared & { limit: number }) => listWorkflows(options, terminal))
+  remote(workflow.command('ready').argument('[slug]').description('workflows that come with the house; with a slug, save a copy of one'))
+    .action((slug: string | undefined, options: Shared) => readyWorkflows(slug, options, terminal))
   remote(workflow.command('lint').argument('<file>').description('check a graph: every mistake, and what to do about it'))
     .action((file: string, options: Shared) => lintWorkflow(file, options, terminal))
   remote(workflow.command('get').argument('<name>').description('a saved workflow as a file')).option('--workflow-version <n|name>', 'a published version; the draft by default').option('--out <file>', 'where to write it')

@@ -90,6 +90,18 @@ export async function listWorkflows(options: Shared & { limit: number }, termina
     [slug, `${published ?? 'draft'}${active ? '' : ', off'}`, String(graph.nodes.length), updated_at.slice(0, 19).replace('T', ' '), plainLine(name, 60)])])) terminal.print(line)
 }
 
+/** Workflows that come with the house, or a copy of one saved. */
+export async function readyWorkflows(slug: string | undefined, options: Shared, terminal: Terminal): Promise<void> {
+  const remote = await openRemote(options, terminal)
+  if (slug !== undefined) {
+    const kept = await remote.post<WorkflowView>(`/plantain/v1/ready-made/${encodeURIComponent(slug)}`, {})
+    return terminal.print(options.json ? JSON.stringify(kept) : `Saved as ${kept.slug}. Change it with: plantain workflow get ${kept.slug} --out ${kept.slug}.json`)
+  }
+  const page = await remote.get<{ items: { slug: string; name: string; graph: Graph }[] }>('/plantain/v1/ready-made')
+  if (options.json) return terminal.print(JSON.stringify(page))
+  for (const line of formatTable([['workflow', 'inputs', ''], ...page.items.map(({ slug: one, name, graph }) => [`ready:${one}`, (graph.inputs ?? []).map(input => input.name).join(', '), name])])) terminal.print(line)
+}
+
 /** Prints a workflow as a file, or writes it to one. */
 export async function getWorkflow(name: string, options: Shared & { workflowVersion?: string; out?: string }, terminal: Terminal): Promise<void> {
   const remote = await openRemote(options, terminal)

@@ -12,7 +12,7 @@ import type { Caller, KeyLimits, RetiredModels, Scope } from '../domain/caller.t
 import type { Card, CheckedOrder, DialectName } from '../domain/card.ts'
 import type { StoredFile } from '../domain/file.ts'
 import type { Baseline } from '../domain/graph/baseline.ts'
-import type { Execution, ExecutionOrder, NodeRun, Plan, Review, ReviewAnswer, Trigger, TriggerOrder, Workflow, WorkflowChange, WorkflowDraft, WorkflowVersion } from '../domain/graph/execution.ts'
+import type { Execution, ExecutionOrder, NodeRun, Plan, ReadyMade, Review, ReviewAnswer, Trigger, TriggerOrder, Workflow, WorkflowChange, WorkflowDraft, WorkflowVersion } from '../domain/graph/execution.ts'
 import type { Graph, Item, NodeFace } from '../domain/graph/graph.ts'
 import type { Lint } from '../domain/graph/lint.ts'
 import type { Given } from '../domain/graph/values.ts'
@@ -160,6 +160,8 @@ export interface Delivery {
 /** What a door may ask of the workflows, bound to one caller. */
 export interface WorkflowDesk {
   kinds(): NodeFace[]
+  /** Workflows that come with the house; run as `ready:<slug>`, or saved with `create`. */
+  readyMade(): ReadyMade[]
   lint(graph: Graph): Lint
   create(draft: WorkflowDraft): Promise<Workflow>
   /** By id or slug. */

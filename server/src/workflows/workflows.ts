@@ -29,6 +29,7 @@ import { createGraphs, prune } from './graphs.ts'
 import { createKinds } from './kinds.ts'
 import { sharedReads } from './gather.ts'
 import { plan, unequal } from './plan.ts'
+import { readyMade, readyName } from './ready.ts'
 import { answerReview, endOverdue, findReview, listReviews, readToken, reviewToken } from './reviews.ts'
 import { executionColumns, findExecutionRow, readExecution, readRun, runColumns, type ExecutionRow, type Owner, type RunRow } from './rows.ts'
 import { createReserve } from './reserve.ts'
@@ -156,6 +157,12 @@ export function createWorkflows(options: WorkflowsOptions): Workflows {
 
   /** The graph an order speaks of, sound, with what it is called. */
   async function readGraph(caller: Caller, order: ExecutionOrder): Promise<{ graph: Graph; workflow: Workflow | null; version: number | null }> {
+    const ready = order.workflowId === undefined ? null : readyName(order.workflowId)
+    if (ready !== null) {
+      const made = readyMade.get(ready)
+      if (!made) throw new Problem('not_found', `No ready-made workflow is called ${ready}. There are: ${[...readyMade.keys()].join(', ')}.`)
+      return { graph: made.graph, workflow: null, version: null }
+    }
     const workflow = order.workflowId === undefined ? null : await findWorkflow(database, caller.projectId, order.workflowId)
     if (order.workflowId !== undefined && workflow === null) throw new Problem('not_found', 'There is no such workflow.')
     if (workflow && !workflow.active) throw new Problem('conflict', 'This workflow is not active. Activate it first.', { reason: 'inactive' })
@@ -376,6 +383,7 @@ export function createWorkflows(options: WorkflowsOptions): Workflows {
     faces: kinds.faces,
     of: caller => ({
       kinds: () => [...kinds.faces.values()],
+      readyMade: () => [...readyMade.values()],
       lint: graph => lint(graph, kinds.faces, kinds.checkSetting),
       async create(draft) { if (!draft.unfinished) checkGraph(draft.graph); return createWorkflow(database, caller.projectId, draft) },
       find: name => findWorkflow(database, caller.projectId, name),

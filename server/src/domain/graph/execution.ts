@@ -16,6 +16,9 @@ export interface WorkflowDraft { name: string; slug?: string; description?: stri
 export type WorkflowChange = Partial<Omit<WorkflowDraft, 'wire'>> & { wire?: Json }
 export interface WorkflowVersion { number: number; name: string | null; createdAt: Date; graph?: Graph }
 
+/** A workflow that comes with the house. `example` fills its inputs, pictures aside. */
+export interface ReadyMade { slug: string; name: string; description: string; tags: string[]; example: Record<string, Json>; graph: Graph }
+
 export interface NodeRun {
   node: string; item: Item; state: RunState | 'asking'; attempt: number
   taskId: string | null; childId: string | null; reviewId: string | null
@@ -41,7 +44,7 @@ export interface Execution {
 
 /** What may be asked for with an execution. */
 export interface ExecutionOrder {
-  /** A saved workflow and which version of it (null: the draft), or a graph that is sent along; with both, the graph is run under the workflow's name. */
+  /** A saved workflow (or `ready:<slug>`, one that comes with the house) and which version of it (null: the draft), or a graph that is sent along; with both, the graph is run under the workflow's name. */
   workflowId?: string
   version?: number | null
   graph?: Graph

@@ -1,5 +1,5 @@
 import { Type } from 'typebox'
-import type { Execution, ExecutionOrder, NodeRun, Plan, Review, ReviewAnswer, Workflow, WorkflowVersion } from '../../domain/graph/execution.ts'
+import type { Execution, ExecutionOrder, NodeRun, Plan, ReadyMade, Review, ReviewAnswer, Workflow, WorkflowVersion } from '../../domain/graph/execution.ts'
 import { graphLimits, type Graph, type NodeFace } from '../../domain/graph/graph.ts'
 import { isMedia } from '../../domain/graph/values.ts'
 import type { Json } from '../../domain/outcome.ts'
@@ -46,7 +46,7 @@ const WorkflowBody = Type.Object({
 const WorkflowChangeBody = Type.Object({ ...Type.Partial(WorkflowBody).properties, revision: Type.Optional(Type.Integer({ minimum: 1, description: 'The revision you have seen; refused with 409 when there is a newer one.' })) }, { additionalProperties: false, minProperties: 1 })
 const PublishBody = Type.Object({ name: Type.Optional(Type.String({ minLength: 1, maxLength: 60 })) }, { additionalProperties: false })
 const ExecutionBody = Type.Object({
-  workflow: Type.Optional(Type.String({ minLength: 1, maxLength: 100, description: 'A workflow by id or slug. Without it, send a `graph`.' })),
+  workflow: Type.Optional(Type.String({ minLength: 1, maxLength: 100, description: 'A workflow by id or slug, or `ready:<slug>` for one that comes with the house. Without it, send a `graph`.' })),
   version: Type.Optional(Type.Union([Type.Integer({ minimum: 1 }), Type.Literal('draft')], { description: 'Default: the published version; the draft where none was published.' })),
   graph: Type.Optional(GraphBody),
   inputs: Type.Optional(Values),
@@ -88,6 +88,8 @@ const viewWorkflow = (workflow: Workflow) => ({
   id: workflow.id, object: 'workflow', slug: workflow.slug, name: workflow.name, description: workflow.description, tags: workflow.tags, active: workflow.active, revision: workflow.revision, published: workflow.published,
   graph: viewGraph(workflow.graph), created_at: workflow.createdAt, updated_at: workflow.updatedAt,
 })
+const ReadyView = Type.Object({ slug: Type.String(), object: Type.Literal('ready_made'), name: Type.String(), description: Type.String(), tags: Type.Array(Type.String()), example: Values, graph: GraphBody }, { title: 'ReadyMade' })
+const viewReady = ({ graph, ...words }: ReadyMade) => ({ object: 'ready_made', ...words, graph: viewGraph(graph) })
 const VersionView = Type.Object({ number: Type.Integer(), name: maybe(Type.String()), created_at: Time, graph: Type.Optional(GraphBody) }, { title: 'WorkflowVersion' })
 const viewVersion = ({ number, name, createdAt, graph }: WorkflowVersion) => ({ number, name, created_at: createdAt, ...(graph ? { graph: viewGraph(graph) } : {}) })
 
@@ -175,6 +177,13 @@ const readReviews = queryReader(ReviewQuery)
 export const workflows: Route[] = [
   { method: 'GET', path: `${base}/nodes`, scope: 'tasks:read', about: { summary: 'List the kinds of nodes', tag: 'Workflows', answer: ListOf(NodeView) },
     handle: async (_request, desk) => json({ items: desk.workflows.kinds().map(viewNode), next: null }) },
+  { method: 'GET', path: `${base}/ready-made`, scope: 'tasks:read', about: { summary: 'List ready-made workflows', tag: 'Workflows', answer: ListOf(ReadyView), description: 'Workflows that come with the house. Run one as `ready:<slug>`, or save a copy and change it.' },
+    handle: async (_request, desk) => json({ items: desk.workflows.readyMade().map(viewReady), next: null }) },
+  { method: 'POST', path: `${base}/ready-made/:slug`, scope: 'tasks:write', about: { summary: 'Save a copy of a ready-made workflow', tag: 'Workflows', answer: WorkflowView, status: 201 },
+    async handle({ params }, desk) {
+      const { example: _example, ...words } = found(desk.workflows.readyMade().find(one => one.slug === params.slug) ?? null, 'ready-made workflow', params.slug ?? '')
+      return json(viewWorkflow(await desk.workflows.create(words)), 201)
+    } },
   { method: 'POST', path: `${base}/workflows/lint`, scope: 'tasks:read', counts: false, about: { summary: 'Check a graph', tag: 'Workflows', body: GraphBody, description: 'Every mistake at once, each with what to do about it.' },
     handle: async ({ body }, desk) => json(desk.workflows.lint(readGraph(read.graph(body)))) },
   { method: 'POST', path: `${base}/workflows`, scope: 'tasks:write', about: { summary: 'Save a workflow', tag: 'Workflows', body: WorkflowBody, answer: WorkflowView, status: 201, description: 'A graph with mistakes is refused; `violations` of the answer has them all.' },
