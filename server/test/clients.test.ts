@@ -33,6 +33,8 @@ function readBlocks(page: string): Block[] {
 const root = join(import.meta.dirname, '../..')
 const blocks = readBlocks(await readFile(join(root, 'docs/clients.md'), 'utf8'))
 const programs = blocks.filter(({ language }) => language === 'js')
+const scripts = blocks.filter(({ title, language }) => title === 'curl' && language === 'sh')
+const pythons = blocks.filter(({ language }) => language === 'python')
 const configurations = blocks.filter(({ language }) => language === 'json')
 
 let house: TestHouse
@@ -50,28 +52,69 @@ const address = 'http://127.0.0.1:7700'
 const key = 'sk-test-your-key'
 const atHouse = (text: string) => text.replaceAll(address, house.url).replaceAll(key, house.testKey).replaceAll('/path/to/plantain', root)
 
-async function run(file: string, cwd: string): Promise<{ code: number | null; said: string }> {
-  const child = spawn(process.execPath, [file], { cwd, env: { PATH: process.env.PATH, HOME: cwd }, stdio: ['ignore', 'pipe', 'pipe'] })
+/** Runs a program to its end. Its code is null where there is nothing of that name to run it. */
+async function run(command: string, args: string[], cwd: string): Promise<{ code: number | null; said: string }> {
+  const child = spawn(command, args, { cwd, env: { PATH: process.env.PATH, HOME: cwd }, stdio: ['ignore', 'pipe', 'pipe'] })
   let said = ''
   for (const stream of [child.stdout, child.stderr]) stream.setEncoding('utf8').on('data', (text: string) => { said += text })
-  const code = await new Promise<number | null>((resolve, reject) => { child.once('close', resolve).once('error', reject) })
+  const code = await new Promise<number | null>((resolve, reject) => {
+    child.once('close', resolve).once('error', (error: NodeJS.ErrnoException) => { if (error.code === 'ENOENT') resolve(null); else reject(error) })
+  })
   return { code, said }
+}
+
+function checkLines(text: string): void {
+  assert.ok(text.includes(address) && text.includes(key), 'it names the address and the key')
+  const changed = (text.match(/(?:\/\/|#) ←$/gm) ?? []).length
+  assert.ok(changed >= 2 && changed <= 3, 'two or three lines change')
+}
+
+const folderFor = async (name: string): Promise<string> => {
+  const cwd = join(folder, name)
+  await mkdir(cwd)
+  return cwd
+}
+
+async function checkMade(cwd: string): Promise<void> {
+  const made = (await readdir(cwd)).filter(name => name.endsWith('.png') && name !== 'photo.png')
+  assert.equal(made.length, 1)
+  const { width, height } = await sharp(join(cwd, made[0]!)).metadata()
+  assert.ok(width >= 512 && height >= 512, `${width} x ${height}`)
 }
 
 for (const [index, { title, text }] of programs.entries()) {
   test(`${title}: program ${index + 1}`, async () => {
-    assert.ok(text.includes(address) && text.includes(key), 'it names the address and the key')
-    assert.ok((text.match(/\/\/ ←$/gm) ?? []).length <= 3, 'at most three lines change')
-    const cwd = join(folder, String(index))
-    await mkdir(cwd)
+    checkLines(text)
+    const cwd = await folderFor(String(index))
     await writeFile(join(cwd, 'photo.png'), await sharp({ create: { width: 96, height: 64, channels: 3, background: '#c83c28' } }).png().toBuffer())
     await writeFile(join(cwd, 'program.mjs'), atHouse(text))
-    const { code, said } = await run('program.mjs', cwd)
+    const { code, said } = await run(process.execPath, ['program.mjs'], cwd)
     assert.equal(code, 0, said)
-    const made = (await readdir(cwd)).filter(name => name.endsWith('.png') && name !== 'photo.png')
-    assert.equal(made.length, 1)
-    const { width, height } = await sharp(join(cwd, made[0]!)).metadata()
-    assert.ok(width >= 512 && height >= 512, `${width} x ${height}`)
+    await checkMade(cwd)
+  })
+}
+
+for (const { title, text } of scripts) {
+  test(title, async t => {
+    checkLines(text)
+    const cwd = await folderFor('curl')
+    if ((await run('curl', ['--version'], cwd)).code !== 0) return t.skip('there is no curl on this machine')
+    const { code, said } = await run('sh', ['-e', '-c', atHouse(text)], cwd)
+    assert.equal(code, 0, said)
+    await checkMade(cwd)
+  })
+}
+
+for (const { title, text } of pythons) {
+  test(`${title}: Python`, async t => {
+    checkLines(text)
+    const cwd = await folderFor('python')
+    if ((await run('python3', ['-c', 'import openai'], cwd)).code !== 0) return t.skip('there is no openai for Python on this machine; its call is made in wisdom-gate.test.ts')
+    const { code, said } = await run('python3', ['-c', atHouse(text)], cwd)
+    assert.equal(code, 0, said)
+    const link = said.trim()
+    assert.ok(link.startsWith(`${house.url}/files/`), said)
+    assert.equal((await sharp(Buffer.from(await (await fetch(link)).arrayBuffer())).metadata()).width, 1024)
   })
 }
 
@@ -97,5 +140,5 @@ for (const [index, { title, text }] of configurations.entries()) {
 test('the page has a program for every client', () => {
   const wanted = ['openai', '@google/genai', '@anthropic-ai/sdk', 'ai with @ai-sdk/openai', 'ai with @ai-sdk/google', 'ai with @ai-sdk/openai-compatible', 'Wisdom Gate', 'Kie.ai clients', 'Model Context Protocol']
   assert.deepEqual([...new Set(programs.map(({ title }) => title))], wanted)
-  assert.equal(configurations.length, 2)
+  assert.deepEqual([configurations.length, scripts.length, pythons.length], [2, 1, 1])
 })
