@@ -13,7 +13,7 @@ interface ModelView {
   family?: string
   operations: string[]
   prices: { when?: Record<string, Json>; price: { micros?: number; usd: string }; per: string }[]
-  life: { state: string; replacement?: string | null }
+  life: { state: string; ends?: string | null; replacement?: string | null }
   configured?: boolean
 }
 
@@ -25,7 +25,8 @@ function showPrice({ prices }: ModelView): string {
   return cheapest ? `${prices.length > 1 ? 'from ' : ''}$${cheapest.price.usd} per ${cheapest.per}` : 'free'
 }
 
-const showLife = ({ life: { state, replacement } }: ModelView): string => state === 'active' ? '' : `${state}${replacement ? `, use ${replacement}` : ''}`
+const showLife = ({ life: { state, ends, replacement } }: ModelView): string => state === 'active' && !ends ? ''
+  : `${state}${ends && state !== 'retired' ? `, ends ${ends}` : ''}${replacement ? `, use ${replacement}` : ''}`
 
 export async function listModels(options: ListOptions, terminal: Terminal): Promise<void> {
   const remote = await openRemote(options, terminal)

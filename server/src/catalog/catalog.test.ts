@@ -187,6 +187,23 @@ test('a deprecated model says so, live', () => {
   assert.match(check({}, [], true).warnings[0]!, /nano-banana-2-1/)
   assert.deepEqual(check({}).warnings, [])
 })
+test('a model whose last day is known says so, and is retired from that day on, without a restart', () => {
+  let today = new Date('2026-11-30T23:59:59Z')
+  const dated = loadCatalog([ownCards], () => today)
+  const order = { ...orderOf({ model: 'gpt-image-1.5' }), inputs: [] }
+  const life = () => { const { state, since, ends } = dated.find('gpt-image-1.5')!.card.life; return [state, since, ends] }
+  assert.deepEqual(life(), ['deprecated', undefined, '2026-12-01'])
+  assert.match(dated.check(order, [], today, { livemode: true }).warnings[0]!, /ends on 2026-12-01; use gpt-image-2/)
+  assert.equal(dated.serving('gpt-image-1.5')!.card.id, 'gpt-image-1.5')
+
+  today = new Date('2026-12-01T00:00:00Z')
+  assert.throws(() => dated.check(order, [], today, { livemode: true }), (thrown: unknown) => thrown instanceof Problem && thrown.code === 'model_retired' && /retired on 2026-12-01. Use gpt-image-2/.test(thrown.message))
+  assert.deepEqual(life(), ['retired', '2026-12-01', '2026-12-01'])
+  assert.equal(dated.all().find(({ id }) => id === 'gpt-image-1-mini')!.life.state, 'retired')
+  assert.equal(dated.serving('gpt-image-1.5')!.card.id, 'gpt-image-2')
+  assert.ok(dated.check(order, [], today, { livemode: true, retired: 'replace' }).replaces)
+  assert.equal(dated.check(order, [], today, { livemode: false }).card.id, 'gpt-image-1.5', 'under a test key everything goes on')
+})
 test('a mistyped name is answered with near ones', () => {
   assert.ok((refused({ model: 'nano-bananna-2' }).details.near as string[]).includes('nano-banana-2'))
   assert.deepEqual(refused({ model: 'x'.repeat(5_000) }).details.near, [])

@@ -1,7 +1,8 @@
 /**
  * What can be made: the cards, found by any of their names, and the check every order passes before it costs anything.
  *
- * Cards do not change while the house stands. Absent on purpose: the clock (an argument), the database, who is asking.
+ * Cards do not change while the house stands, but for one thing: the day a model ends it is retired, without a restart. Absent on purpose:
+ * the database, who is asking.
  */
 import type { ValidateFunction } from 'ajv'
 import type { Asset } from '../domain/asset.ts'
@@ -39,9 +40,17 @@ export interface Catalog {
 
 export { ownCards } from './load.ts'
 
-/** A card in a later folder takes the place of an earlier one with its id. @throws {CatalogError} with every mistake in every card */
-export function loadCatalog(folders: string[] = [ownCards]): Catalog {
+/** A card in a later folder takes the place of an earlier one with its id. `now` tells whose end has come. @throws {CatalogError} with every mistake in every card */
+export function loadCatalog(folders: string[] = [ownCards], now: () => Date = () => new Date()): Catalog {
   const cards = readCards(folders)
+  const ending = cards.filter(({ life }) => life.ends !== undefined).sort((a, b) => a.life.ends! < b.life.ends! ? -1 : 1)
+  /** Asked before every look: who knows a card reads its `life`, and need not know the day. */
+  const retireEnded = () => {
+    while (ending[0] && hasEnded(ending[0], now())) {
+      const card = ending.shift()!
+      card.life = { ...card.life, state: 'retired', since: card.life.ends! }
+    }
+  }
   const native = new Map<string, Found>()
   const dialects = new Map<string, Map<string, Found>>()
   for (const card of cards) {
@@ -55,6 +64,7 @@ export function loadCatalog(folders: string[] = [ownCards]): Catalog {
   for (const card of cards) native.set(card.id, { card, name: null })
 
   const find = (name: string, dialect?: string): Found | null => {
+    retireEnded()
     const own = dialect === undefined ? undefined : dialects.get(dialect)?.get(name)
     if (own ?? native.get(name)) return (own ?? native.get(name))!
     for (const names of dialects.values()) if (names.has(name)) return names.get(name)!
@@ -84,7 +94,7 @@ export function loadCatalog(folders: string[] = [ownCards]): Catalog {
   }
 
   return {
-    all: () => cards,
+    all: () => { retireEnded(); return cards },
     find, serving,
     check(order, inputs, now, { livemode, retired = 'refuse' }) {
       const dialect = order.wire?.protocol
@@ -95,6 +105,9 @@ export function loadCatalog(folders: string[] = [ownCards]): Catalog {
     },
   }
 }
+
+/** Days begin at midnight UTC, as those of prices do. */
+const hasEnded = ({ life: { ends } }: Card, now: Date): boolean => ends !== undefined && Date.parse(`${ends}T00:00:00Z`) <= now.getTime()
 
 function unknownModel(wanted: string, names: string[]): Problem {
   const near = nearNames(wanted, names)

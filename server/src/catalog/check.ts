@@ -65,7 +65,7 @@ function checkPlain(order: Order, { card, name, instead, validatorOf, inputs, no
   const asked = { operation, parameters, count, width: size?.width ?? null, height: size?.height ?? null }
   return {
     card, ...asked,
-    priceMicros: priceOf(card, pricingOf(card, { ...asked, prompt: order.prompt, inputs }, now)),
+    priceMicros: priceOf(card, pricingOf(card, { ...asked, priority: order.priority, prompt: order.prompt, inputs }, now)),
     warnings: livemode && card.life.state === 'deprecated' ? [deprecation(card)] : [],
   }
 }
@@ -184,5 +184,5 @@ function retired(card: Card, instead: Card, asked: string): Problem {
     { field: 'model', value: asked, ...(replacement ? { replacement } : {}), ...(note ? { note } : {}) })
 }
 
-const deprecation = ({ id, life: { since, replacement } }: Card): string =>
-  `${id} is deprecated${since ? ` since ${since}` : ''}${replacement ? `; use ${replacement}` : ''}.`
+const deprecation = ({ id, life: { since, ends, replacement } }: Card): string =>
+  `${id} is deprecated${since ? ` since ${since}` : ''}${ends ? ` and ends on ${ends}` : ''}${replacement ? `; use ${replacement}` : ''}.`

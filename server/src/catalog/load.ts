@@ -6,7 +6,7 @@ import { readdirSync, readFileSync, statSync } from 'node:fs'
 import path from 'node:path'
 import { Value } from 'typebox/value'
 import type { Card, JsonSchema } from '../domain/card.ts'
-import type { Operation } from '../domain/order.ts'
+import { priorities, type Operation } from '../domain/order.ts'
 import type { Json } from '../domain/outcome.ts'
 import { nearNames } from './near.ts'
 import { createAjv, parametersOf, propertiesOf } from './parameters.ts'
@@ -209,7 +209,7 @@ function factsOf(card: Card, operation: Operation, names: string[]): Record<stri
   for (const name of new Set(names)) {
     if (name === 'operation') continue
     const property = known[name]
-    const values = name === 'output_tier' ? ['2K', '4K', '8K']
+    const values = name === 'priority' ? [...priorities] : name === 'output_tier' ? ['2K', '4K', '8K']
       : !property ? [undefined]
         : [...(property.enum as Json[] | undefined) ?? (property.type === 'boolean' ? [true, false] : []), ...(property.default === undefined ? [undefined] : [])]
     all = all.flatMap(facts => values.map(value => value === undefined ? facts : { ...facts, [name]: value }))
@@ -230,7 +230,8 @@ function* findClashes(cards: { file: string; card: Card }[]): Generator<string> 
     }
   }
   for (const { file, card } of cards) {
-    const { replacement } = card.life
+    const { replacement, state, ends } = card.life
+    if (state === 'retired' && ends !== undefined) yield `${file}/life/ends: a model that is retired has ended; say since when instead`
     if (replacement && !cards.some(other => other.card.id === replacement)) yield `${file}/life/replacement: there is no card ${replacement}`
   }
 }

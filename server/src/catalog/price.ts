@@ -1,12 +1,12 @@
 /** What an order costs, before it is made, and how much of that is taken when it is. Pure; whole micro-dollars. */
 import type { Card, PriceList, PriceRow, TokenPrices } from '../domain/card.ts'
-import type { Operation } from '../domain/order.ts'
+import type { Operation, Priority } from '../domain/order.ts'
 import type { Json } from '../domain/outcome.ts'
 import type { Usage } from '../domain/usage.ts'
 import { tierOf } from './pixels.ts'
 
 export interface Pricing {
-  /** Parameters with their defaults, and what follows from them: `operation`, and `output_tier` (2K, 4K, 8K) where the size is known. */
+  /** Parameters with their defaults, and what follows from the order: `operation`, `priority`, and `output_tier` (2K, 4K, 8K) where the size is known. */
   facts: Record<string, Json>
   count: number
   seconds: number | null
@@ -18,7 +18,7 @@ export interface Pricing {
 }
 
 /** What an order or a task says that a price may depend on. */
-export interface Priced { operation: Operation; prompt: string; inputs: readonly unknown[]; parameters: Record<string, Json>; count: number; width: number | null; height: number | null }
+export interface Priced { operation: Operation; prompt: string; inputs: readonly unknown[]; parameters: Record<string, Json>; count: number; width: number | null; height: number | null; priority?: Priority | undefined }
 
 /** Beside the words themselves: roles, marks of a turn, an upstream's own. */
 const frameTokens = 64
@@ -35,10 +35,10 @@ export const tokensMaxOf = ({ prompt, parameters: { system, max_tokens: out }, i
   textOut: typeof out === 'number' ? out : 0,
 })
 
-export function pricingOf(card: Pick<Card, 'output'>, { operation, parameters, count, width, height, ...words }: Priced, now: Date): Pricing {
+export function pricingOf(card: Pick<Card, 'output'>, { operation, parameters, count, width, height, priority = 'interactive', ...words }: Priced, now: Date): Pricing {
   const size = width !== null && height !== null ? { width, height } : null
   return {
-    facts: { ...parameters, operation, ...(size ? { output_tier: tierOf(size) } : {}) },
+    facts: { ...parameters, operation, priority, ...(size ? { output_tier: tierOf(size) } : {}) },
     count,
     seconds: operation === 'video' ? typeof parameters.duration_s === 'number' ? parameters.duration_s : card.output.seconds?.default ?? 1 : null,
     pixels: size ? size.width * size.height : null,

@@ -59,10 +59,11 @@ export const CardFile = Type.Object({
   life: Type.Object({
     state: oneOf(['active', 'deprecated', 'retired']),
     since: Type.Optional(day),
+    ends: Type.Optional(day),
     replacement: Type.Optional(text),
     note: Type.Optional(text),
   }, closed),
-  routes: Type.Array(Type.Object({ provider: text, model: text, order: whole(0), weight: whole(0), costs: Type.Optional(costs) }, closed), { minItems: 1 }),
+  routes: Type.Array(Type.Object({ provider: text, model: text, order: whole(0), weight: whole(0), batchHoursMin: Type.Optional(whole(1)), costs: Type.Optional(costs) }, closed), { minItems: 1 }),
   endWithinS: whole(1),
 }, closed)
 

@@ -37,8 +37,11 @@ export type CostRow = PriceRow | { when?: Record<string, Json>; tokens: TokenPri
 /** Costs with a date, as `PriceList`. `search`: what one web search costs beyond those that are free each calendar month (UTC). */
 export interface CostList { from: string; source: string; rows: CostRow[]; search?: { freePerMonth: number; micros: number } }
 
-/** A provider that makes this card's model, under which name. Lower `order` comes first; among equals `weight` shares the traffic. Without `costs` our cost is not known. */
-export interface CardRoute { provider: string; model: string; order: number; weight: number; costs?: CostList[] }
+/**
+ * A provider that makes this card's model, under which name. Lower `order` comes first; among equals `weight` shares the traffic. Without `costs` our cost is not known.
+ * `batchHoursMin`: only for orders of the priority `batch` that have at least so many hours left, for this upstream takes its time.
+ */
+export interface CardRoute { provider: string; model: string; order: number; weight: number; batchHoursMin?: number; costs?: CostList[] }
 
 /** A model as one dialect knows it. */
 export interface DialectName {
@@ -72,7 +75,8 @@ export interface Card {
   inputs: { min: number; max: number; mimes: string[]; bytesMax: number; pixelsMax: number; roles: Partial<Record<Role, number>> }
   output: { kind: (typeof outputKinds)[number]; countMax: number; seconds?: { default: number; max: number } }
   prices: PriceList[]
-  life: { state: 'active' | 'deprecated' | 'retired'; since?: string; replacement?: string; note?: string }
+  /** `ends`: the day from which it is retired, where that is known before. The catalogue says `retired` from then on (`catalog.ts`). */
+  life: { state: 'active' | 'deprecated' | 'retired'; since?: string; ends?: string; replacement?: string; note?: string }
   routes: CardRoute[]
   /** Total seconds a task of this model may take unless the caller says otherwise. */
   endWithinS: number

@@ -9,11 +9,11 @@ const no = { supported: false }
 const unknownDay = '1970-01-01T00:00:00Z'
 
 export function writeModel(card: Card, id = card.id): Record<string, unknown> {
-  const { state, since } = card.life
+  const { state, since, ends } = card.life
   const day = since === undefined ? null : `${since}T00:00:00Z`
   return {
     type: 'model', id, display_name: card.title, created_at: unknownDay,
-    deprecated_at: state === 'active' ? null : day ?? unknownDay, retires_at: state === 'retired' ? day ?? unknownDay : null, lifecycle: state, line: null,
+    deprecated_at: state === 'active' ? null : day ?? unknownDay, retires_at: state === 'retired' ? day ?? unknownDay : ends === undefined ? null : `${ends}T00:00:00Z`, lifecycle: state, line: null,
     // Four letters a token, as `count_tokens` guesses.
     max_input_tokens: Math.ceil(card.prompt.charactersMax / 4), max_tokens: null,
     capabilities: {

@@ -34,11 +34,12 @@ const frameOf = (task: Task, { model }: GeminiWire) => ({ modelVersion: model.re
 /** Where a model stands in its life, where that is worth knowing. */
 export function writeModelStatus(card: Card | null): Chunk {
   if (!card || card.life.state === 'active') return {}
-  const { state, since, replacement } = card.life
+  const { state, since, ends, replacement } = card.life
+  const end = ends ?? since
   return { modelStatus: {
     modelStage: state === 'retired' ? 'RETIRED' : 'DEPRECATED',
     message: `${card.id} is ${state}.${replacement ? ` Use ${replacement}.` : ''}`,
-    ...(since ? { retirementTime: `${since}T00:00:00Z` } : {}),
+    ...(end ? { retirementTime: `${end}T00:00:00Z` } : {}),
   } }
 }
 

@@ -174,7 +174,7 @@ export const ModelView = Type.Object({
     { description: 'The first row whose `when` matches the parameters counts. `tokens`: the most tokens the order may take, by `token_prices`, and this beside them.' }),
   token_prices: maybe(Type.Object({ text_in: MoneyView, image_in: MoneyView, text_out: MoneyView, image_out: MoneyView },
     { description: 'For a million tokens, of models sold by what they took: `prices` are then held, and the most that is charged. Null for the others, and charged by `prices` where the upstream tells no tokens.' })),
-  life: Type.Object({ state: Type.Enum(['active', 'deprecated', 'retired']), since: maybe(Type.String()), replacement: maybe(Type.String()), note: maybe(Type.String()) }),
+  life: Type.Object({ state: Type.Enum(['active', 'deprecated', 'retired']), since: maybe(Type.String()), ends: maybe(Type.String({ description: 'The day from which it is retired, where that is known before.' })), replacement: maybe(Type.String()), note: maybe(Type.String()) }),
   configured: Type.Boolean({ description: 'Whether a live key can have it made here: one of its providers is set up, and it is not retired.' }),
   end_within_s: Type.Integer(),
 }, { title: 'Model' })
@@ -193,7 +193,7 @@ export function viewModel(card: Card, desk: Desk): Static<typeof ModelView> {
     output: { kind: output.kind, count_max: output.countMax, seconds: output.seconds ?? null },
     prices: (begun?.rows ?? []).map(({ when, micros, per }) => ({ when: when ?? {}, price: money(micros), per })),
     token_prices: begun?.tokens ? { text_in: money(begun.tokens.textIn), image_in: money(begun.tokens.imageIn), text_out: money(begun.tokens.textOut), image_out: money(begun.tokens.imageOut) } : null,
-    life: { state: life.state, since: life.since ?? null, replacement: life.replacement ?? null, note: life.note ?? null },
+    life: { state: life.state, since: life.since ?? null, ends: life.ends ?? null, replacement: life.replacement ?? null, note: life.note ?? null },
     configured: desk.models.isConfigured(card), end_within_s: card.endWithinS,
   }
 }

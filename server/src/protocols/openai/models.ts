@@ -34,7 +34,7 @@ const tag = 'Models'
 const seconds = (day: string): number => Math.floor(Date.parse(`${day}T00:00:00Z`) / 1_000)
 
 function writeModel(card: Card, id: string) {
-  const shutdown = card.life.state === 'retired' ? card.life.since : /\b\d{4}-\d\d-\d\d\b/.exec(card.life.state === 'deprecated' ? card.life.note ?? '' : '')?.[0]
+  const shutdown = card.life.state === 'retired' ? card.life.since : card.life.ends
   return {
     id, object: 'model', created: seconds(card.prices.reduce((first, { from }) => from < first ? from : first, card.prices[0]!.from)), owned_by: card.maker,
     ...(shutdown === undefined ? {} : { shutdown_date: shutdown }),
