@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { judgeBooks, judgeClock, judgeNode, judgePublicUrl, judgeSpace, type Finding } from './doctor.ts'
+import { judgeBooks, judgeClock, judgeLives, judgeMissing, judgeNode, judgeProbe, judgePublicUrl, judgeSpace, judgeStanding, type Finding } from './doctor.ts'
 
 const finds = (what: string, finding: Finding, verdict: Finding['verdict'], message: RegExp) => test(what, () => {
   assert.equal(finding.verdict, verdict)
@@ -22,3 +22,23 @@ finds('a proper PUBLIC_URL is fine', judgePublicUrl('https://images.example.com'
 finds('books that agree are fine', judgeBooks([])[0]!, 'ok', /agree/)
 finds('books that do not are a failure', judgeBooks(['task 1: the ledger says 3, the task 4'])[0]!, 'fail', /ledger says 3/)
 test('of many mistakes ten are told, and how many there are', () => assert.equal(judgeBooks(Array.from({ length: 25 }, (_, index) => `task ${index}`)).at(-1)!.message, '15 more do not add up.'))
+
+finds('a provider half set up is a warning', judgeMissing('kie', ['KIE_API_KEY'], ['KIE_WEBHOOK_KEY'])[0]!, 'warn', /KIE_WEBHOOK_KEY is set and KIE_API_KEY is not/)
+test('a provider nobody meant to set up is not mentioned', () => assert.deepEqual(judgeMissing('kie', ['KIE_API_KEY'], []), []))
+finds('an upstream that answers is fine', judgeProbe('kie', { answers: true, takesKey: true, said: 'api.kie.ai answers and takes our key; 3 credits left' }), 'ok', /3 credits/)
+finds('a key that is not taken is a failure', judgeProbe('kie', { answers: true, takesKey: false, said: 'api.kie.ai answers, and does not take our key (HTTP 401).' }), 'fail', /until its key is right/)
+finds('an upstream that is silent is a warning', judgeProbe('kie', { answers: false, takesKey: true, said: 'api.kie.ai answers HTTP 502.' }), 'warn', /HTTP 502\. Live orders go to other routes/)
+
+const now = new Date('2026-11-29T12:00:00Z')
+const health = { state: 'open' as const, failures: 0, failingSince: null, trips: 2, openUntil: new Date(now.getTime() + 20_000) }
+finds('an open breaker is a warning, with the time', judgeStanding({ provider: 'kie', health, pausedUntil: null }, now)[0]!, 'warn', /another 20 s \(opened 2 times/)
+finds('a breaker that is finding out is one too', judgeStanding({ provider: 'kie', health: { ...health, state: 'half_open' }, pausedUntil: null }, now)[0]!, 'warn', /half open/)
+finds('so is a pause', judgeStanding({ provider: 'kie', health: { ...health, state: 'closed' }, pausedUntil: new Date(now.getTime() + 1_000) }, now)[0]!, 'warn', /left alone for another 1 s/)
+test('a closed breaker is not mentioned', () => assert.deepEqual(judgeStanding({ provider: 'kie', health: { ...health, state: 'closed' }, pausedUntil: null }, now), []))
+
+const dated = (ends: string, state: 'deprecated' | 'retired' = 'deprecated') => ({ id: 'm', life: { state, ends, replacement: 'n' }, routes: [{ provider: 'openai', model: 'm', order: 1, weight: 1 }] })
+finds('a model that ends soon is a warning, with the day', judgeLives([dated('2026-12-01')], new Set(['openai']), now)[0]!, 'warn', /m ends on 2026-12-01, in 2 days\. Use n\./)
+finds('one that ended is too', judgeLives([dated('2026-11-01', 'retired')], new Set(['openai']), now)[0]!, 'warn', /ended on 2026-11-01/)
+test('one that ends much later, or that nobody here makes, is not mentioned', () => {
+  assert.deepEqual([...judgeLives([dated('2027-12-01')], new Set(['openai']), now), ...judgeLives([dated('2026-12-01')], new Set(['kie']), now)], [])
+})

@@ -4,6 +4,9 @@ import { access, stat, statfs } from 'node:fs/promises'
 import { createServer } from 'node:net'
 import { dirname, join } from 'node:path'
 import type { Config } from '@plantain/server/config.ts'
+import type { Card } from '@plantain/server/domain/card.ts'
+import type { ProviderState } from '@plantain/server/engine/health.ts'
+import type { Probed } from '@plantain/server/providers.ts'
 import { Exit, exitCodes } from './exit.ts'
 import { readSettings, within } from './local.ts'
 import { findUrl } from './remote.ts'
@@ -39,6 +42,34 @@ export function judgeClock(oursMs: number, theirsMs: number): Finding {
 /** Purchases of the last week of which nobody knows what became. */
 export const judgeUnknown = (count: number): Finding => count === 0 ? ok('outcomes', 'every purchase of the last 7 days has an end')
   : warn('outcomes', `${count} ${count === 1 ? 'attempt' : 'attempts'} of the last 7 days may have been bought, and nobody knows what became of ${count === 1 ? 'it' : 'them'}: plantain unknown`)
+
+/** A provider of which some settings are there and a needed one is not: somebody meant to set it up. */
+export const judgeMissing = (id: string, missing: string[], present: string[]): Finding[] => present.length === 0 ? []
+  : [warn(id, `${present.join(', ')} ${present.length === 1 ? 'is' : 'are'} set and ${missing.join(', ')} ${missing.length === 1 ? 'is' : 'are'} not, so it is not set up. Set ${missing.length === 1 ? 'it' : 'them'}, or take the others away.`)]
+
+export const judgeProbe = (id: string, { answers, takesKey, said }: Probed): Finding =>
+  !takesKey ? fail(id, `${said} Live orders that only it could make fail until its key is right.`) : answers ? ok(id, said) : warn(id, `${said.replace(/\.$/, '')}. Live orders go to other routes of their model, or wait.`)
+
+/** A breaker that keeps work away from a provider, or a pause the provider asked for. */
+export function judgeStanding({ provider, health, pausedUntil }: ProviderState, now: Date): Finding[] {
+  const seconds = (until: Date) => `${Math.max(0, Math.ceil((until.getTime() - now.getTime()) / 1_000))} s`
+  if (health.state === 'half_open') return [warn(provider, 'Its breaker is half open: one task is finding out whether it is back.')]
+  if (health.state === 'open') return [warn(provider, `Its breaker is open for another ${seconds(health.openUntil ?? now)} (opened ${health.trips} ${health.trips === 1 ? 'time' : 'times'} in a row): it failed again and again, and work goes elsewhere or waits.`)]
+  return pausedUntil && pausedUntil > now ? [warn(provider, `It asked to be left alone for another ${seconds(pausedUntil)}.`)] : []
+}
+
+const soonMs = 60 * 86_400_000
+/** Models that can be made here and end soon, or ended while their provider is still set up. */
+export function judgeLives(cards: Pick<Card, 'id' | 'life' | 'routes'>[], configured: ReadonlySet<string>, now: Date): Finding[] {
+  return cards.filter(({ routes }) => routes.some(({ provider }) => configured.has(provider))).flatMap(({ id, life: { state, ends, replacement } }) => {
+    if (ends === undefined) return []
+    const instead = replacement ? ` Use ${replacement}.` : ''
+    if (state === 'retired') return [warn('models', `${id} ended on ${ends}: live orders for it are refused.${instead}`)]
+    const leftMs = Date.parse(`${ends}T00:00:00Z`) - now.getTime()
+    const days = Math.ceil(leftMs / 86_400_000)
+    return leftMs <= soonMs ? [warn('models', `${id} ends on ${ends}, in ${days} ${days === 1 ? 'day' : 'days'}.${instead}`)] : []
+  })
+}
 
 /** What the outside is told about our address. Pure. */
 export function judgePublicUrl(publicUrl: string | undefined, host: string): Finding {
@@ -109,7 +140,9 @@ async function checkDatabase(config: Config): Promise<Finding[]> {
     findings.push(test + live === 0 ? fail('keys', 'No key works. Make one: plantain keys create --name first') : ok('keys', `${test} test, ${live} live`))
     const { readUnknown } = await import('@plantain/server/engine/unknown.ts')
     const { audit } = await import('@plantain/server/ledger/books.ts')
+    const { readStates } = await import('@plantain/server/engine/health.ts')
     findings.push(...judgeBooks(await audit(database)))
+    findings.push(...(await readStates(database)).flatMap(state => judgeStanding(state, new Date())))
     findings.push(judgeUnknown((await readUnknown(database, { since: new Date(Date.now() - 7 * 86_400_000), limit: 1_000 })).length))
     return findings
   } catch (thrown) {
@@ -117,6 +150,36 @@ async function checkDatabase(config: Config): Promise<Finding[]> {
   } finally {
     await database.close()
   }
+}
+
+const probeWithinMs = 5_000
+const probeBytesMax = 5_000_000
+
+/** Which providers are set up, whether they answer, and which of their models end soon. Costs nothing: each is asked one call it documents for looking. */
+async function checkProviders(config: Config): Promise<Finding[]> {
+  const [{ findProviders, hostsOf, probeUpstream }, { readProviderSettings, variableOf, ConfigError }, { createFetch, providerCodes }, { loadCatalog, ownCards }] = await Promise.all([
+    import('@plantain/server/providers.ts'), import('@plantain/server/config.ts'), import('@plantain/server/kit/fetch.ts'), import('@plantain/server/catalog/catalog.ts'),
+  ])
+  const present = Object.fromEntries(Object.entries(config.environment).filter(([, value]) => value !== undefined && value !== ''))
+  const configured = new Set<string>()
+  const findings = await Promise.all((await findProviders(config)).filter(({ id }) => id !== 'sandbox').map(async (provider): Promise<Finding[]> => {
+    const { id, settings, probe, title } = provider
+    try {
+      const read = readProviderSettings(id, settings, present)
+      if ('missing' in read) return judgeMissing(id, read.missing, Object.keys(settings.properties).map(setting => variableOf(id, setting)).filter(name => name in present))
+      configured.add(id)
+      if (!probe) return [ok(id, `${title} is set up; it documents no call that costs nothing, so it was not asked`)]
+      const own = hostsOf(read.values)
+      const fetch = createFetch({ ...providerCodes, allowPrivate: (host, port) => config.ALLOW_PRIVATE_ADDRESSES || own.has(`${host}:${port}`), deadlineMs: probeWithinMs, sizeMax: probeBytesMax, redirectsMax: 0 })
+      try { return [judgeProbe(id, await probeUpstream(probe(read.values as never), fetch, AbortSignal.timeout(probeWithinMs)))] } finally { await fetch.close() }
+    } catch (thrown) {
+      if (!(thrown instanceof ConfigError)) throw thrown
+      return thrown.mistakes.map(mistake => fail(id, mistake))
+    }
+  }))
+  const cards = loadCatalog([ownCards, ...config.PLANTAIN_CARDS ? [config.PLANTAIN_CARDS] : []]).all()
+  if (configured.size === 0) findings.push([ok('providers', 'none is set up: test keys draw with the sandbox, live keys have nobody to ask (docs/providers.md)')])
+  return [...findings.flat(), ...judgeLives(cards, configured, new Date())]
 }
 
 async function checkKeyFile({ dataDir }: Config): Promise<Finding[]> {
@@ -177,6 +240,7 @@ export async function runDoctor(shared: Shared, terminal: Terminal): Promise<voi
   }
   if (config) {
     say(...await checkFolder(config), judgePublicUrl(config.PUBLIC_URL, config.HOST), ...await checkKeyFile(config))
+    say(...await checkProviders(config).catch((thrown: unknown) => [fail('providers', sentence(thrown))]))
     say(...await checkDatabase(config).catch((thrown: unknown) => [fail('database', sentence(thrown))]))
     say(await checkServer(config, shared, terminal))
   }

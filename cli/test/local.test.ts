@@ -8,6 +8,8 @@ import { after, before, test } from 'node:test'
 import type { Database } from '../../server/src/db/pool.ts'
 import { newId } from '../../server/src/kit/id.ts'
 import { testDatabase } from '../../server/test/kit/database.ts'
+import { startGemini } from '../../server/test/upstreams/gemini.ts'
+import { kieKey, startKie } from '../../server/test/upstreams/kie.ts'
 import { plantain, start, type Running } from './cli.ts'
 
 let cwd = ''
@@ -186,6 +188,30 @@ test('doctor finds a healthy house', async () => {
   assert.deepEqual(findings.filter(({ verdict }) => verdict !== 'ok'), [])
   const checks = findings.map(({ check }) => check)
   for (const check of ['node', 'data folder', 'disk space', 'database', 'clock', 'migrations', 'keys', 'server', 'renderer', 'PUBLIC_URL', 'first-key.txt']) assert.ok(checks.includes(check), check)
+})
+
+test('doctor looks at the providers: who answers, whose key is wrong, what is missing, whose breaker is open, which models end', async () => {
+  const [kie, gemini] = await Promise.all([startKie(), startGemini()])
+  await database.query(`insert into provider_health (provider, state, trips, open_until) values ('gemini', 'open', 3, now() + interval '1 minute')`)
+  try {
+    const { code, out } = await call(['doctor'], {
+      KIE_API_KEY: kieKey, KIE_BASE_URL: kie.url, GEMINI_API_KEY: 'another', GEMINI_BASE_URL: gemini.url, FAL_API_KEY: 'key', REPLICATE_WEBHOOK_SECRET: 'whsec_x', XAI_API_KEY: 'key', XAI_BASE_URL: 'http://127.0.0.1:1',
+      LUMA_API_KEY: 'key', LUMA_BASE_URL: 'no address',
+    })
+    assert.equal(code, 1, out)
+    assert.match(out, /^ok {4}kie: 127\.0\.0\.1:\d+ answers and takes our key; 312\.5 credits left$/m)
+    assert.match(out, /^fail {2}gemini: .*API key not valid|^fail {2}gemini: .*does not take our key/m)
+    assert.match(out, /^ok {4}fal: .*so it was not asked$/m)
+    assert.match(out, /^warn {2}replicate: REPLICATE_WEBHOOK_SECRET is set and REPLICATE_API_KEY is not/m)
+    assert.match(out, /^warn {2}xai: 127\.0\.0\.1:1 does not answer/m)
+    assert.match(out, /^fail {2}luma: LUMA_BASE_URL=/m)
+    assert.match(out, /^warn {2}gemini: Its breaker is open for another \d+ s \(opened 3 times/m)
+    assert.ok(!out.includes(kieKey))
+    assert.deepEqual([kie.stats().asked, gemini.stats().asked], [0, 0])
+  } finally {
+    await database.query(`delete from provider_health`)
+    await Promise.all([kie.close(), gemini.close()])
+  }
 })
 
 test('doctor says what to do about a taken port and a database that is gone', async () => {

@@ -42,7 +42,7 @@ import { createMetrics } from './metrics.ts'
 import type { Desk, Protocol } from './protocols/contract.ts'
 import { writeTaskEvent } from './protocols/native/view.ts'
 import { writeExecutionEvent } from './protocols/native/workflows.ts'
-import { findProviders } from './providers.ts'
+import { findProviders, hostsOf } from './providers.ts'
 import { createRouting, type Routing } from './routing.ts'
 import { createSessions } from './sessions/sessions.ts'
 import { createTemplates } from './templates/templates.ts'
@@ -63,6 +63,8 @@ export interface HouseOptions {
   /** Folders of providers beside our own. */
   providers?: string[]
   log?: Log
+  /** What back doors are told the time is: a minute they wait for can be a moment. */
+  providersNow?: () => Date
 }
 
 export interface House {
@@ -105,7 +107,7 @@ const tidyEveryMs = 60_000
 /** Workflow steps one process has in hand at once: most only hand an order in, some compute with a picture. */
 const workflowSlots = 32
 
-export async function startHouse(config: Config, { roles = ['serve', 'work'], cards = [], providers = [], log = createLog(config.LOG_LEVEL) }: HouseOptions = {}): Promise<House> {
+export async function startHouse(config: Config, { roles = ['serve', 'work'], cards = [], providers = [], log = createLog(config.LOG_LEVEL), providersNow = () => new Date() }: HouseOptions = {}): Promise<House> {
   const closers: (() => Promise<unknown>)[] = []
   const close = async () => {
     for (const closer of closers.splice(0).reverse()) await closer().catch(error => { log.warn({ error }, 'something did not close well') })
@@ -339,7 +341,7 @@ export async function startHouse(config: Config, { roles = ['serve', 'work'], ca
         if ('missing' in settings) { missing.set(provider.id, settings.missing); continue }
         const fetch = providerFetch(settings.values, (provider.answerWithinS ?? providerDeadlineS) * 1_000)
         closers.push(() => fetch.close())
-        const connection = provider.connect(settings.values as never, { fetch, log, now, nudge })
+        const connection = provider.connect(settings.values as never, { fetch, log, now: providersNow, nudge })
         closers.push(async () => connection.close?.())
         const limits = { ...provider.limits, ...connection.limits, ...readPacing(provider.id, config.environment) }
         benches.set(provider.id, { provider: { ...provider, limits }, connection })
@@ -350,7 +352,7 @@ export async function startHouse(config: Config, { roles = ['serve', 'work'], ca
     /** The folder and the bucket workflows may publish into, as far as they are set up. */
     function openPublishing() {
       const { PLANTAIN_PUBLISH_S3_ENDPOINT: endpoint, PLANTAIN_PUBLISH_S3_ACCESS_KEY_ID: accessKeyId, PLANTAIN_PUBLISH_S3_SECRET_ACCESS_KEY: secretAccessKey } = config
-      const fetch = fetchTo(addressesIn({ endpoint }), providerDeadlineS * 1_000)
+      const fetch = fetchTo(hostsOf({ endpoint }), providerDeadlineS * 1_000)
       closers.push(() => fetch.close())
       return createPublish({
         folder: config.PLANTAIN_PUBLISH_DIR === undefined ? null : resolve(config.PLANTAIN_PUBLISH_DIR), folderUrl: config.PLANTAIN_PUBLISH_URL ?? null, fetch,
@@ -360,7 +362,7 @@ export async function startHouse(config: Config, { roles = ['serve', 'work'], ca
 
     /** An upstream's own address comes from the operator and may be private; an address out of its answers may not. */
     function providerFetch(values: Record<string, unknown>, deadlineMs: number): Fetch {
-      const own = addressesIn(values)
+      const own = hostsOf(values)
       for (const one of own) upstreams.add(one)
       return fetchTo(own, deadlineMs)
     }
@@ -370,10 +372,6 @@ export async function startHouse(config: Config, { roles = ['serve', 'work'], ca
     }
   }
 }
-
-/** Hosts and ports of the links among some settings. */
-const addressesIn = (values: Record<string, unknown>): Set<string> => new Set(Object.values(values).flatMap(value => typeof value === 'string' && URL.canParse(value) ? [new URL(value)] : [])
-  .map(url => `${url.hostname.replace(/^\[(.*)\]$/, '$1')}:${url.port || (url.protocol === 'https:' ? 443 : 80)}`))
 
 const withoutEmpty = (environment: Record<string, string | undefined>) => Object.fromEntries(Object.entries(environment).filter(([, value]) => value !== undefined && value !== ''))
 

@@ -8,6 +8,7 @@ import { isDeepStrictEqual } from 'node:util'
 import { createChangeRoom, noChanges, readChanges, routesIn, type ChangeRoom } from './catalog/changes.ts'
 import type { Catalog } from './catalog/catalog.ts'
 import type { Card } from './domain/card.ts'
+import type { Priority } from './domain/order.ts'
 import { Problem } from './domain/problem.ts'
 import { firstOf, rankRoutes, type Candidate, type ModelRoutes, type ProviderStanding, type Route } from './domain/routing.ts'
 import type { Database } from './db/pool.ts'
@@ -17,7 +18,7 @@ import type { Log } from './kit/log.ts'
 
 export interface Routing extends Roads {
   /** Where a new task goes first. @throws {Problem} `provider_not_configured` */
-  route(card: Card, livemode: boolean, key: string): Pick<Route, 'provider' | 'model'>
+  route(card: Card, livemode: boolean, key: string, patience: Patience): Pick<Route, 'provider' | 'model'>
   /** The model an alias stands for; null for a name that is none. */
   aliasOf(name: string): string | null
   /** The routes that count now. */
@@ -54,6 +55,15 @@ const lookThroughMs = 60_000
 
 /** What the choice among equal routes hangs on: the caller's own key within its project, else the task. */
 export const stickyKeyOf = (task: { id: string; project_id: string; sticky_key: string | null }): string => task.sticky_key === null ? task.id : `${task.project_id} ${task.sticky_key}`
+
+/** How long an order can wait. */
+export interface Patience { priority: Priority; leftMs: number }
+
+/** Whether an order may go to a provider that takes its time; what a card says of one holds for it wherever an operator puts it. */
+const hasPatienceFor = ({ routes }: Card, provider: string, { priority, leftMs }: Patience): boolean => {
+  const hoursMin = routes.find(route => route.provider === provider)?.batchHoursMin
+  return hoursMin === undefined || priority === 'batch' && leftMs >= hoursMin * 3_600_000
+}
 
 export function createRouting({ database, catalog, known, configured, missing, now, log }: RoutingOptions): Routing {
   let states = new Map<string, ProviderState>()
@@ -99,8 +109,9 @@ export function createRouting({ database, catalog, known, configured, missing, n
     return pausedUntil !== null && pausedUntil > now() ? { standing: 'busy', until: pausedUntil } : { standing: 'ready', until: null }
   }
 
-  const candidatesOf = (card: Card, key: string): Candidate[] =>
-    rankRoutes(routesIn(changes, card).routes.filter(route => route.enabled && configured.has(route.provider)), key)
+  /** `patience` null: for orders of any. */
+  const candidatesOf = (card: Card, key: string, patience: Patience | null): Candidate[] =>
+    rankRoutes(routesIn(changes, card).routes.filter(route => route.enabled && configured.has(route.provider) && (patience === null || hasPatienceFor(card, route.provider, patience))), key)
       .map(({ provider, model, order, weight }) => ({ provider, model, order, weight, ...standingOf(provider) }))
 
   /** Whether a new task may be sent to find out: its time alone is over, and nobody was sent a moment ago. Without this an upstream whose work all went elsewhere would never be asked again. */
@@ -127,16 +138,16 @@ export function createRouting({ database, catalog, known, configured, missing, n
   }
 
   return {
-    route(card, livemode, key) {
+    route(card, livemode, key, patience) {
       if (!livemode) return { provider: 'sandbox', model: card.id }
-      const chosen = firstOf(candidatesOf(card, key).map(one => mayProbe(one) ? { ...one, standing: 'ready' as const, finds: true } : { ...one, finds: false }))
+      const chosen = firstOf(candidatesOf(card, key, patience).map(one => mayProbe(one) ? { ...one, standing: 'ready' as const, finds: true } : { ...one, finds: false }))
       if (!chosen) throw refusal(card)
       if (chosen.finds) probed.set(chosen.provider, now().getTime())
       return { provider: chosen.provider, model: chosen.model }
     },
     routesOf(task) {
       const card = task.livemode ? catalog.find(task.model)?.card : undefined
-      return card ? candidatesOf(card, stickyKeyOf(task)) : []
+      return card ? candidatesOf(card, stickyKeyOf(task), { priority: task.priority, leftMs: task.end_by.getTime() - now().getTime() }) : []
     },
     isWell(provider) {
       const health = states.get(provider)?.health
@@ -148,7 +159,7 @@ export function createRouting({ database, catalog, known, configured, missing, n
       if (providers.length === 0 && lookThrough.size === 0) return null
       // Only what has somewhere to go: what must wait would otherwise be looked at again and again, and stand before what need not.
       const movable = providers.length === 0 ? [] : catalog.all().filter(card => {
-        const candidates = candidatesOf(card, '')
+        const candidates = candidatesOf(card, '', null)
         return candidates.some(one => one.standing === 'ready') && candidates.some(one => one.standing !== 'ready')
       }).map(card => card.id)
       return { providers, movable, changed: [...lookThrough.keys()] }

@@ -94,18 +94,7 @@ describe('what goes wrong', () => {
   fault('memory', { asked: 1, bought: 0, captured: 0, code: 'provider_failed', costs: ['open'] }, more)
   fault('broken', { asked: 1, bought: 0, captured: 0, code: 'provider_failed', costs: ['open'] }, more)
   fault('plain', { asked: 1, bought: 0, captured: 0, code: 'provider_failed', costs: ['open'] }, more)
-  fault('null_images', { asked: 1, bought: 1, captured: 0, code: 'bad_output' }, more)
-  fault('not_a_picture', { asked: 1, bought: 1, captured: 0, code: 'bad_output', costs: ['told'] }, more)
   fault('interrupted', { asked: 1, bought: 1, captured: 0, code: 'provider_failed' }, more)
-
-  // The answer was lost and the server is at rest: what it made is gone, so it is made again and paid once.
-  fault('cut_before', { asked: 2, bought: 1, captured: 1, made: 1 }, more)
-  fault('cut_after', { asked: 2, bought: 2, captured: 1, made: 1 }, more)
-  fault('cut_half', { asked: 2, bought: 2, captured: 1, made: 1 }, more)
-  fault('half_json', { asked: 2, bought: 2, captured: 1, made: 1 }, more)
-  fault('page', { asked: 2, bought: 2, captured: 1, made: 1 }, more)
-  fault('gateway', { asked: 2, bought: 1, captured: 1, made: 1 }, more)
-  fault('gateway_after', { asked: 2, bought: 2, captured: 1, made: 1 }, more)
 
   test('while the server is still at it, nothing is made again', async () => {
     upstream.bare = true

@@ -98,26 +98,14 @@ describe('a live order', () => {
 describe('what goes wrong', () => {
   fault('busy', { asked: 2, bought: 1, captured: 1, made: 1, attempts: 2 }, more)
   fault('blind', { asked: 1, bought: 1, captured: 1, made: 1 }, more)
-  // Neither queue nor history knows it: begun again, and paid once.
-  fault('restarted', { asked: 2, bought: 2, captured: 1, made: 1, attempts: 2 }, more)
 
   fault('fail', { asked: 1, bought: 1, captured: 0, code: 'provider_failed' }, more)
   fault('memory', { asked: 1, bought: 1, captured: 0, code: 'provider_failed' }, more)
   fault('interrupted', { asked: 1, bought: 1, captured: 0, code: 'provider_failed' }, more)
   fault('nothing', { asked: 1, bought: 1, captured: 0, code: 'bad_output' }, more)
-  fault('partly', { asked: 1, bought: 1, captured: 0, code: 'bad_output' }, more)
-  fault('not_a_picture', { asked: 1, bought: 1, captured: 0, code: 'bad_output', costs: ['told'] }, more)
-  fault('no_file', { asked: 1, bought: 1, captured: 0, code: 'output_expired' }, more)
 
   // A lost answer is looked up under our own id: what was taken is found, and only what was not is handed in again.
-  fault('cut_before', { asked: 2, bought: 1, captured: 1, made: 1 }, more)
-  fault('gateway', { asked: 2, bought: 1, captured: 1, made: 1 }, more)
   fault('server_once', { asked: 2, bought: 1, captured: 1, made: 1 }, more)
-  fault('cut_after', { asked: 1, bought: 1, captured: 1, made: 1 }, more)
-  fault('cut_half', { asked: 1, bought: 1, captured: 1, made: 1 }, more)
-  fault('half_json', { asked: 1, bought: 1, captured: 1, made: 1 }, more)
-  fault('page', { asked: 1, bought: 1, captured: 1, made: 1 }, more)
-  fault('gateway_after', { asked: 1, bought: 1, captured: 1, made: 1 }, more)
 
   const refused = (what: string, order: object, code: string, message: RegExp) => test(what, async () => {
     const { body } = await send(house, { prompt: 'a heron', ...order })

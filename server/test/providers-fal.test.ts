@@ -107,16 +107,13 @@ describe('a live order', () => {
 })
 
 describe('what goes wrong', () => {
-  fault('busy', { asked: 2, bought: 1, captured: 1, made: 1, attempts: 2 })
-  fault('busy_when', { asked: 2, bought: 1, captured: 1, made: 1, attempts: 2 })
   fault('no_room', { asked: 2, bought: 2, captured: 1, made: 1, attempts: 2 })
   // Trouble while looking, fetching or listening says nothing about the request.
-  for (const word of ['moment', 'blind', 'result_fault', 'drip', 'drip_file', 'wrong_mime']) fault(word, { asked: 1, bought: 1, captured: 1, made: 1 })
+  for (const word of ['moment', 'blind', 'result_fault', 'drip_file', 'wrong_mime']) fault(word, { asked: 1, bought: 1, captured: 1, made: 1 })
 
   fault('field', { asked: 1, bought: 0, captured: 0, code: 'provider_rejected' })
   // Refused at the door, which surely cost nothing.
   fault('safety', { asked: 1, bought: 0, captured: 0, code: 'content_rejected', costs: ['told'] })
-  fault('error_200', { asked: 1, bought: 0, captured: 0, code: 'content_rejected', costs: ['told'] })
   fault('fails', { asked: 1, bought: 1, captured: 0, code: 'provider_failed' })
   fault('fails_logged', { asked: 1, bought: 1, captured: 0, code: 'provider_failed' })
   fault('late', { asked: 1, bought: 1, captured: 0, code: 'provider_timeout' })
@@ -126,14 +123,9 @@ describe('what goes wrong', () => {
   fault('download', { asked: 1, bought: 1, captured: 0, code: 'input_unreachable', costs: [] })
   fault('hidden', { asked: 1, bought: 1, captured: 0, code: 'content_rejected' })
   fault('empty', { asked: 1, bought: 1, captured: 0, code: 'bad_output' })
-  fault('expired', { asked: 1, bought: 1, captured: 0, code: 'output_expired' })
-  fault('not_a_picture', { asked: 1, bought: 1, captured: 0, code: 'bad_output' })
 
   // Nobody can tell whether it was queued: never asked again, whichever it was.
   fault('down', { asked: 1, bought: 0, captured: 0, code: 'outcome_unknown' })
-  fault('cut_before', { asked: 1, bought: 0, captured: 0, code: 'outcome_unknown' })
-  fault('gateway', { asked: 1, bought: 0, captured: 0, code: 'outcome_unknown' })
-  for (const word of ['cut_after', 'cut_half', 'half_json', 'page', 'gateway_after']) fault(word, { asked: 1, bought: 1, captured: 0, code: 'outcome_unknown' })
 
   // Of several, what came is kept and paid.
   fault('half_hidden', { asked: 1, bought: 1, captured: 2, made: 2 }, { parameters: { count: 3 } })

@@ -114,8 +114,6 @@ describe('a live order', () => {
 })
 
 describe('what goes wrong', () => {
-  fault('busy', { asked: 2, bought: 1, captured: 1, made: 1, attempts: 2 })
-  fault('busy_http', { asked: 2, bought: 1, captured: 1, made: 1, attempts: 2 })
   fault('maintenance', { asked: 2, bought: 1, captured: 1, made: 1, attempts: 2 })
   fault('moment', { asked: 1, bought: 1, captured: 1, made: 1 })
   fault('blind', { asked: 1, bought: 1, captured: 1, made: 1 })
@@ -123,22 +121,10 @@ describe('what goes wrong', () => {
 
   fault('field', { asked: 1, bought: 0, captured: 0, code: 'provider_rejected' })
   fault('paused', { asked: 1, bought: 0, captured: 0, code: 'provider_rejected' })
-  fault('server', { asked: 1, bought: 0, captured: 0, code: 'outcome_unknown' })
   fault('fail', { asked: 1, bought: 1, captured: 0, code: 'provider_failed', costs: ['told'] })
   fault('fail_policy', { asked: 1, bought: 1, captured: 0, code: 'content_rejected', costs: ['told'] })
   fault('fail_word', { asked: 1, bought: 1, captured: 0, code: 'provider_failed', costs: ['told'] })
   fault('empty', { asked: 1, bought: 1, captured: 0, code: 'bad_output', costs: ['told'] })
-  fault('expired', { asked: 1, bought: 1, captured: 0, code: 'output_expired', costs: ['told'] })
-  fault('not_a_picture', { asked: 1, bought: 1, captured: 0, code: 'bad_output', costs: ['told'] })
-
-  // Nobody can tell whether it was taken: never asked again, whichever it was.
-  fault('cut_before', { asked: 1, bought: 0, captured: 0, code: 'outcome_unknown' })
-  fault('cut_after', { asked: 1, bought: 1, captured: 0, code: 'outcome_unknown' })
-  fault('cut_half', { asked: 1, bought: 1, captured: 0, code: 'outcome_unknown' })
-  fault('half_json', { asked: 1, bought: 1, captured: 0, code: 'outcome_unknown' })
-  fault('page', { asked: 1, bought: 1, captured: 0, code: 'outcome_unknown' })
-  fault('gateway', { asked: 1, bought: 0, captured: 0, code: 'outcome_unknown' })
-  fault('gateway_after', { asked: 1, bought: 1, captured: 0, code: 'outcome_unknown' })
 
   // Of several, what came is kept and paid.
   fault('one_busy', { asked: 3, bought: 2, captured: 2, made: 2 }, { parameters: { count: 3 } })

@@ -74,7 +74,6 @@ describe('a live order', () => {
 })
 
 describe('what goes wrong', () => {
-  fault('busy', { asked: 2, bought: 1, captured: 1, made: 1, attempts: 2 })
   fault('busy_page', { asked: 2, bought: 1, captured: 1, made: 1, attempts: 2 })
   fault('overloaded', { asked: 2, bought: 1, captured: 1, made: 1, attempts: 2 })
   fault('server_once', { asked: 2, bought: 1, captured: 1, made: 1, attempts: 2 })
@@ -84,18 +83,8 @@ describe('what goes wrong', () => {
   fault('too_large', { asked: 1, bought: 0, captured: 0, code: 'provider_rejected' })
   fault('plain_error', { asked: 1, bought: 0, captured: 0, code: 'provider_rejected' })
   fault('conflict', { asked: 1, bought: 0, captured: 0, code: 'outcome_unknown' })
-  fault('error_200', { asked: 1, bought: 1, captured: 0, code: 'content_rejected' })
   fault('empty', { asked: 1, bought: 1, captured: 0, code: 'bad_output', costs: ['told'] })
-  fault('not_a_picture', { asked: 1, bought: 1, captured: 0, code: 'bad_output', costs: ['told'] })
-  fault('expired', { asked: 1, bought: 1, captured: 0, code: 'output_expired', costs: ['told'] })
   fault('fewer', { asked: 1, bought: 1, captured: 1, made: 1 }, { parameters: { count: 3 } })
-  fault('cut_before', { asked: 1, bought: 0, captured: 0, code: 'outcome_unknown' })
-  fault('cut_after', { asked: 1, bought: 1, captured: 0, code: 'outcome_unknown' })
-  fault('cut_half', { asked: 1, bought: 1, captured: 0, code: 'outcome_unknown' })
-  fault('half_json', { asked: 1, bought: 1, captured: 0, code: 'outcome_unknown' })
-  fault('page', { asked: 1, bought: 1, captured: 0, code: 'outcome_unknown' })
-  fault('gateway', { asked: 1, bought: 0, captured: 0, code: 'outcome_unknown' })
-  fault('gateway_after', { asked: 1, bought: 1, captured: 0, code: 'outcome_unknown' })
 })
 
 const fetchRaw = createFetch({ ...providerCodes, allowPrivate: true, deadlineMs: 5_000, sizeMax: 50_000_000, redirectsMax: 0 })

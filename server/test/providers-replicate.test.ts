@@ -104,28 +104,20 @@ describe('a live order', () => {
 })
 
 describe('what goes wrong', () => {
-  fault('busy', { asked: 2, bought: 1, captured: 1, made: 1, attempts: 2 })
-  fault('busy_when', { asked: 2, bought: 1, captured: 1, made: 1, attempts: 2 })
-  for (const word of ['moment', 'blind', 'drip', 'drip_file', 'wrong_mime', 'at_once', 'object', 'own_file']) fault(word, { asked: 1, bought: 1, captured: 1, made: 1 })
+  for (const word of ['moment', 'blind', 'drip_file', 'wrong_mime', 'at_once', 'object', 'own_file']) fault(word, { asked: 1, bought: 1, captured: 1, made: 1 })
 
   fault('field', { asked: 1, bought: 0, captured: 0, code: 'provider_rejected' })
   // Refused at the door, which surely cost nothing.
   fault('safety', { asked: 1, bought: 0, captured: 0, code: 'content_rejected', costs: ['told'] })
   fault('fails', { asked: 1, bought: 1, captured: 0, code: 'provider_failed' })
-  fault('fails_at_once', { asked: 1, bought: 1, captured: 0, code: 'provider_failed' })
   fault('flagged', { asked: 1, bought: 1, captured: 0, code: 'content_rejected' })
   fault('canceled', { asked: 1, bought: 1, captured: 0, code: 'provider_failed' })
   fault('aborted', { asked: 1, bought: 1, captured: 0, code: 'provider_timeout' })
   fault('removed', { asked: 1, bought: 1, captured: 0, code: 'output_expired' })
-  fault('expired', { asked: 1, bought: 1, captured: 0, code: 'output_expired' })
   fault('empty', { asked: 1, bought: 1, captured: 0, code: 'bad_output' })
-  fault('not_a_picture', { asked: 1, bought: 1, captured: 0, code: 'bad_output' })
 
   // Without an address to call back nobody can tell whether it was begun: never asked again, whichever it was.
   fault('down', { asked: 1, bought: 0, captured: 0, code: 'outcome_unknown' })
-  fault('cut_before', { asked: 1, bought: 0, captured: 0, code: 'outcome_unknown' })
-  fault('gateway', { asked: 1, bought: 0, captured: 0, code: 'outcome_unknown' })
-  for (const word of ['cut_after', 'cut_half', 'half_json', 'page', 'gateway_after']) fault(word, { asked: 1, bought: 1, captured: 0, code: 'outcome_unknown' })
   // With one it is found in the list by its mark, and paid for once.
   for (const word of ['cut_after', 'cut_half', 'half_json', 'page', 'gateway_after']) marked(word, { asked: 1, bought: 1, captured: 1, made: 1 })
   marked('one_lost', { asked: 3, bought: 3, captured: 3, made: 3 }, { parameters: { count: 3 } })

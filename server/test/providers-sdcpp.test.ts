@@ -78,30 +78,16 @@ describe('a live order', () => {
 
 describe('what goes wrong', () => {
   const more = { parameters: small }
-  fault('full', { asked: 2, bought: 1, captured: 1, made: 1, attempts: 2 }, more)
   fault('server_once', { asked: 2, bought: 1, captured: 1, made: 1, attempts: 2 }, more)
   fault('blind', { asked: 1, bought: 1, captured: 1, made: 1 }, more)
   // Whatever it had begun is gone: made again, and paid once.
-  fault('restarted', { asked: 2, bought: 2, captured: 1, made: 1, attempts: 2 }, more)
-  fault('expired', { asked: 2, bought: 2, captured: 1, made: 1, attempts: 2 }, more)
   fault('fewer', { asked: 1, bought: 1, captured: 1, made: 1 }, { parameters: { ...small, count: 3 } })
 
   fault('invalid', { asked: 1, bought: 0, captured: 0, code: 'provider_rejected' }, more)
   fault('mode', { asked: 1, bought: 0, captured: 0, code: 'provider_not_configured' }, more)
-  fault('fail', { asked: 1, bought: 1, captured: 0, code: 'provider_failed' }, more)
   fault('memory', { asked: 1, bought: 1, captured: 0, code: 'provider_failed' }, more)
   fault('cancelled', { asked: 1, bought: 1, captured: 0, code: 'provider_failed' }, more)
   fault('empty', { asked: 1, bought: 1, captured: 0, code: 'bad_output' }, more)
-  fault('not_a_picture', { asked: 1, bought: 1, captured: 0, code: 'bad_output', costs: ['told'] }, more)
-
-  // It cannot be asked for a job by a name of ours.
-  fault('cut_before', { asked: 1, bought: 0, captured: 0, code: 'outcome_unknown' }, more)
-  fault('cut_after', { asked: 1, bought: 1, captured: 0, code: 'outcome_unknown' }, more)
-  fault('cut_half', { asked: 1, bought: 1, captured: 0, code: 'outcome_unknown' }, more)
-  fault('half_json', { asked: 1, bought: 1, captured: 0, code: 'outcome_unknown' }, more)
-  fault('page', { asked: 1, bought: 1, captured: 0, code: 'outcome_unknown' }, more)
-  fault('gateway', { asked: 1, bought: 0, captured: 0, code: 'outcome_unknown' }, more)
-  fault('gateway_after', { asked: 1, bought: 1, captured: 0, code: 'outcome_unknown' }, more)
 
   test('a queue that stays full ends the task when its time is up, and nothing is held any more', async () => {
     await house.database.query('delete from provider_health')

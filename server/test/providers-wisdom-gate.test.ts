@@ -67,7 +67,6 @@ describe('a live order', () => {
 })
 
 describe('what goes wrong with a picture in Gemini’s words', () => {
-  fault('refused_429_once', { asked: 2, bought: 1, captured: 1, made: 1, attempts: 2 })
   fault('refused_503_once', { asked: 2, bought: 1, captured: 1, made: 1, attempts: 2 })
   fault('under_200_busy_once', { asked: 2, bought: 1, captured: 1, made: 1, attempts: 2 })
   fault('refused_400', { asked: 1, bought: 0, captured: 0, code: 'provider_rejected' })
@@ -77,10 +76,8 @@ describe('what goes wrong with a picture in Gemini’s words', () => {
   fault('parameter', { asked: 1, bought: 0, captured: 0, code: 'provider_rejected' })
   fault('anthropic_words', { asked: 1, bought: 0, captured: 0, code: 'provider_rejected' })
   fault('string_words', { asked: 1, bought: 0, captured: 0, code: 'provider_rejected' })
-  fault('under_200', { asked: 1, bought: 0, captured: 0, code: 'provider_failed', costs: ['open'] })
   fault('blocked', { asked: 1, bought: 1, captured: 0, code: 'content_rejected', costs: ['told'] })
   fault('words', { asked: 1, bought: 1, captured: 0, code: 'bad_output', costs: ['told'] })
-  fault('not_a_picture', { asked: 1, bought: 1, captured: 0, code: 'bad_output', costs: ['told'] })
   fault('one_lost', { asked: 3, bought: 3, captured: 2, made: 2, costs: ['open'] }, { parameters: { count: 3 } })
   for (const [word, bought] of [['cut_before', 0], ['cut_after', 1], ['cut_half', 1], ['half_json', 1], ['page', 1], ['gateway', 0], ['gateway_after', 1]] as const) fault(word, { asked: 1, bought, captured: 0, code: 'outcome_unknown' })
 })

@@ -142,7 +142,7 @@ export function writeJob(row: TaskRow, inputs: Asset[], tools: Pick<StepTools, '
   return {
     ...(askingOf(row.receipt)?.fresh ? { fresh: true } : {}),
     taskId: row.id, attempt: row.attempts, key: `${row.id}-${row.attempts}`, cardId: row.model, model: row.upstream_model, operation: row.operation,
-    prompt: row.prompt, parameters: row.parameters, count: row.count, partials: row.partials, width: row.width, height: row.height, livemode: row.livemode,
+    prompt: row.prompt, parameters: row.parameters, count: row.count, partials: row.partials, width: row.width, height: row.height, livemode: row.livemode, priority: row.priority, endBy: row.end_by,
     callbackUrl: tools.callbackUrl(row),
     inputs: row.inputs.map(({ assetId, role }): JobInput => {
       const asset = inputs.find(one => one.id === assetId)

@@ -6,7 +6,7 @@
  */
 import { Type } from 'typebox'
 import type { Static, TObject } from 'typebox'
-import type { Operation, Role } from '../domain/order.ts'
+import type { Operation, Priority, Role } from '../domain/order.ts'
 import type { Json, Outcome } from '../domain/outcome.ts'
 import type { Usage } from '../domain/usage.ts'
 
@@ -42,6 +42,10 @@ export interface Job {
   height: number | null
   inputs: JobInput[]
   livemode: boolean
+  /** `batch`: nobody waits for it, and it may be made in whatever takes longer and costs less. Absent: somebody does. */
+  priority?: Priority
+  /** When its task ends, made or not. */
+  endBy?: Date
   /** In-between pictures that are wanted, 0 to 3. Whoever cannot make them makes none. */
   partials?: number
   /** Where the upstream may call us back; null where we cannot be reached. */
@@ -139,6 +143,18 @@ export interface Workshop {
   nudge?(taskId: string): void
 }
 
+/**
+ * A call for `plantain doctor` that costs nothing and that an upstream documents: whether it is there and takes our key. `tells` reads
+ * what of its answer, a yes or a no, an operator wants to know (credits left), and says no where the status alone does not: HTTP 401 and 403
+ * need no reading.
+ */
+export interface Probe {
+  url: string
+  headers: Record<string, string>
+  /** @throws {Problem} `provider_not_configured` where the answer is a no */
+  tells?(body: unknown): string | null
+}
+
 export interface Provider<Settings extends TObject = TObject> {
   id: string
   title: string
@@ -154,6 +170,8 @@ export interface Provider<Settings extends TObject = TObject> {
   repeat: 'safe' | 'find' | 'never'
   /** It makes text too. Without this it is never asked to write, whatever a card says. */
   writes?: true
+  /** Absent: it documents no call that costs nothing. */
+  probe?(settings: Static<Settings>): Probe
   connect(settings: Static<Settings>, workshop: Workshop): Connection
 }
 

@@ -246,3 +246,9 @@ export function verifyWebhook({ headers, body }: Pick<Callback, 'headers' | 'bod
   const right = keys.map(key => createHmac('sha256', key).update(`${id}.${timestamp}.`).update(body).digest('base64'))
   return right.some(one => given.some(other => isSame(other, one))) ? { kind: 'genuine', id } : forged('Its signature is not made with our secret.')
 }
+
+/** For a probe whose answer holds one number worth telling. */
+export const tellNumber = (field: string, what: string) => (body: unknown): string | null => {
+  const value = (body as Record<string, unknown> | null | undefined)?.[field]
+  return typeof value === 'number' ? `${value} ${what}` : null
+}

@@ -15,11 +15,25 @@ after(async () => {
   await fetch.close()
 })
 
-export const open = (provider: Provider, settings: object): Connection => {
-  const connection = provider.connect(Value.Parse(provider.settings, Value.Default(provider.settings, { ...settings })), workshop)
+export const open = (provider: Provider, settings: object, asking: typeof globalThis.fetch = fetch): Connection => {
+  const connection = provider.connect(Value.Parse(provider.settings, Value.Default(provider.settings, { ...settings })), { ...workshop, fetch: asking })
   opened.push(connection)
   return connection
 }
+/** Keeps what is asked through it. */
+export function recordingFetch() {
+  let asked: string[] = []
+  return {
+    fetch: ((input: string | URL, init: RequestInit = {}) => {
+      asked.push(`${init.method ?? 'GET'} ${String(input)} ${typeof init.body === 'string' ? init.body : ''}`)
+      return fetch(input, init)
+    }) as typeof globalThis.fetch,
+    /** What was asked more often than once, looks (GET) more often than `looks`. */
+    repeated: (looks: number) => [...new Set(asked)].filter((one) => asked.filter((other) => other === one).length > (one.startsWith('GET') ? looks : 1)),
+    clear() { asked = [] },
+  }
+}
+
 /** A key is one attempt's: who asks twice with one is answered once. */
 let jobs = 0
 export const job = (more: Partial<Job> = {}): Job => ({
@@ -39,7 +53,7 @@ export async function make(connection: Connection, asked: Job): Promise<Making> 
 export const bytesOf = async (made: Making['made'][number]) => 'bytes' in made ? Buffer.from(made.bytes) : Buffer.from(await (await fetch(made.url)).arrayBuffer())
 
 /** The suite of one provider, against the rehearsal of its upstream. */
-export function keepsContract(provider: Provider, rehearsal: () => Pick<Rehearsal, 'settings' | 'model' | 'writes'>): void {
+export function keepsContract(provider: Provider, rehearsal: () => Pick<Rehearsal, 'settings' | 'model' | 'writes' | 'job'>): void {
   describe(provider.id, () => {
     test('has a title for people and an id that fits a setting’s name', () => {
       assert.equal(flawOf(provider), null)
@@ -75,7 +89,7 @@ export function keepsContract(provider: Provider, rehearsal: () => Pick<Rehearsa
     })
 
     test('a job becomes a picture, or a text where that is all it makes', async () => {
-      const { settings, model, writes } = rehearsal()
+      const { settings, model, writes, job: more } = rehearsal()
       if (writes) {
         const connection = open(provider, settings)
         const { made, text, details } = await make(connection, job({ model, operation: 'write', parameters: { max_tokens: 100 } }))
@@ -83,24 +97,24 @@ export function keepsContract(provider: Provider, rehearsal: () => Pick<Rehearsa
         await assert.rejects(make(connection, job({ model })), { name: 'Problem', code: 'unsupported_parameter' })
         return
       }
-      const { made } = await make(open(provider, settings), job({ model }))
+      const { made } = await make(open(provider, settings), job({ model, ...more }))
       assert.equal(made.length, 1)
       const { width, height } = await sharp(await bytesOf(made[0]!)).metadata()
       assert.deepEqual([width, height], [64, 64])
     })
 
     test('a count becomes as many different pictures', async (context) => {
-      const { settings, model, writes } = rehearsal()
+      const { settings, model, writes, job: more } = rehearsal()
       if (writes) return context.skip('it writes one text')
-      const { made } = await make(open(provider, settings), job({ model, count: 3 }))
+      const { made } = await make(open(provider, settings), job({ model, count: 3, ...more }))
       const pictures = await Promise.all(made.map(bytesOf))
       assert.equal(new Set(pictures.map((bytes) => bytes.toString('base64'))).size, 3)
     })
 
     test('a caller that has gone is let go', async () => {
-      const { settings, model, writes } = rehearsal()
+      const { settings, model, writes, job: more } = rehearsal()
       const gone = AbortSignal.abort(new Error('gone'))
-      const outcome = await open(provider, settings).submit(job({ model, ...(writes ? { operation: 'write' as const } : {}) }), gone).catch((thrown: unknown) => thrown)
+      const outcome = await open(provider, settings).submit(job({ model, ...more, ...(writes ? { operation: 'write' as const } : {}) }), gone).catch((thrown: unknown) => thrown)
       assert.ok(outcome instanceof Error || (typeof outcome === 'object' && outcome !== null && 'kind' in outcome && outcome.kind !== 'done'), 'nothing is made for nobody')
     })
   })

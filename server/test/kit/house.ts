@@ -33,6 +33,7 @@ export interface TestHouseOptions {
   roles?: Role[]
   /** Live credits of the first account, in dollars; 100 by default. */
   liveDollars?: number
+  providersNow?: () => Date
 }
 
 /** Settings of a house on a test database, for this process or for one that is started beside it. */
@@ -43,12 +44,12 @@ export const testSettings = ({ databaseUrl, dataDir, upstreamUrl }: { databaseUr
 
 const allScopes: Scope[] = ['admin']
 
-export async function testHouse({ settings = {}, roles = ['serve', 'work'], liveDollars = 100 }: TestHouseOptions = {}): Promise<TestHouse> {
+export async function testHouse({ settings = {}, roles = ['serve', 'work'], liveDollars = 100, providersNow }: TestHouseOptions = {}): Promise<TestHouse> {
   const { url: databaseUrl, database, close: closeDatabase } = await testDatabase()
   const dataDir = await mkdtemp(join(tmpdir(), 'plantain-test-'))
   const upstream = await startUpstream({ port: 0 })
   const config = readConfig({ ...testSettings({ databaseUrl, dataDir, upstreamUrl: upstream.url }), ...settings })
-  const house = await startHouse(config, { roles, log: createLog(config.LOG_LEVEL) }).catch(async error => {
+  const house = await startHouse(config, { roles, log: createLog(config.LOG_LEVEL), ...(providersNow ? { providersNow } : {}) }).catch(async error => {
     // A house that does not open must fail its test file, not keep it waiting.
     await upstream.close()
     await closeDatabase()

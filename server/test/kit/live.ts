@@ -1,12 +1,15 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 /** A live order from outside and what it did to the money: for the suites that send real cards to rehearsed upstreams. */
+import type { Expected } from '../upstreams/loopback.ts'
 import type { TestHouse } from './house.ts'
+
+export type { Expected }
 
 export interface Sent { status: number; body: any }
 
-export const send = (house: TestHouse, body: object, waitS = 55): Promise<Sent> => fetch(`${house.url}/plantain/v1/tasks?wait=${waitS}`, {
-  method: 'POST', headers: { authorization: `Bearer ${house.liveKey}`, 'content-type': 'application/json' }, body: JSON.stringify(body) }).then(async answer => ({ status: answer.status, body: await answer.json() as any }))
+export const send = (house: TestHouse, body: object, waitS = 55, key = house.liveKey): Promise<Sent> => fetch(`${house.url}/plantain/v1/tasks?wait=${waitS}`, {
+  method: 'POST', headers: { authorization: `Bearer ${key}`, 'content-type': 'application/json' }, body: JSON.stringify(body) }).then(async answer => ({ status: answer.status, body: await answer.json() as any }))
 
 /**
  * What was held for a task and what it took in the end, in micro-dollars, by the ledger.
@@ -19,12 +22,6 @@ export async function moneyOf(house: TestHouse, taskId: string): Promise<{ held:
   return { held, captured: -rows.reduce((sum, { amount }) => sum + amount, 0) || 0 }
 }
 
-/** What a fault came to: how often the upstream was asked, what it sold, how much of the price was taken (in pictures), and what the caller heard. */
-export interface Expected {
-  asked: number; bought: number; captured: number; code?: string; made?: number; attempts?: number
-  /** What the operator's books have of its attempts: the upstream told what it took, or only a price list can say, if anybody. None where surely nothing was bought. */
-  costs?: ('told' | 'open')[]
-}
 
 /** What the operator's books have of a task's attempts, in order. */
 export async function costsOf(house: TestHouse, taskId: string): Promise<NonNullable<Expected['costs']>> {
@@ -43,18 +40,25 @@ export interface MoneyTable {
 }
 
 /** A money table's rows: each orders `fault:<word>` of the rehearsed upstream and checks what it cost everybody. */
-export const moneyTable = ({ house, upstream, model, key, takesMicros }: MoneyTable) => (word: string, { asked, bought, captured, code, made = 0, attempts = 1, costs = captured > 0 ? ['told'] : bought > 0 || code === 'outcome_unknown' ? ['open'] : [] }: Expected, more: Record<string, unknown> = {}) =>
-  test(`${word}: asked ${asked}, bought ${bought}, captured ${captured}${code ? `, ${code}` : ''}`, async () => {
+export const moneyTable = (table: MoneyTable) => (word: string, expected: Expected, more: Record<string, unknown> = {}) =>
+  test(titleOf(word, expected), async () => {
+    const { house, upstream, model, key, takesMicros } = table
     // Each fault meets an upstream that was well: the breaker (`routing.test.ts`) would leave one alone that had five in a row.
     await house().database.query('delete from provider_health')
     const { body } = await send(house(), { model, prompt: `a kite fault:${word}`, ...more })
-    const count = (more.parameters as { count?: number } | undefined)?.count ?? 1
-    assert.deepEqual([body.problem?.code, body.operation === 'write' ? Number(body.text !== null) : body.outputs?.length], [code, made], JSON.stringify(body.problem ?? body.error))
-    const stats = upstream().stats()
-    const money = await moneyOf(house(), body.id)
-    assert.ok(money.held > 0)
-    assert.deepEqual({ asked: stats.asked, bought: stats.bought, attempts: body.attempts, captured: money.captured }, { asked, bought, attempts, captured: captured * (takesMicros ?? money.held / count) })
-    assert.deepEqual(await costsOf(house(), body.id), costs)
+    await checkMoney(house(), body, { stats: upstream().stats(), key, takesMicros, expected, count: (more.parameters as { count?: number } | undefined)?.count ?? 1 })
     assert.deepEqual(await house().audit(), [])
-    assert.ok(!JSON.stringify(body).includes(key), 'the key stays here')
   })
+
+export const titleOf = (word: string, { asked, bought, captured, code }: Expected) => `${word}: asked ${asked}, bought ${bought}, captured ${captured}${code ? `, ${code}` : ''}`
+
+/** Holds a task that has ended against what it should have come to. `stats`: what the upstream counted, where there is one outside. */
+export async function checkMoney(house: TestHouse, body: any, { stats, key, takesMicros, count = 1, expected }: { stats: { asked: number; bought: number } | undefined; key: string | null; takesMicros?: number | undefined; count?: number; expected: Expected }): Promise<void> {
+  const { asked, bought, captured, code, made = 0, attempts = 1, costs = captured > 0 ? ['told'] : bought > 0 || code === 'outcome_unknown' ? ['open'] : [] } = expected
+  assert.deepEqual([body.problem?.code, body.operation === 'write' ? Number(body.text !== null) : body.outputs?.length], [code, made], JSON.stringify(body.problem ?? body.error))
+  const money = await moneyOf(house, body.id)
+  assert.ok(money.held > 0)
+  assert.deepEqual({ ...(stats ? { asked: stats.asked, bought: stats.bought } : {}), attempts: body.attempts, captured: money.captured }, { ...(stats ? { asked, bought } : {}), attempts, captured: captured * (takesMicros ?? money.held / count) })
+  assert.deepEqual(await costsOf(house, body.id), costs)
+  if (key !== null) assert.ok(!JSON.stringify(body).includes(key), 'the key stays here')
+}

@@ -5,7 +5,7 @@
  * `busy`, `null_images`, `interrupted`, `grid`, `no_info`, `not_a_picture`, `held` (until `release`).
  */
 import sharp from 'sharp'
-import { answerFault, counter, Cut, lineFault, listen, page, paint, readFault, type Heard, type Loopback, type Rehearsal, type Reply } from './loopback.ts'
+import { answerFault, bought, counter, Cut, inTheCall, lineFault, lineFaults, listen, page, paint, readFault, smallSize, type Heard, type Loopback, type Rehearsal, type Reply } from './loopback.ts'
 
 export interface A1111Stats { asked: number; bought: number; interrupts: number }
 export interface A1111Upstream extends Loopback {
@@ -51,6 +51,7 @@ export async function startA1111(): Promise<A1111Upstream> {
       return { json: { progress: idle ? 0 : upstream.progress, eta_relative: 0, state: { skipped: false, interrupted, job: idle ? '' : 'scripts_txt2img', job_count: idle ? 0 : 1, job_no: 0, sampling_step: 0, sampling_steps: 20 }, current_image: null, textinfo: null } }
     }
     if (upstream.authorization !== undefined && headers.authorization !== upstream.authorization) return { status: 401, json: { detail: 'Incorrect username or password' } }
+    if (method === 'GET' && path === '/sdapi/v1/options') return { json: { sd_model_checkpoint: 'sd_xl_base_1.0' } }
     if (path === '/sdapi/v1/interrupt') { stats.interrupts++; interrupted = true; upstream.release(); return { json: {} } }
     if (method === 'POST' && /^\/sdapi\/v1\/(txt2img|img2img|extra-single-image)$/.test(path)) return make(heard)
     return { status: 404, json: { detail: 'Not Found' } }
@@ -66,7 +67,7 @@ export async function startA1111(): Promise<A1111Upstream> {
     const fault = readFault(json.prompt ?? '')
     const nth = counts.next(json.prompt ?? path)
     if (fault === 'gone') throw new Cut()
-    if (nth === 1) { const line = lineFault(fault); if (line) return line }
+    if (nth === 1) { const line = lineFault(fault, nth); if (line) return line }
     switch (fault) {
       case 'busy': if (nth === 1) return { status: 503, text: 'busy', headers: { 'retry-after-ms': '50' } }; break
       case 'sampler': return { status: 400, json: { detail: 'Sampler not found' } }
@@ -97,5 +98,15 @@ export async function startA1111(): Promise<A1111Upstream> {
 
 export async function rehearse(): Promise<Rehearsal> {
   const upstream = await startA1111()
-  return { settings: { baseUrl: upstream.url }, model: 'loaded', close: () => upstream.close() }
+  return {
+    settings: { baseUrl: upstream.url }, model: 'loaded', parameters: smallSize, key: null, tellsCost: true,
+    stats: upstream.stats, clear: upstream.clear, close: upstream.close,
+    faults: {
+      // Made again once the server is at rest: drawn twice, charged once.
+      ...lineFaults({ asked: 2, bought: 1, captured: 1, made: 1 }, { asked: 2, bought: 2, captured: 1, made: 1 }),
+      no_picture: { says: 'fault:not_a_picture', ...bought('bad_output') },
+      odd_200: { says: 'fault:null_images', ...bought('bad_output'), costs: ['open'] },
+      ...inTheCall,
+    },
+  }
 }

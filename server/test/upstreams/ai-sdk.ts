@@ -6,7 +6,7 @@
  * `nothing`, `wrong_mime`, `one_busy`; of those that are looked at also `states`, `blind`, `lost`, `fails`, `moderated`, `empty`, `expired`.
  */
 import { generateKeyPairSync } from 'node:crypto'
-import { answerFault, counter, film, lineFault, listen, page, paint, readFault, type Heard, type Loopback, type Rehearsal, type Reply } from './loopback.ts'
+import { again, answerFault, bought, counter, film, inTheCall, lineFault, lineFaults, listen, page, paint, readFault, type Fault, type Heard, type Loopback, type Rehearsal, type Reply } from './loopback.ts'
 
 export interface SdkStats { asked: number; bought: number; looks: number; files: number }
 export interface SdkUpstream extends Loopback {
@@ -202,6 +202,7 @@ export async function startSdk(name: string): Promise<SdkUpstream> {
     const beside = dialect.beside?.(heard)
     if (beside) return beside
     if (heard.method === 'GET' && heard.path.startsWith('/sample/')) return open(heard.path)
+    if (heard.method === 'GET' && /\/(models|credits)$/.test(heard.path)) return dialect.isOurs(heard.headers, key) ? json(200, { object: 'list', data: [], credits: 42, credit_balance: 42 }) : dialect.refuse(401, 'Invalid credentials.', heard)
     const looked = dialect.queue?.isLook(heard) ?? null
     if (looked !== null) return look(looked, heard)
     const asked = dialect.read(heard)
@@ -215,7 +216,7 @@ export async function startSdk(name: string): Promise<SdkUpstream> {
     if (!dialect.isOurs(heard.headers, key)) return no(401, 'Invalid credentials.')
     const fault = readFault(prompt)
     const nth = counts.next(`order ${prompt}`)
-    const line = lineFault(fault)
+    const line = lineFault(fault, nth)
     if (line) return line
     switch (fault) {
       case 'busy': if (nth === 1) return no(429, 'Rate limit reached.', { 'retry-after': '1' }); break
@@ -263,8 +264,36 @@ export async function startSdk(name: string): Promise<SdkUpstream> {
   }
 }
 
+/** Those that make films, by which model; and those that say what they took. */
+export const films: Record<string, string> = { xai: 'grok-imagine-video-1.5', vertex: 'veo-3.1-generate-001' }
+export const tellsCost = new Set(['xai', 'prodia', 'bfl'])
+/** What a card of theirs has: pixels, in one way or another. */
+export const shapes = { aspect_ratio: { enum: ['auto', '1:1', '16:9'], default: 'auto' }, resolution: { enum: ['1K'], default: '1K' } }
+
+/** A failure under HTTP 200, as each says it. */
+function odd(name: string): Fault {
+  if (dialects[name]!.blocked) return { says: 'fault:safety_200', asked: 1, bought: 0, captured: 0, code: 'content_rejected', costs: ['open'] }
+  return name === 'bfl' || name === 'luma' ? { says: 'fault:fails', ...bought('provider_failed') } : { says: 'fault:nothing', ...bought(name === 'prodia' ? 'outcome_unknown' : 'bad_output') }
+}
+
 /** For `upstreams/<provider>.ts`. */
 export const rehearseSdk = (name: string) => async (): Promise<Rehearsal> => {
   const upstream = await startSdk(name)
-  return { settings: upstream.settings, model: dialects[name]!.model, close: () => upstream.close() }
+  const { model } = dialects[name]!
+  const waits = name === 'bfl' || name === 'luma'
+  const filmed = films[name]
+  return {
+    settings: upstream.settings, model, parameters: shapes, key: upstream.key, tellsCost: tellsCost.has(name),
+    ...(filmed ? { film: { model: filmed, parameters: { aspect_ratio: '16:9', duration_s: 4 } } } : {}),
+    stats: upstream.stats, clear: upstream.clear, close: upstream.close,
+    faults: {
+      ...lineFaults(), busy_when: { says: 'fault:busy', ...again },
+      // A picture that is the whole answer is half a picture, or a page, and known as none.
+      ...(name === 'fireworks' ? { half_json: { says: 'fault:half_json', ...bought('bad_output') }, page: { says: 'fault:page', ...bought('bad_output') } } : {}),
+      no_picture: { says: 'fault:wrong_mime', ...bought('bad_output') },
+      lost_job: waits || filmed ? { says: 'fault:lost', ...(waits ? {} : { film: true }), ...bought('provider_failed') } : inTheCall.lost_job,
+      odd_200: odd(name),
+      expired: waits || name === 'xai' ? { says: 'fault:expired', ...(waits ? {} : { film: true, costs: ['told'] }), ...bought('output_expired') } : inTheCall.expired,
+    },
+  }
 }

@@ -4,7 +4,7 @@
  * What a prompt may rehearse: the line's faults (`loopback.ts`), `busy`, `overloaded`, `overloaded_503`, `server`, `server_once`, `key`, `forbidden`,
  * `billing`, `invalid`, `too_large`, `timeout`, `refusal`, `empty`, `length`, `length_empty`, `no_usage`, `stop_<reason>`.
  */
-import { answerFault, counter, lineFault, listen, readFault, type Heard, type Loopback, type Rehearsal, type Reply } from './loopback.ts'
+import { again, answerFault, bought, counter, lineFault, lineFaults, listen, readFault, type Heard, type Loopback, type Rehearsal, type Reply } from './loopback.ts'
 
 export interface AnthropicUpstream extends Loopback {
   stats(): { asked: number; bought: number }
@@ -36,9 +36,9 @@ export async function startAnthropic(): Promise<AnthropicUpstream> {
     orders.push(json)
     const prompt: string = json.messages[0].content.find(({ type }: any) => type === 'text').text
     const fault = readFault(prompt)
-    const line = lineFault(fault)
-    if (line) return line
     const nth = counts.next(prompt)
+    const line = lineFault(fault, nth)
+    if (line) return line
     switch (fault) {
       case 'busy': if (nth === 1) return no(429, 'rate_limit_error', 'Slow down.', { 'retry-after': '1' }); break
       case 'overloaded': if (nth === 1) return no(529, 'overloaded_error', 'Overloaded'); break
@@ -68,5 +68,14 @@ export async function startAnthropic(): Promise<AnthropicUpstream> {
 
 export async function rehearse(): Promise<Rehearsal> {
   const upstream = await startAnthropic()
-  return { settings: { apiKey: anthropicKey, baseUrl: upstream.url }, model: 'claude-haiku-5-5', writes: true, close: () => upstream.close() }
+  return {
+    settings: { apiKey: anthropicKey, baseUrl: upstream.url }, model: 'claude-haiku-5-5', writes: true, tokens: 60, key: anthropicKey, tellsCost: true,
+    stats: upstream.stats, clear: upstream.clear, close: upstream.close,
+    faults: {
+      ...lineFaults(), busy_when: { says: 'fault:busy', ...again },
+      no_picture: { says: 'fault:empty', ...bought('bad_output') },
+      odd_200: { says: 'fault:refusal', ...bought('content_rejected'), costs: ['told'] },
+      lost_job: 'It writes in the call: there is nothing to come back for.', expired: 'Words come in the answer, not behind links.',
+    },
+  }
 }

@@ -8,7 +8,7 @@ import { createHash } from 'node:crypto'
 import { Readable } from 'node:stream'
 import type { Duplex } from 'node:stream'
 import { readMultipart } from '../../src/kit/multipart.ts'
-import { answerFault, counter, Cut, lineFault, listen, page, paint, readFault, type Heard, type Loopback, type Rehearsal, type Reply } from './loopback.ts'
+import { answerFault, bought, counter, Cut, fine, lineFault, lineFaults, listen, page, paint, readFault, smallSize, type Heard, type Loopback, type Rehearsal, type Reply } from './loopback.ts'
 
 export interface ComfyuiStats { asked: number; bought: number; uploads: number; deleted: number; interrupts: number }
 export interface ComfyuiUpstream extends Loopback {
@@ -86,6 +86,7 @@ export async function startComfyui(): Promise<ComfyuiUpstream> {
   async function handle(heard: Heard): Promise<Reply> {
     const { method, path, query, json, headers } = heard
     if (upstream.authorization !== undefined && headers.authorization !== upstream.authorization) return { status: 401, text: 'Unauthorized' }
+    if (method === 'GET' && path === '/system_stats') return { json: { system: { comfyui_version: '0.3.70' }, devices: [] } }
     if (method === 'POST' && path === '/prompt') return post(json)
     if (method === 'POST' && path === '/upload/image') return upload(heard)
     if (method === 'POST' && path === '/queue') { for (const id of json.delete ?? []) if (prompts.get(id)?.stage === 'pending') { prompts.delete(id); stats.deleted++ } return { bytes: Buffer.alloc(0) } }
@@ -103,7 +104,7 @@ export async function startComfyui(): Promise<ComfyuiUpstream> {
     const text = Object.values(workflow).map(({ class_type: kind, inputs }) => kind === 'CLIPTextEncode' ? inputs.text : '').join(' ')
     const fault = readFault(text)
     const nth = counts.next(text)
-    if (nth === 1) { const line = lineFault(fault); if (line) return line }
+    if (nth === 1) { const line = lineFault(fault, nth); if (line) return line }
     if (fault === 'busy' && nth === 1) return { status: 503, text: 'busy', headers: { 'retry-after-ms': '50' } }
     if (fault === 'server_once' && nth === 1) return { status: 500, text: '500 Internal Server Error', headers: { 'content-type': 'text/plain' } }
     if (!/^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/.test(body.prompt_id)) return refuse('invalid_prompt_id', 'prompt_id must be a valid UUID')
@@ -169,5 +170,16 @@ const failure = (event: string, data: object) => ({ prompt: [], outputs: {}, sta
 
 export async function rehearse(): Promise<Rehearsal> {
   const upstream = await startComfyui()
-  return { settings: { baseUrl: upstream.url }, model: 'sdxl', close: () => upstream.close() }
+  return {
+    settings: { baseUrl: upstream.url }, model: 'sdxl', parameters: smallSize, key: null, tellsCost: true,
+    stats: upstream.stats, clear: upstream.clear, close: upstream.close,
+    faults: {
+      // Found under our own id in queue and history; what is in neither is begun again.
+      ...lineFaults({ asked: 2, bought: 1, captured: 1, made: 1 }, fine),
+      no_picture: { says: 'fault:not_a_picture', ...bought('bad_output') },
+      lost_job: { says: 'fault:restarted', asked: 2, bought: 2, captured: 1, made: 1, attempts: 2 },
+      odd_200: { says: 'fault:partly', ...bought('bad_output'), costs: ['open'] },
+      expired: { says: 'fault:no_file', ...bought('output_expired'), costs: ['open'] },
+    },
+  }
 }

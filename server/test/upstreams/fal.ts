@@ -8,7 +8,7 @@
  * The storage is told by `uploadFaults`.
  */
 import { createHash, generateKeyPairSync, randomUUID, sign, type KeyObject } from 'node:crypto'
-import { answerFault, counter, Cut, film, lineFault, listen, page, paint, readFault, type Heard, type Loopback, type Rehearsal, type Reply } from './loopback.ts'
+import { again, answerFault, bought, counter, Cut, film, lineFault, lineFaults, listen, page, paint, readFault, type Heard, type Loopback, type Rehearsal, type Reply } from './loopback.ts'
 
 export interface FalStats { asked: number; bought: number; looks: number; results: number; uploads: number; files: number; cancelled: number; keys: number }
 export interface FalUpstream extends Loopback {
@@ -99,7 +99,7 @@ export async function startFal(): Promise<FalUpstream> {
     orders.push({ endpoint, input: json, webhook: query.get('fal_webhook'), lifecycle: headers['x-fal-object-lifecycle-preference'] as string | undefined })
     const fault = readFault(json?.prompt ?? '')
     const nth = counts.next(`queue ${json?.prompt}`)
-    const line = lineFault(fault)
+    const line = lineFault(fault, nth)
     if (line) return line
     switch (fault) {
       case 'busy': if (nth === 1) return { status: 429, json: { detail: 'Too many requests.' } }; break
@@ -220,5 +220,17 @@ export async function startFal(): Promise<FalUpstream> {
 
 export async function rehearse(): Promise<Rehearsal> {
   const upstream = await startFal()
-  return { settings: { apiKey: falKey, queueUrl: upstream.url, restUrl: upstream.url }, model: 'fal-ai/nano-banana-pro', close: () => upstream.close() }
+  return {
+    settings: { apiKey: falKey, queueUrl: upstream.url, restUrl: upstream.url }, model: 'fal-ai/nano-banana-pro', key: falKey, tellsCost: false,
+    stats: upstream.stats, clear: upstream.clear, close: upstream.close,
+    callBack: (id, atS) => { const body = JSON.stringify({ request_id: id, gateway_request_id: id, status: 'OK', payload: { images: [] } }); return { body, headers: upstream.signed(body, { atS }) } },
+    faults: {
+      ...lineFaults(), busy: { says: 'fault:busy', ...again }, busy_when: { says: 'fault:busy_when', ...again },
+      no_picture: { says: 'fault:not_a_picture', ...bought('bad_output') },
+      lost_job: { says: 'fault:lost', ...bought('provider_failed') },
+      // Refused at the door, which surely cost nothing.
+      odd_200: { says: 'fault:error_200', asked: 1, bought: 0, captured: 0, code: 'content_rejected', costs: ['told'] },
+      expired: { says: 'fault:expired', ...bought('output_expired') },
+    },
+  }
 }

@@ -5,14 +5,17 @@
  * What a prompt may rehearse: the line's faults (`loopback.ts`), a finish reason in small letters (`finish_image_safety`), a block
  * reason (`block_jailbreak`), an error status (`status_unavailable`; `status_unavailable_once` passes), `key`, `no_key`, `words`,
  * `thinks`, `empty`, `length`, `length_empty`, `no_usage` (texts), `jpeg`, `not_a_picture`, `error_200`, `one_busy`, `one_lost`; for films `filtered`, `one_filtered`, `operation_13`,
- * `blind`, `lost`, `refused`, `refused_once`, `inline`, `elsewhere`, `no_files`.
+ * `blind`, `lost`, `refused`, `refused_once`, `inline`, `elsewhere`, `no_files`; for batches `states`, `blind`, `lost`, `unlisted` (its answer is cut, and
+ * the list does not tell of it), `batch_failed`, `batch_cancelled`, `batch_expired`, `batch_empty`, `batch_file`, `row_error`, `row_missing`.
  */
 import { tables } from '../../src/catalog/pixels.ts'
-import { answerFault, counter, Cut, film, lineFault, listen, page, paint, readFault, type Heard, type Loopback, type Rehearsal, type Reply } from './loopback.ts'
+import { again, answerFault, bought, counter, Cut, film, lineFault, lineFaults, listen, page, paint, readFault, type Heard, type Loopback, type Rehearsal, type Reply } from './loopback.ts'
 
-export interface GeminiStats { asked: number; bought: number; looks: number; files: number }
+export interface GeminiStats { asked: number; bought: number; looks: number; files: number; lists: number; cancelled: number }
 export interface GeminiUpstream extends Loopback {
   stats(): GeminiStats
+  /** Batches of others, the newest first in the list. */
+  crowd(count: number): void
   /** Bodies of calls that make something, with the model. */
   orders(): { model: string; body: any }[]
   clear(): void
@@ -32,6 +35,8 @@ function sizeOf(model: string, { imageConfig, responseFormat }: any): [number, n
   return [width, height]
 }
 
+interface Kept { name: string; displayName: string; model: string; requests: { key: string; request: any }[]; fault: string | null; looks: number; cancelled: boolean }
+
 export const geminiKey = 'gemini-rehearsed-key'
 
 const https: Record<string, number> = {
@@ -47,23 +52,29 @@ function no(status: string, message = 'It did not work.', details: unknown[] = [
 
 export async function startGemini(): Promise<GeminiUpstream> {
   const operations = new Map<string, { fault: string | null; looks: number; count: number }>()
+  const batches = new Map<string, Kept>()
   const counts = counter()
   const orders: { model: string; body: any }[] = []
-  let stats: GeminiStats = { asked: 0, bought: 0, looks: 0, files: 0 }
+  let stats: GeminiStats = { asked: 0, bought: 0, looks: 0, files: 0, lists: 0, cancelled: 0 }
   let made = 0
   const loopback = await listen(handle)
   return {
     ...loopback, stats: () => ({ ...stats }), orders: () => orders,
-    clear() { stats = { asked: 0, bought: 0, looks: 0, files: 0 }; operations.clear(); counts.reset(); orders.length = 0; loopback.reset() },
+    crowd(count) { for (let index = 0; index < count; index++) keep({ displayName: `another ${index}`, model: 'x', requests: [], fault: null }) },
+    clear() { stats = { asked: 0, bought: 0, looks: 0, files: 0, lists: 0, cancelled: 0 }; operations.clear(); batches.clear(); counts.reset(); orders.length = 0; loopback.reset() },
   }
 
   async function handle(heard: Heard): Promise<Reply> {
     const { method, path, headers } = heard
-    const call = /^\/v1beta\/models\/([^/]+):(generateContent|predictLongRunning)$/.exec(path)
+    const call = /^\/v1beta\/models\/([^/]+):(generateContent|predictLongRunning|batchGenerateContent)$/.exec(path)
     if (call) stats.asked++
     if (headers['x-goog-api-key'] === undefined) return no('PERMISSION_DENIED', 'Method doesn\'t allow unregistered callers.')
     if (headers['x-goog-api-key'] !== geminiKey) return badKey()
-    if (method === 'POST' && call) return call[2] === 'generateContent' ? generate(call[1]!, heard) : begin(call[1]!, heard)
+    if (method === 'POST' && call) return call[2] === 'generateContent' ? generate(call[1]!, heard) : call[2] === 'predictLongRunning' ? begin(call[1]!, heard) : beginBatch(call[1]!, heard)
+    if (method === 'GET' && path === '/v1beta/models') return { json: { models: [{ name: 'models/gemini-nano-banana-2.1', supportedGenerationMethods: ['generateContent', 'countTokens', 'batchGenerateContent'] }] } }
+    if (method === 'GET' && path === '/v1beta/batches') return listBatches(heard)
+    const batch = /^\/v1beta\/(batches\/[\w-]+)(:cancel)?$/.exec(path)
+    if (batch) return method === 'GET' ? lookBatch(batch[1]!) : cancelBatch(batch[1]!)
     if (method === 'GET' && path.includes('/operations/')) return look(path.replace('/v1beta/', ''))
     if (method === 'GET' && /^\/v1beta\/files\/\w+:download$/.test(path)) return open(path)
     return no('NOT_FOUND', 'Requested entity was not found.')
@@ -76,7 +87,7 @@ export async function startGemini(): Promise<GeminiUpstream> {
     const isText = /flash-lite$|3\.8-flash$/.test(model)
     const fault = readFault(prompt)
     const nth = counts.next(prompt)
-    const line = lineFault(fault)
+    const line = lineFault(fault, nth)
     if (line) return line
     const status = /^status_([a-z_]+?)(_once)?$/.exec(fault ?? '')
     if (status && !(status[2] && nth > 1)) return no(status[1]!.toUpperCase())
@@ -137,14 +148,83 @@ export async function startGemini(): Promise<GeminiUpstream> {
     }
   }
 
+  function keep(batch: Omit<Kept, 'name' | 'looks' | 'cancelled'>): Kept {
+    const all: Kept = { ...batch, name: `batches/b${++made}`, looks: 0, cancelled: false }
+    batches.set(all.name, all)
+    return all
+  }
+
+  function beginBatch(model: string, { json }: Heard): Reply {
+    orders.push({ model, body: json })
+    const { displayName, inputConfig } = json?.batch ?? {}
+    const requests: { request: any; metadata?: { key?: string } }[] = inputConfig?.requests?.requests ?? []
+    const prompt = requests[0]?.request?.contents?.[0]?.parts?.find(({ text }: any) => text !== undefined)?.text ?? ''
+    const fault = readFault(prompt)
+    const nth = counts.next(prompt)
+    const line = lineFault(fault, nth)
+    if (line) return line
+    const status = /^status_([a-z_]+?)(_once)?$/.exec(fault ?? '')
+    if (status && !(status[2] && nth > 1)) return no(status[1]!.toUpperCase())
+    if (!models.test(model) || model.startsWith('veo')) return no('NOT_FOUND', `models/${model} is not found.`)
+    if (requests.length === 0 || new Set(requests.map(({ metadata }) => metadata?.key)).size !== requests.length) return no('INVALID_ARGUMENT', 'Every request needs a key of its own.')
+    stats.bought++
+    const batch = keep({ displayName, model, requests: requests.map(({ request, metadata }) => ({ key: metadata!.key!, request })), fault })
+    if (fault === 'unlisted') throw new Cut()
+    return answerFault(fault, { json: standing(batch, 'PENDING') })
+  }
+
+  function standing({ name, model, displayName, requests }: Kept, state: string, more: object = {}) {
+    return {
+      name, ...(state === 'PENDING' || state === 'RUNNING' ? {} : { done: true }),
+      metadata: { '@type': 'type.googleapis.com/google.ai.generativelanguage.v1main.GenerateContentBatch', name, model: `models/${model}`, displayName, state: `BATCH_STATE_${state}`, batchStats: { requestCount: String(requests.length) }, ...more },
+    }
+  }
+
+  async function lookBatch(name: string): Promise<Reply> {
+    stats.looks++
+    const batch = batches.get(name)
+    if (!batch || batch.fault === 'lost') return no('NOT_FOUND', 'Requested entity was not found.')
+    const looks = ++batch.looks
+    if (batch.cancelled) return { json: standing(batch, 'CANCELLED') }
+    if (batch.fault === 'blind' && looks <= 2) return looks === 1 ? { ...page, status: 502 } : no('UNAVAILABLE')
+    if ((batch.fault === 'states' || batch.fault === 'long') && (looks <= 2 || batch.fault === 'long')) return { json: standing(batch, looks === 1 ? 'PENDING' : 'RUNNING') }
+    switch (batch.fault) {
+      case 'batch_failed': return { json: { ...standing(batch, 'FAILED'), error: { code: 13, message: 'Internal trouble.' } } }
+      case 'batch_cancelled': return { json: standing(batch, 'CANCELLED') }
+      case 'batch_expired': return { json: standing(batch, 'EXPIRED') }
+      case 'batch_empty': return { json: standing(batch, 'SUCCEEDED', { output: { inlinedResponses: { inlinedResponses: [] } } }) }
+      case 'batch_file': return { json: standing(batch, 'SUCCEEDED', { output: { responsesFile: 'files/out9' } }) }
+    }
+    const rows = await Promise.all(batch.requests.map(async ({ key, request }, index) =>
+      batch.fault === 'row_error' && index === 0 ? { metadata: { key }, error: { code: 3, message: 'bad image' } } : { metadata: { key }, response: await answer(batch.fault, request, batch.model) }))
+    // In an order of its own.
+    return { json: standing(batch, 'SUCCEEDED', { output: { inlinedResponses: { inlinedResponses: rows.slice(batch.fault === 'row_missing' ? 1 : 0).reverse() } } }) }
+  }
+
+  function listBatches({ query }: Heard): Reply {
+    stats.lists++
+    const all = [...batches.values()].filter(({ fault }) => fault !== 'unlisted').reverse()
+    const [from, size] = [Number(query.get('pageToken') ?? 0), Number(query.get('pageSize') ?? 50)]
+    return { json: { operations: all.slice(from, from + size).map(one => standing(one, 'RUNNING')), ...(from + size < all.length ? { nextPageToken: String(from + size) } : {}) } }
+  }
+
+  function cancelBatch(name: string): Reply {
+    const batch = batches.get(name)
+    if (!batch) return no('NOT_FOUND', 'Requested entity was not found.')
+    batch.cancelled = true
+    stats.cancelled++
+    return { json: {} }
+  }
+
   function begin(model: string, { json }: Heard): Reply {
     orders.push({ model, body: json })
     const prompt = json?.instances?.[0]?.prompt ?? ''
     const fault = readFault(prompt)
-    const line = lineFault(fault)
+    const nth = counts.next(prompt)
+    const line = lineFault(fault, nth)
     if (line) return line
     const status = /^status_([a-z_]+?)(_once)?$/.exec(fault ?? '')
-    if (status && !(status[2] && counts.next(prompt) > 1)) return no(status[1]!.toUpperCase())
+    if (status && !(status[2] && nth > 1)) return no(status[1]!.toUpperCase())
     if (!models.test(model) || !model.startsWith('veo')) return no('NOT_FOUND', `models/${model} is not found.`)
     const { parameters = {} } = json
     if (![4, 6, 8].includes(parameters.durationSeconds) || !['720p', '1080p', '4k'].includes(parameters.resolution)) return no('INVALID_ARGUMENT', 'Unknown durationSeconds or resolution.')
@@ -186,5 +266,16 @@ const badKey = (): Reply => no('INVALID_ARGUMENT', 'API key not valid. Please pa
 
 export async function rehearse(): Promise<Rehearsal> {
   const upstream = await startGemini()
-  return { settings: { apiKey: geminiKey, baseUrl: upstream.url }, model: 'gemini-nano-banana-2.1', close: () => upstream.close() }
+  return {
+    settings: { apiKey: geminiKey, baseUrl: upstream.url }, model: 'gemini-nano-banana-2.1', key: geminiKey, tellsCost: true,
+    film: { model: 'veo-3.1-fast-generate-preview', parameters: { aspect_ratio: '16:9', duration_s: 8, resolution: '720p' } },
+    stats: upstream.stats, clear: upstream.clear, close: upstream.close,
+    faults: {
+      ...lineFaults(), busy_when: { says: 'fault:status_resource_exhausted_once', ...again },
+      no_picture: { says: 'fault:not_a_picture', ...bought('bad_output') },
+      lost_job: { says: 'fault:lost', film: true, ...bought('provider_failed') },
+      odd_200: { says: 'fault:error_200', ...bought('outcome_unknown') },
+      expired: { says: 'fault:refused', film: true, ...bought('output_expired') },
+    },
+  }
 }

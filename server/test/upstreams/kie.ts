@@ -5,8 +5,9 @@
  * `maintenance`, `field`, `paused`, `server`, `fail`, `fail_policy`, `fail_word`, `fail_full`, `moment`, `lost`, `blind`, `expired`,
  * `not_a_picture`, `empty`, `one_busy`, `one_lost`, `one_fails`, `states`, `called`. The upload host is told by `uploadFaults`.
  */
+import { createHmac } from 'node:crypto'
 import { openCatalog } from '../kit/catalog.ts'
-import { answerFault, counter, Cut, film, lineFault, listen, page, paint, readFault, type Heard, type Loopback, type Rehearsal, type Reply } from './loopback.ts'
+import { again, answerFault, bought, counter, Cut, film, lineFault, lineFaults, listen, page, paint, readFault, type Heard, type Loopback, type Rehearsal, type Reply } from './loopback.ts'
 
 export interface KieStats { asked: number; bought: number; looks: number; uploads: number; files: number }
 export interface KieUpstream extends Loopback {
@@ -50,6 +51,7 @@ const ratios = ['1:1', '2:3', '3:2', '1:4', '4:1', '3:4', '4:3', '4:5', '5:4', '
 const links = ['image_urls', 'image_input', 'image_url', 'image', 'input_urls', 'mask_url', 'reference_image_urls', 'tail_image_url', 'first_frame_url', 'last_frame_url']
 
 export const kieKey = 'kie-rehearsed-key'
+const kieWebhookKey = 'whk_rehearsed'
 
 const no = (code: number, msg: string): Reply => ({ json: { code, msg, data: null } })
 const yes = (data: unknown): Reply => ({ json: { code: 200, msg: 'success', data } })
@@ -73,6 +75,7 @@ export async function startKie(): Promise<KieUpstream> {
     const { method, path } = heard
     if (method === 'GET' && path.startsWith('/f/')) return openFile(path)
     if (path.startsWith('/api/file-')) return upload(heard)
+    if (method === 'GET' && path === '/api/v1/chat/credit') return heard.headers.authorization === `Bearer ${kieKey}` ? yes(312.5) : no(401, 'You do not have access permissions')
     if (method === 'POST' && path === '/api/v1/jobs/createTask') return create(heard)
     if (method === 'GET' && path === '/api/v1/jobs/recordInfo') return look(heard)
     return { status: 404, json: { timestamp: '2026-11-20T09:00:00.000+00:00', status: 404, error: 'Not Found', message: 'No message available', path } }
@@ -85,7 +88,7 @@ export async function startKie(): Promise<KieUpstream> {
     const { model, input, callBackUrl } = json ?? {}
     const fault = readFault(input?.prompt ?? '')
     const nth = counts.next(`create ${input?.prompt}`)
-    const line = lineFault(fault)
+    const line = lineFault(fault, nth)
     if (line) return line
     switch (fault) {
       case 'busy': if (nth === 1) return no(429, 'Your call frequency is too high. Please try again later.'); break
@@ -180,5 +183,21 @@ export async function startKie(): Promise<KieUpstream> {
 
 export async function rehearse(): Promise<Rehearsal> {
   const upstream = await startKie()
-  return { settings: { apiKey: kieKey, baseUrl: upstream.url, uploadUrl: upstream.url }, model: 'nano-banana-2-1', close: () => upstream.close() }
+  return {
+    settings: { apiKey: kieKey, baseUrl: upstream.url, uploadUrl: upstream.url, webhookKey: kieWebhookKey }, model: 'nano-banana-2-1', key: kieKey, tellsCost: true,
+    stats: upstream.stats, clear: upstream.clear, close: upstream.close,
+    callBack: (id, atS) => ({
+      body: JSON.stringify({ code: 200, msg: 'done', data: { taskId: id, state: 'success' } }),
+      headers: { 'x-webhook-timestamp': String(atS), 'x-webhook-signature': createHmac('sha256', kieWebhookKey).update(`${id}.${atS}`).digest('base64') },
+    }),
+    faults: {
+      ...lineFaults(),
+      // Its own words for a limit come under HTTP 200.
+      busy: { says: 'fault:busy', ...again }, busy_when: { says: 'fault:busy_http', ...again },
+      no_picture: { says: 'fault:not_a_picture', ...bought('bad_output') },
+      lost_job: { says: 'fault:lost', ...bought('provider_failed') },
+      odd_200: { says: 'fault:server', asked: 1, bought: 0, captured: 0, code: 'outcome_unknown' },
+      expired: { says: 'fault:expired', ...bought('output_expired') },
+    },
+  }
 }

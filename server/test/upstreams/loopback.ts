@@ -6,6 +6,7 @@ import { createServer, type IncomingMessage, type ServerResponse } from 'node:ht
 import type { AddressInfo } from 'node:net'
 import type { Duplex } from 'node:stream'
 import sharp from 'sharp'
+import type { Job } from '../../src/providers/contract.ts'
 
 export interface Heard { method: string; path: string; query: URLSearchParams; headers: IncomingMessage['headers']; body: Buffer; json: any }
 export interface Reply { status?: number; json?: unknown; text?: string; bytes?: Buffer; headers?: Record<string, string>; /** Comes in pieces, with pauses between them. */ drip?: true }
@@ -18,8 +19,73 @@ export interface Rehearsal {
   model: string
   /** It makes text and nothing else. */
   writes?: true
+  /** What one of its texts takes, in tokens. */
+  tokens?: number
+  /** Parameters a card of that model has beside the count, as JSON Schema. Absent: none. */
+  parameters?: Record<string, unknown>
+  /** A model whose result is looked for, where pictures come in the call and films do not. */
+  film?: { model: string; parameters: Record<string, unknown> }
+  /** What a job must be beside, for upstreams that do not take every one. */
+  job?: Pick<Job, 'priority'>
+  /** What must not be found in what a caller hears; null where the upstream wants no key. */
+  key: string | null
+  /** What it was asked and sold since it was cleared; absent where nobody is outside. */
+  stats?(): { asked: number; bought: number }
+  clear(): void
+  /** Whether it says itself what a picture took, so that a price list is not needed (docs/decisions/0009). */
+  tellsCost: boolean
+  /** What each fault comes to, or why this upstream cannot have it. */
+  faults: Faults
+  /** A call back as the upstream signs it, about its job of that id; absent where it signs none. */
+  callBack?(upstreamId: string, atS: number): { body: string; headers: Record<string, string> }
   close(): Promise<unknown>
 }
+
+/** The ways upstreams go wrong that every back door has to stand. */
+export const faultNames = [
+  /** 429, without and with `Retry-After`. */
+  'busy', 'busy_when',
+  /** A gateway's 5xx, before it was taken and after. */
+  'server_before', 'server_after',
+  'cut_before', 'cut_after', 'cut_half', 'drip', 'half_json',
+  /** A page instead of the answer; a file that is no picture. */
+  'page', 'no_picture',
+  /** Taken, and unknown when it is looked at. */
+  'lost_job',
+  /** A failure under HTTP 200. */
+  'odd_200',
+  /** A link that is refused when it is opened. */
+  'expired',
+] as const
+export type FaultName = (typeof faultNames)[number]
+
+/** What a fault came to: how often the upstream was asked, what it sold, how much of the price was taken (in pictures), and what the caller heard. */
+export interface Expected {
+  asked: number; bought: number; captured: number; code?: string; made?: number; attempts?: number
+  /** What the operator's books have of its attempts: the upstream told what it took, or only a price list can say, if anybody. None where surely nothing was bought. */
+  costs?: ('told' | 'open')[]
+}
+export interface Fault extends Expected { /** In the prompt. */ says: string; /** Of the film, not of the picture. */ film?: true }
+export type Faults = Record<FaultName, Fault | string>
+
+/** Asked again, and made. */
+export const again: Expected = { asked: 2, bought: 1, captured: 1, made: 1, attempts: 2 }
+export const fine: Expected = { asked: 1, bought: 1, captured: 1, made: 1 }
+export const bought = (code: string): Expected => ({ asked: 1, bought: 1, captured: 0, code })
+const lost = (bought: number): Expected => ({ asked: 1, bought, captured: 0, code: 'outcome_unknown' })
+
+/** Faults of the line (below), the same at every upstream but for what becomes of a lost answer: by default it stays lost, and is never asked for again. */
+export const lineFaults = (before: Expected = lost(0), after: Expected = lost(1)) => ({
+  busy: { says: 'fault:limited', ...again }, busy_when: { says: 'fault:limited_when', ...again }, server_before: { says: 'fault:gateway', ...before }, server_after: { says: 'fault:gateway_after', ...after },
+  cut_before: { says: 'fault:cut_before', ...before }, cut_after: { says: 'fault:cut_after', ...after }, cut_half: { says: 'fault:cut_half', ...after }, drip: { says: 'fault:drip', ...fine },
+  half_json: { says: 'fault:half_json', ...after }, page: { says: 'fault:page', ...after },
+} satisfies Partial<Faults>)
+
+/** For models that take pixels. */
+export const smallSize = { size: { enum: ['64x64'], default: '64x64' } }
+
+/** Why an upstream that answers with the picture itself has neither. */
+export const inTheCall = { lost_job: 'It is made in the call: there is nothing to come back for.', expired: 'Pictures come in the answer, not behind links.' } satisfies Partial<Faults>
 
 export interface Loopback {
   url: string
@@ -103,9 +169,12 @@ export function counter() {
 export const page: Reply = { text: '<!doctype html><title>Bad gateway</title><h1>Bad gateway</h1>' }
 
 /** Faults of the line, before anything is taken; null where the prompt rehearses none of them. */
-export function lineFault(fault: string | null): void | Reply {
+export function lineFault(fault: string | null, nth: number): void | Reply {
   if (fault === 'cut_before') throw new Cut()
   if (fault === 'gateway') return { ...page, status: 502 }
+  // Whatever stands before an upstream says it so, in no words of its own; it passes.
+  if (fault === 'limited' && nth === 1) return { status: 429, text: 'Too Many Requests', headers: { 'content-type': 'text/plain' } }
+  if (fault === 'limited_when' && nth === 1) return { status: 429, text: 'Too Many Requests', headers: { 'content-type': 'text/plain', 'retry-after': '1' } }
 }
 
 /** Faults of the line, after it was taken. */

@@ -9,7 +9,7 @@
 import { Readable } from 'node:stream'
 import sharp from 'sharp'
 import { readMultipart, type FilePart } from '../../src/kit/multipart.ts'
-import { answerFault, counter, Cut, lineFault, listen, page, paint, readFault, type Heard, type Loopback, type Rehearsal, type Reply } from './loopback.ts'
+import { again, answerFault, bought, counter, Cut, inTheCall, lineFault, lineFaults, listen, page, paint, readFault, type Heard, type Loopback, type Rehearsal, type Reply } from './loopback.ts'
 
 export interface OpenaiStats { asked: number; bought: number; files: number }
 export interface OpenaiUpstream extends Loopback {
@@ -52,6 +52,7 @@ export async function startOpenai(): Promise<OpenaiUpstream> {
     const { method, path, headers } = heard
     if (method === 'GET' && path.startsWith('/f/')) { stats.files++; return path.includes('expired') ? { status: 403, text: 'expired' } : { bytes: await paint(64, 64), headers: { 'content-type': 'image/png' } } }
     if (path.startsWith('/openai/')) return handleAzure(heard)
+    if (method === 'GET' && path === '/v1/models') return headers.authorization === `Bearer ${openaiKey}` ? { json: { object: 'list', data: [] } } : no(401, 'Incorrect API key provided.', { code: 'invalid_api_key' })
     if (method !== 'POST' || !/^\/v1\/(images\/(generations|edits)|chat\/completions)$/.test(path)) return no(404, 'Unknown request URL.', { code: 'unknown_url' })
     stats.asked++
     if (headers.authorization !== `Bearer ${openaiKey}`) return no(401, 'Incorrect API key provided.', { code: 'invalid_api_key' })
@@ -76,9 +77,10 @@ export async function startOpenai(): Promise<OpenaiUpstream> {
     const { content } = fields.messages.at(-1)
     const prompt: string = typeof content === 'string' ? content : content.find(({ type }: any) => type === 'text').text
     const fault = readFault(prompt)
-    const line = lineFault(fault)
+    const nth = counts.next(prompt)
+    const line = lineFault(fault, nth)
     if (line) return line
-    const told = refusal(fault, counts.next(prompt))
+    const told = refusal(fault, nth)
     if (told) return told
     const isOwn = fields.model.startsWith('gpt-')
     if (isOwn && (fields.max_tokens !== undefined || fields.temperature !== undefined && fields.reasoning_effort !== 'none')) return no(400, 'Unsupported parameter.', { code: 'unsupported_parameter' })
@@ -100,7 +102,7 @@ export async function startOpenai(): Promise<OpenaiUpstream> {
     const prompt = String(fields.prompt ?? '')
     const fault = readFault(prompt)
     const nth = counts.next(prompt)
-    const line = lineFault(fault)
+    const line = lineFault(fault, nth)
     if (line) return line
     const told = refusal(fault, nth) ?? await mistake(path, fields, files, isAzure)
     if (told) return told
@@ -177,5 +179,16 @@ export async function startOpenai(): Promise<OpenaiUpstream> {
 
 export async function rehearse(): Promise<Rehearsal> {
   const upstream = await startOpenai()
-  return { settings: { apiKey: openaiKey, baseUrl: `${upstream.url}/v1` }, model: 'gpt-image-2', close: () => upstream.close() }
+  return {
+    settings: { apiKey: openaiKey, baseUrl: `${upstream.url}/v1` }, model: 'gpt-image-2', key: openaiKey, tellsCost: true,
+    stats: upstream.stats, clear: upstream.clear, close: upstream.close,
+    faults: {
+      ...lineFaults(), busy_when: { says: 'fault:busy', ...again },
+      no_picture: { says: 'fault:not_a_picture', ...bought('bad_output') },
+      lost_job: inTheCall.lost_job,
+      odd_200: { says: 'fault:error_200', ...bought('content_rejected'), costs: ['open'] },
+      // Servers shaped like it answer with links.
+      expired: { says: 'fault:expired', ...bought('output_expired') },
+    },
+  }
 }

@@ -8,7 +8,7 @@
  */
 import { createHmac } from 'node:crypto'
 import { problems, type ProblemCode } from '../../src/domain/problem.ts'
-import { answerFault, counter, lineFault, listen, page, paint, readFault, type Heard, type Loopback, type Rehearsal, type Reply } from './loopback.ts'
+import { again, answerFault, bought, counter, fine, lineFault, lineFaults, listen, page, paint, readFault, type Heard, type Loopback, type Rehearsal, type Reply } from './loopback.ts'
 
 export interface PlantainStats { asked: number; bought: number; looks: number; uploads: number; files: number; cancels: number }
 export interface PlantainUpstream extends Loopback {
@@ -28,6 +28,13 @@ export const plantainSecret = `whsec_${Buffer.alloc(32, 7).toString('base64')}`
 
 const no = (code: string, message = 'It did not work.', more: object = {}): Reply =>
   ({ status: problems[code as ProblemCode]?.status ?? 400, json: { error: { code, message, ...more, request_id: 'r1', doc: `/docs#${code}` } } })
+
+/** A call back about one of its tasks; with a salt it is forged. */
+function sign(id: string, atS: number, salt = ''): { body: string; headers: Record<string, string> } {
+  const body = JSON.stringify({ type: 'task.completed', data: { id } })
+  const signature = createHmac('sha256', Buffer.from(plantainSecret.slice(6), 'base64')).update(`msg_${id}.${atS}.${body}${salt}`).digest('base64')
+  return { body, headers: { 'webhook-id': `msg_${id}`, 'webhook-timestamp': String(atS), 'webhook-signature': `v1,${signature}` } }
+}
 
 export async function startPlantain(): Promise<PlantainUpstream> {
   const tasks = new Map<string, Kept>()
@@ -51,6 +58,7 @@ export async function startPlantain(): Promise<PlantainUpstream> {
     if (method === 'GET' && path.startsWith('/files/')) return openFile(heard)
     if (method === 'POST' && path === '/plantain/v1/tasks') stats.asked++
     if (headers.authorization !== `Bearer ${plantainKey}`) return no('unauthorized', 'There is no such key.')
+    if (method === 'GET' && path === '/plantain/v1/project') return { json: { object: 'project', id: 'p1', name: 'Rehearsed' } }
     if (method === 'POST' && path === '/plantain/v1/assets') return upload(heard)
     if (method === 'POST' && path === '/plantain/v1/tasks') return create(heard)
     if (method === 'GET' && path === '/plantain/v1/tasks') {
@@ -84,7 +92,7 @@ export async function startPlantain(): Promise<PlantainUpstream> {
     const earlier = keys.get(key)
     if (earlier) return earlier.text === text ? look(earlier, { 'idempotent-replayed': 'true' }) : no('idempotency_mismatch', 'This key was used for something else.')
     // The line breaks once; whoever asks again is answered.
-    const line = nth === 1 ? lineFault(fault) : undefined
+    const line = nth === 1 ? lineFault(fault, nth) : undefined
     if (line) return line
     const refused = /^no_([a-z_]+?)(_once)?$/.exec(fault ?? '')
     if (refused && !(refused[2] && nth > 1)) return no(refused[1]!, 'Not so.', refused[1] === 'unavailable' ? { retry_after_s: 1 } : { field: 'parameters.aspect_ratio', value: 'wide', allowed: ['1:1'] })
@@ -99,10 +107,8 @@ export async function startPlantain(): Promise<PlantainUpstream> {
   }
 
   async function callBack({ id, body }: Kept, salt = ''): Promise<void> {
-    const text = JSON.stringify({ type: 'task.completed', data: { id } })
-    const timestamp = String(Math.floor(Date.now() / 1000))
-    const signature = createHmac('sha256', Buffer.from(plantainSecret.slice(6), 'base64')).update(`msg_${id}.${timestamp}.${text}${salt}`).digest('base64')
-    const answer = await fetch(body.callback_url, { method: 'POST', headers: { 'content-type': 'application/json', 'webhook-id': `msg_${id}`, 'webhook-timestamp': timestamp, 'webhook-signature': `v1,${signature}` }, body: text }).catch(() => null)
+    const { body: text, headers } = sign(id, Math.floor(Date.now() / 1000), salt)
+    const answer = await fetch(body.callback_url, { method: 'POST', headers: { 'content-type': 'application/json', ...headers }, body: text }).catch(() => null)
     called.push(answer?.status ?? 0)
   }
 
@@ -141,5 +147,17 @@ export async function startPlantain(): Promise<PlantainUpstream> {
 
 export async function rehearse(): Promise<Rehearsal> {
   const upstream = await startPlantain()
-  return { settings: { apiKey: plantainKey, baseUrl: upstream.url }, model: 'nano-banana-2-1', close: () => upstream.close() }
+  return {
+    settings: { apiKey: plantainKey, baseUrl: upstream.url, callbackSecret: plantainSecret }, model: 'nano-banana-2-1', key: plantainKey, tellsCost: true,
+    stats: upstream.stats, clear: upstream.clear, close: upstream.close,
+    callBack: sign,
+    faults: {
+      // Found by our key; what is not there is handed in again under it.
+      ...lineFaults({ asked: 2, bought: 1, captured: 1, made: 1 }, fine), busy_when: { says: 'fault:page_429_once', ...again },
+      no_picture: { says: 'fault:not_a_picture', ...bought('bad_output') },
+      lost_job: { says: 'fault:lost', ...bought('provider_failed') },
+      odd_200: { says: 'fault:task_provider_failed', ...bought('provider_failed'), costs: ['told'] },
+      expired: { says: 'fault:expired', ...bought('output_expired') },
+    },
+  }
 }

@@ -8,7 +8,7 @@
  * tell where it calls back). The storage is told by `uploadFaults`.
  */
 import { createHmac, randomBytes, randomUUID } from 'node:crypto'
-import { answerFault, counter, Cut, film, lineFault, listen, page, paint, readFault, type Heard, type Loopback, type Rehearsal, type Reply } from './loopback.ts'
+import { again, answerFault, bought, counter, Cut, film, lineFault, lineFaults, listen, page, paint, readFault, type Heard, type Loopback, type Rehearsal, type Reply } from './loopback.ts'
 
 export interface ReplicateStats { asked: number; bought: number; looks: number; lists: number; uploads: number; files: number; cancelled: number; secrets: number }
 export interface ReplicateUpstream extends Loopback {
@@ -79,6 +79,7 @@ export async function startReplicate(): Promise<ReplicateUpstream> {
   async function handle(heard: Heard): Promise<Reply> {
     const { method, path, headers } = heard
     if (headers.authorization !== `Bearer ${replicateKey}`) return no(401, 'Unauthenticated', 'You did not pass a valid authentication token')
+    if (method === 'GET' && path === '/v1/account') return { json: { type: 'organization', username: 'rehearsed', name: 'Rehearsed' } }
     if (method === 'GET' && path === '/v1/webhooks/default/secret') { stats.secrets++; return { json: { key: secret } } }
     if (method === 'POST' && path === '/v1/files') return upload(heard)
     if (method === 'GET' && path.startsWith('/v1/files/')) { stats.files++; return { bytes: await paint(64, 64), headers: { 'content-type': 'image/png' } } }
@@ -97,7 +98,7 @@ export async function startReplicate(): Promise<ReplicateUpstream> {
     orders.push({ path, input, version, webhook, webhook_events_filter })
     const fault = readFault(input?.prompt ?? '')
     const nth = counts.next(`create ${input?.prompt}`)
-    const line = lineFault(fault)
+    const line = lineFault(fault, nth)
     if (line) return line
     switch (fault) {
       case 'busy': if (nth === 1) return { status: 429, json: { detail: 'Request was throttled. Your rate limit resets in ~1s.' } }; break
@@ -201,5 +202,17 @@ export async function startReplicate(): Promise<ReplicateUpstream> {
 
 export async function rehearse(): Promise<Rehearsal> {
   const upstream = await startReplicate()
-  return { settings: { apiKey: replicateKey, baseUrl: `${upstream.url}/v1` }, model: 'google/nano-banana-pro', close: () => upstream.close() }
+  return {
+    settings: { apiKey: replicateKey, baseUrl: `${upstream.url}/v1`, webhookSecret: secret }, model: 'google/nano-banana-pro', key: replicateKey, tellsCost: false,
+    stats: upstream.stats, clear: upstream.clear, close: upstream.close,
+    callBack: (id, atS) => { const body = JSON.stringify({ id, status: 'succeeded' }); return { body, headers: upstream.signed(body, { atS }) } },
+    faults: {
+      // As where it cannot call us back; what is found where it can is in `providers-replicate.test.ts`.
+      ...lineFaults(), busy: { says: 'fault:busy', ...again }, busy_when: { says: 'fault:busy_when', ...again },
+      no_picture: { says: 'fault:not_a_picture', ...bought('bad_output') },
+      lost_job: { says: 'fault:lost', ...bought('provider_failed') },
+      odd_200: { says: 'fault:fails_at_once', ...bought('provider_failed') },
+      expired: { says: 'fault:expired', ...bought('output_expired') },
+    },
+  }
 }

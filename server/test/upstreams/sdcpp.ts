@@ -4,7 +4,7 @@
  * What a prompt may rehearse: the line's faults (`loopback.ts`), `full`, `full_for_good`, `invalid`, `mode`, `server_once`, `states`, `blind`,
  * `fail`, `memory`, `empty`, `fewer`, `cancelled`, `restarted` (forgets the job once), `expired` (once), `not_a_picture`, `waits` (stays queued).
  */
-import { answerFault, counter, lineFault, listen, page, paint, readFault, type Heard, type Loopback, type Rehearsal, type Reply } from './loopback.ts'
+import { again, answerFault, bought, counter, lineFault, lineFaults, listen, page, paint, readFault, smallSize, type Heard, type Loopback, type Rehearsal, type Reply } from './loopback.ts'
 
 export interface SdcppStats { asked: number; bought: number; looks: number; cancelled: number }
 export interface SdcppUpstream extends Loopback {
@@ -49,7 +49,7 @@ export async function startSdcpp(): Promise<SdcppUpstream> {
     orders.push(json)
     const fault = readFault(json?.prompt ?? '')
     const nth = counts.next(String(json?.prompt))
-    const line = lineFault(fault)
+    const line = lineFault(fault, nth)
     if (line) return line
     switch (fault) {
       case 'full': if (nth === 1) return { ...no(429, 'job queue is full'), headers: { 'retry-after-ms': '50' } }; break
@@ -98,5 +98,16 @@ export async function startSdcpp(): Promise<SdcppUpstream> {
 
 export async function rehearse(): Promise<Rehearsal> {
   const upstream = await startSdcpp()
-  return { settings: { baseUrl: upstream.url }, model: 'loaded', close: () => upstream.close() }
+  return {
+    settings: { baseUrl: upstream.url }, model: 'loaded', parameters: smallSize, key: null, tellsCost: true,
+    stats: upstream.stats, clear: upstream.clear, close: upstream.close,
+    faults: {
+      ...lineFaults(), busy_when: { says: 'fault:full', ...again },
+      no_picture: { says: 'fault:not_a_picture', ...bought('bad_output') },
+      lost_job: { says: 'fault:restarted', asked: 2, bought: 2, captured: 1, made: 1, attempts: 2 },
+      odd_200: { says: 'fault:fail', ...bought('provider_failed') },
+      // It keeps results for a while: a job that has expired is begun again.
+      expired: { says: 'fault:expired', asked: 2, bought: 2, captured: 1, made: 1, attempts: 2 },
+    },
+  }
 }

@@ -9,7 +9,7 @@
  */
 import { Readable } from 'node:stream'
 import { readMultipart } from '../../src/kit/multipart.ts'
-import { answerFault, counter, Cut, lineFault, listen, page, paint, readFault, type Heard, type Loopback, type Rehearsal, type Reply } from './loopback.ts'
+import { again, answerFault, bought, counter, Cut, lineFault, lineFaults, listen, page, paint, readFault, type Heard, type Loopback, type Rehearsal, type Reply } from './loopback.ts'
 
 export interface WireflowStats { asked: number; bought: number; looks: number; uploads: number; files: number; described: number; cancels: number }
 export interface WireflowUpstream extends Loopback {
@@ -75,7 +75,7 @@ export async function startWireflow(): Promise<WireflowUpstream> {
     const text = body.toString()
     const earlier = keys.get(key)
     if (earlier) return earlier.text === text ? begun(earlier, null) : no(422, 'Idempotency-Key was already used with a different request body')
-    if (nth === 1) { const line = lineFault(fault); if (line) return line }
+    if (nth === 1) { const line = lineFault(fault, nth); if (line) return line }
     const refused = /^refused_(\d+)(_once)?$/.exec(fault ?? '')
     if (refused && !(refused[2] && nth > 1)) return no(Number(refused[1]), 'It did not work.', refused[1] === '429' ? { 'retry-after': '1' } : {})
     switch (fault) {
@@ -158,5 +158,16 @@ export async function startWireflow(): Promise<WireflowUpstream> {
 
 export async function rehearse(): Promise<Rehearsal> {
   const upstream = await startWireflow()
-  return { settings: { apiKey: wireflowKey, baseUrl: `${upstream.url}/api/v1` }, model: 'wf_poster', close: () => upstream.close() }
+  return {
+    settings: { apiKey: wireflowKey, baseUrl: `${upstream.url}/api/v1` }, model: 'wf_poster', key: wireflowKey, tellsCost: true,
+    stats: upstream.stats, clear: upstream.clear, close: upstream.close,
+    faults: {
+      // Asked for again under the same key, whatever became of it.
+      ...lineFaults({ asked: 2, bought: 1, captured: 1, made: 1 }, { asked: 2, bought: 1, captured: 1, made: 1 }), busy_when: { says: 'fault:refused_429_once', ...again },
+      no_picture: { says: 'fault:not_a_picture', ...bought('bad_output') },
+      lost_job: { says: 'fault:lost', ...bought('provider_failed') },
+      odd_200: { says: 'fault:failed', ...bought('provider_failed'), costs: ['told'] },
+      expired: { says: 'fault:expired', ...bought('output_expired') },
+    },
+  }
 }

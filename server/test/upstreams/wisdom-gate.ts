@@ -9,7 +9,7 @@
  */
 import { Readable } from 'node:stream'
 import { readMultipart } from '../../src/kit/multipart.ts'
-import { answerFault, counter, Cut, film, lineFault, listen, page, paint, readFault, type Heard, type Loopback, type Rehearsal, type Reply } from './loopback.ts'
+import { again, answerFault, bought, counter, Cut, film, lineFault, lineFaults, listen, page, paint, readFault, type Heard, type Loopback, type Rehearsal, type Reply } from './loopback.ts'
 
 export interface WisdomGateStats { asked: number; bought: number; looks: number; files: number; probes: number }
 export interface WisdomGateUpstream extends Loopback {
@@ -46,6 +46,7 @@ export async function startWisdomGate(): Promise<WisdomGateUpstream> {
     const given = call ? headers['x-goog-api-key'] : headers.authorization?.replace(/^Bearer /, '')
     if (given !== wisdomKey) return no(401, 'Invalid token', 'authentication_error', 'invalid_api_key')
     if (makes) return make(heard, call?.[1] ?? null)
+    if (method === 'GET' && path === '/v1/models') return { json: { object: 'list', data: [] } }
     if (method === 'GET' && path.startsWith('/v1/dashboard/billing/')) {
       stats.probes++
       return { json: path.endsWith('usage') ? { object: 'list', total_usage: 1234 } : { object: 'billing_subscription', has_payment_method: true, soft_limit_usd: 12.5, hard_limit_usd: 12.5, system_hard_limit_usd: 12.5, access_until: 0 } }
@@ -62,7 +63,7 @@ export async function startWisdomGate(): Promise<WisdomGateUpstream> {
     const prompt = String(geminiModel ? parts.find(({ text }) => text !== undefined)?.text ?? '' : fields.prompt ?? '')
     const fault = readFault(prompt)
     const nth = counts.next(prompt)
-    const line = lineFault(fault)
+    const line = lineFault(fault, nth)
     if (line) return line
     const told = refusal(fault, nth) ?? mistake(geminiModel, fields)
     if (told) return told
@@ -152,5 +153,16 @@ export async function startWisdomGate(): Promise<WisdomGateUpstream> {
 
 export async function rehearse(): Promise<Rehearsal> {
   const upstream = await startWisdomGate()
-  return { settings: { apiKey: wisdomKey, baseUrl: upstream.url }, model: 'gemini-3.1-flash-image-preview', close: () => upstream.close() }
+  return {
+    settings: { apiKey: wisdomKey, baseUrl: upstream.url }, model: 'gemini-3.1-flash-image-preview', key: wisdomKey, tellsCost: true,
+    film: { model: 'sora-2', parameters: { aspect_ratio: '16:9', duration_s: 4 } },
+    stats: upstream.stats, clear: upstream.clear, close: upstream.close,
+    faults: {
+      ...lineFaults(), busy_when: { says: 'fault:refused_429_once', ...again },
+      no_picture: { says: 'fault:not_a_picture', ...bought('bad_output') },
+      lost_job: { says: 'fault:lost', film: true, ...bought('provider_failed') },
+      odd_200: { says: 'fault:under_200', asked: 1, bought: 0, captured: 0, code: 'provider_failed', costs: ['open'] },
+      expired: { says: 'fault:film_expired', film: true, ...bought('output_expired') },
+    },
+  }
 }

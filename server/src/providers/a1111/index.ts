@@ -8,6 +8,9 @@ import { below, sortInputs } from '../toolkit/local.ts'
 import { writeWhiteMask } from '../toolkit/mask.ts'
 import { isAtIt, readCall, readOwn, readProgress, writeCall, type WrittenCall } from './wire.ts'
 
+const basic = (user: string | undefined, password: string | undefined): Record<string, string> =>
+  user === undefined ? {} : { authorization: `Basic ${Buffer.from(`${user}:${password ?? ''}`).toString('base64')}` }
+
 /**
  * AUTOMATIC1111's Stable Diffusion web UI and Forge, by their API (`--api`): the call brings the picture, one at a time.
  *
@@ -26,9 +29,10 @@ export default provider({
   limits: { concurrency: 1, perMinute: null, perProcess: null },
   answerWithinS: 3_600,
   repeat: 'find',
+  probe: ({ baseUrl, user, password }) => ({ url: below(baseUrl, '/sdapi/v1/options').href, headers: basic(user, password) }),
   connect({ baseUrl, user, password, remake }, { fetch, now, log }) {
     const ask = asking(fetch, now)
-    const headers: Record<string, string> = user === undefined ? {} : { authorization: `Basic ${Buffer.from(`${user}:${password ?? ''}`).toString('base64')}` }
+    const headers = basic(user, password)
     const get = (path: string, signal: AbortSignal) => ask(below(baseUrl, path), { headers, signal })
     const post = (path: string, body: unknown, signal: AbortSignal) => ask(below(baseUrl, path), { method: 'POST', headers: { ...headers, 'content-type': 'application/json' }, body: JSON.stringify(body), signal })
     const progress = async (signal: AbortSignal) => readProgress(await get('/sdapi/v1/progress?skip_current_image=true', signal))

@@ -1,5 +1,6 @@
 import { Type } from 'typebox'
 import { provider } from '../contract.ts'
+import { tellNumber } from '../toolkit.ts'
 import { connectTwoCalls } from '../toolkit/two-calls.ts'
 import { mayLookAt, readBegun, readLook, writeBody } from './wire.ts'
 
@@ -19,6 +20,7 @@ export default provider({
   // 24 at once, say its pages; 6 of flux-kontext-max.
   limits: { concurrency: 24, perMinute: null, perProcess: null },
   repeat: 'never',
+  probe: ({ apiKey, baseUrl }) => ({ url: `${baseUrl.replace(/\/+$/, '')}/credits`, headers: { 'x-key': apiKey }, tells: tellNumber('credits', 'credits left') }),
   connect({ apiKey, baseUrl }, workshop) {
     const base = baseUrl.replace(/\/+$/, '')
     return connectTwoCalls({

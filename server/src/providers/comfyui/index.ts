@@ -38,6 +38,7 @@ export default provider({
   // It makes one at a time and queues the rest; what waits there can be cancelled there.
   limits: { concurrency: 8, perMinute: null, perProcess: null },
   repeat: 'find',
+  probe: ({ baseUrl, authorization }) => ({ url: below(baseUrl, '/system_stats').href, headers: guardedBy(authorization) }),
   connect({ baseUrl, workflows, authorization }, { fetch, now, log, nudge = () => {} }) {
     const templates = readTemplates([ownWorkflows, ...workflows ? [workflows] : []])
     const ask = asking(fetch, now)

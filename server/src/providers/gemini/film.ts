@@ -6,13 +6,13 @@ import type { Static } from 'typebox'
 import { Value } from 'typebox/value'
 import { failed, wait } from '../../domain/outcome.ts'
 import type { Json } from '../../domain/outcome.ts'
-import { Problem, type ProblemCode } from '../../domain/problem.ts'
+import { Problem } from '../../domain/problem.ts'
 import type { JobOutcome } from '../contract.ts'
-import { shorten, speaksOfPolicy, unknown, unreached, writeParameters } from '../toolkit.ts'
+import { shorten, unknown, unreached, writeParameters } from '../toolkit.ts'
 import type { Asked, BytesOf, Reply } from '../toolkit.ts'
 import { inlineMax, type SentPicture } from '../toolkit/gemini.ts'
+import { readError, readOperationError, title } from '../toolkit/google.ts'
 import { filmHandlings, isFilm } from './models.ts'
-import { readError, title } from './wire.ts'
 
 /** Refuses what cannot be honoured, before a picture is read. @throws {Problem} `unsupported_parameter`, `too_large` */
 export function checkFilm(job: Asked): { fields: Record<string, Json>; warnings: string[] } {
@@ -115,35 +115,6 @@ function readDone({ error, response }: Operation, bytesOf: BytesOf): Looked {
   return { kind: 'failed', problem: filtered > 0
     ? new Problem('content_rejected', `Google held the film back. ${why || 'Word it differently.'}`, { upstreamCode: 'raiMediaFiltered' })
     : new Problem('bad_output', 'Google says that the film is made, but names no file.', { upstreamCode: 'done' }) }
-}
-
-/** Codes of gRPC, 0 to 16. Each has a line. */
-export function readOperationError(code: number, said: string): Problem {
-  const no = (problem: ProblemCode) => new Problem(problem, `Google could not make this film: ${said}`, { upstreamCode: String(code) })
-  if (speaksOfPolicy(said)) return no('content_rejected')
-  switch (code) {
-    case 3: // INVALID_ARGUMENT
-    case 5: // NOT_FOUND
-    case 6: // ALREADY_EXISTS
-    case 7: // PERMISSION_DENIED
-    case 9: // FAILED_PRECONDITION
-    case 11: // OUT_OF_RANGE
-    case 12: // UNIMPLEMENTED
-    case 16: // UNAUTHENTICATED
-      return no('provider_rejected')
-    case 4: // DEADLINE_EXCEEDED
-      return no('provider_timeout')
-    case 0: // OK, with an error beside it
-    case 1: // CANCELLED, not by us
-    case 2: // UNKNOWN
-    case 8: // RESOURCE_EXHAUSTED, after it was begun
-    case 10: // ABORTED
-    case 13: // INTERNAL
-    case 14: // UNAVAILABLE
-    case 15: // DATA_LOSS
-      return no('provider_failed')
-    default: return no('provider_failed')
-  }
 }
 
 /** What fetching one file of a finished film means. */

@@ -3,15 +3,13 @@ import { done, failed, wait } from '../../domain/outcome.ts'
 import { Problem } from '../../domain/problem.ts'
 import { provider } from '../contract.ts'
 import type { Job, JobOutcome, Made } from '../contract.ts'
-import { asking, before, gather, readOnce, tellOperator, tooLong, withoutTail } from '../toolkit.ts'
+import { asking, before, gather, readOnce, tellOperator, tooLong } from '../toolkit.ts'
 import { checkGeneration, mergeMakings, writeGeneration } from '../toolkit/gemini.ts'
-import { checkFilm, readBegun, readFile, readLook, readReceipt, writeFilm } from './film.ts'
-import { charactersMaxOf, handlingsOf } from './models.ts'
 import { checkText, writeText } from '../toolkit/gemini-text.ts'
+import { charactersMaxOf, handlingsOf, readModels, rootOf } from '../toolkit/google.ts'
 import { readPictures } from '../toolkit/text.ts'
+import { checkFilm, readBegun, readFile, readLook, readReceipt, writeFilm } from './film.ts'
 import { readGeneration, readWriting } from './wire.ts'
-
-const versions = /\/v1(beta|alpha)?$/
 
 /**
  * Google's Gemini API: pictures and texts in the call (`generateContent`), films as operations (`predictLongRunning`).
@@ -29,9 +27,9 @@ export default provider({
   limits: { concurrency: 30, perMinute: 100, perProcess: null },
   repeat: 'never',
   writes: true,
+  probe: ({ apiKey, baseUrl }) => ({ url: `${rootOf(baseUrl)}/models?pageSize=1`, headers: { 'x-goog-api-key': apiKey }, tells: readModels('GEMINI') }),
   connect({ apiKey, baseUrl }, { fetch, now, log }) {
-    const base = baseUrl.replace(/\/+$/, '')
-    const root = versions.test(base) ? base : `${withoutTail(base, versions)}/v1beta`
+    const root = rootOf(baseUrl)
     const ask = asking(fetch, now)
     const headers = { 'x-goog-api-key': apiKey }
     const post = (path: string, body: string, signal: AbortSignal) =>

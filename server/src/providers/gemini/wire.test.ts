@@ -4,10 +4,10 @@ import { test } from 'node:test'
 import { readRetryAfter } from '../../kit/fetch.ts'
 import type { JobOutcome } from '../contract.ts'
 import type { Asked, Reply } from '../toolkit.ts'
-import { readBegun, readLook, readOperationError, writeFilm } from './film.ts'
+import { readBegun, readLook, writeFilm } from './film.ts'
 import { addUp, blockReasons, finishReasons, readBlock, readFinish, readUsage, writeGeneration } from '../toolkit/gemini.ts'
-import { handlingsOf } from './models.ts'
-import { readError, readGeneration, statuses } from './wire.ts'
+import { handlingsOf, readError, readOperationError, statuses } from '../toolkit/google.ts'
+import { readGeneration } from './wire.ts'
 
 function reply(name: string): Extract<Reply, { kind: 'answered' }> {
   const { status, headers = {}, body } = JSON.parse(readFileSync(new URL(`fixtures/${name}.json`, import.meta.url), 'utf8')) as { status: number; headers?: Record<string, string>; body: unknown }

@@ -6,7 +6,7 @@ import type { Job, JobInput, JobOutcome } from '../contract.ts'
 import { asking, before, extensionOf, gravest, missingOnes, problemOf, tellOperator, withoutTail } from '../toolkit.ts'
 import { failedAgain, failure, storeFailed } from '../toolkit/parts.ts'
 import { writeInput, type Written } from './input.ts'
-import { fold, readCreated, readLook, readReceipt, readTook, readUpload, verifyCallback, writeTask, type Looked, type Receipt } from './wire.ts'
+import { fold, readCreated, readCredit, readLook, readReceipt, readTook, readUpload, verifyCallback, writeTask, type Looked, type Receipt } from './wire.ts'
 
 /** Up to here a file goes as base64 in JSON, as Kie advises; larger ones as a form. */
 const base64Max = 10_000_000
@@ -29,6 +29,7 @@ export default provider({
   // 20 new tasks in 10 seconds and about 100 at once, says Kie.
   limits: { concurrency: 100, perMinute: 100, perProcess: null },
   repeat: 'never',
+  probe: ({ apiKey, baseUrl }) => ({ url: `${withoutTail(baseUrl, /\/api(\/v1)?$/)}/api/v1/chat/credit`, headers: { authorization: `Bearer ${apiKey}` }, tells: readCredit }),
   connect({ apiKey, baseUrl, uploadUrl, webhookKey }, { fetch, now, log }) {
     const base = withoutTail(baseUrl, /\/api(\/v1)?$/)
     const uploads = withoutTail(uploadUrl, /\/api(\/v1)?$/)

@@ -263,3 +263,10 @@ export const creditMicros = 5_000
 /** What a job took: the credits of its tasks. Told only where Kie told it of every one. */
 export const readTook = (tasks: Receipt['tasks']): Took =>
   tasks.some(({ credits }) => credits === undefined) ? {} : { costMicros: Math.round(tasks.reduce((sum, { credits = 0 }) => sum + credits, 0) * creditMicros) }
+
+/** What is left, in Kie's credits. It says no under HTTP 200 as well. @throws {Problem} */
+export function readCredit(body: unknown): string | null {
+  if (!Value.Check(Envelope, body)) return null
+  if (body.code !== 200) throw readRefusal(body.code, wordsOf(body), null).problem
+  return typeof body.data === 'number' ? `${body.data} credits left` : null
+}

@@ -1,5 +1,6 @@
 import { Type } from 'typebox'
 import { provider } from '../contract.ts'
+import { tellNumber } from '../toolkit.ts'
 import { connectTwoCalls } from '../toolkit/two-calls.ts'
 import { readBegunAt, readLook, writeBody } from './wire.ts'
 
@@ -17,6 +18,7 @@ export default provider({
   }),
   limits: { concurrency: 40, perMinute: 80, perProcess: null },
   repeat: 'never',
+  probe: ({ apiKey, baseUrl }) => ({ url: `${baseUrl.replace(/\/+$/, '')}/credits`, headers: { authorization: `Bearer ${apiKey}` }, tells: tellNumber('credit_balance', 'cents left') }),
   connect({ apiKey, baseUrl }, workshop) {
     const base = baseUrl.replace(/\/+$/, '')
     return connectTwoCalls({

@@ -9,6 +9,8 @@ export interface Address {
   isAzure: boolean
   url(path: string, model: string): URL
   headers(apiKey: string): Record<string, string>
+  /** The list of models, which asks for nothing but the key. */
+  models: URL
 }
 
 const azureHost = /\.(openai\.azure\.com|services\.ai\.azure\.com|cognitiveservices\.azure\.com)$/i
@@ -18,8 +20,10 @@ export function readAddress(baseUrl: string, apiVersion: string | undefined): Ad
   const isAzure = apiVersion !== undefined || azureHost.test(new URL(base).hostname)
   const isWhole = !isAzure || /\/v1$|\/deployments\//.test(base)
   const root = `${base.replace(/\/openai$/, '')}/openai`
+  const models = new URL(isAzure ? `${base.replace(/\/openai(\/.*)?$/, '')}/openai/${apiVersion === undefined ? 'v1/' : ''}models` : `${base}/models`)
+  if (apiVersion !== undefined) models.searchParams.set('api-version', apiVersion)
   return {
-    isAzure,
+    isAzure, models,
     url(path, model) {
       const url = new URL(isWhole ? `${base}/${path}` : apiVersion === undefined ? `${root}/v1/${path}` : `${root}/deployments/${encodeURIComponent(model)}/${path}`)
       if (apiVersion !== undefined) url.searchParams.set('api-version', apiVersion)

@@ -27,6 +27,7 @@ export default provider({
   limits: { concurrency: 30, perMinute: 100, perProcess: null },
   repeat: 'never',
   writes: true,
+  probe: ({ apiKey, baseUrl, apiVersion }) => { const address = readAddress(baseUrl, apiVersion); return { url: address.models.href, headers: address.headers(apiKey) } },
   connect({ apiKey, baseUrl, apiVersion }, { fetch, now, log }) {
     const address = readAddress(baseUrl, apiVersion)
 

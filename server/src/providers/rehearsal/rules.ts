@@ -7,12 +7,15 @@ export type Behaviour =
   | { kind: 'ready' }
   /** Takes it and makes it in `polls` looks or `afterMs`, whichever is set; the first `polls500` looks are answered with 500. `callback: false` keeps silent when it is ready. */
   | { kind: 'queued'; polls?: number; afterMs?: number; polls500?: number; callback?: boolean }
-  /** 429 with `Retry-After`; nothing is taken. */
-  | { kind: 'busy'; retryAfterS?: number }
+  /** 429 with `Retry-After`, a second unless told otherwise; with null without one. Nothing is taken. */
+  | { kind: 'busy'; retryAfterS?: number | null }
   /** A 5xx. With `taken` the job was taken all the same, as a gateway that gave up does it; `html` says it in a page. */
   | { kind: 'error'; status: number; taken?: boolean; html?: boolean }
   /** The line breaks: before anything is taken, after it, or in the middle of the answer. */
   | { kind: 'cut'; when: 'before' | 'after' | 'half' }
+  /** Taken, and the answer comes a few bytes at a time, or ends in the middle as if that were all. */
+  | { kind: 'drip' }
+  | { kind: 'half_json' }
   /** Taken, but answered with a page instead of JSON, status 200. */
   | { kind: 'html' }
   /** Taken, answered in JSON but under `text/plain`. */
@@ -55,11 +58,14 @@ export const words: Record<string, Omit<Rule, 'word'>> = {
   queued: { does: { kind: 'queued', polls: 2 } },
   callback: { does: { kind: 'queued', afterMs: 50 } },
   busy: { timesPerTask: 2, does: { kind: 'busy', retryAfterS: 1 } },
+  limited: { timesPerTask: 1, does: { kind: 'busy', retryAfterS: null } },
   500: { timesPerTask: 1, does: { kind: 'error', status: 500 } },
   502: { timesPerTask: 1, does: { kind: 'error', status: 502, taken: true, html: true } },
   cut_before: { timesPerTask: 1, does: { kind: 'cut', when: 'before' } },
   cut_after: { does: { kind: 'cut', when: 'after' } },
   cut_half: { does: { kind: 'cut', when: 'half' } },
+  drip: { does: { kind: 'drip' } },
+  half_json: { does: { kind: 'half_json' } },
   html: { does: { kind: 'html' } },
   plain: { does: { kind: 'plain' } },
   silent: { does: { kind: 'silent' } },

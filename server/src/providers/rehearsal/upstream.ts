@@ -206,7 +206,7 @@ export async function startUpstream({ port = 0, otherwise = { kind: 'ready' }, h
         return does.later
           ? send(response, 202, { id: take().id, status: 'queued' } satisfies Answer)
           : sendRefusal(response, 422, 'refused', 'The upstream refused this prompt.')
-      case 'busy': return sendRefusal(response, 429, 'busy', 'Too many jobs at once.', { 'retry-after': String(does.retryAfterS ?? 1) })
+      case 'busy': return sendRefusal(response, 429, 'busy', 'Too many jobs at once.', does.retryAfterS === null ? {} : { 'retry-after': String(does.retryAfterS ?? 1) })
       case 'error':
         if (does.taken) take()
         return does.html
@@ -220,6 +220,16 @@ export async function startUpstream({ port = 0, otherwise = { kind: 'ready' }, h
         response.write(answer.slice(0, answer.length / 2), () => request.socket.destroy())
         return
       }
+      case 'drip': {
+        const job = take()
+        const answer = JSON.stringify(describe(job))
+        response.once('finish', () => count('delivered', job))
+        response.writeHead(200, { 'content-type': 'application/json', 'content-length': answer.length })
+        for (let at = 0; at < answer.length; at += 40) { response.write(answer.slice(at, at + 40)); await pause(10) }
+        response.end()
+        return
+      }
+      case 'half_json': { const answer = JSON.stringify(describe(take())); return send(response, 200, answer.slice(0, answer.length / 2)) }
       case 'html': take(); return send(response, 200, page('Welcome'), { 'content-type': 'text/html' })
       case 'plain': {
         const job = take()

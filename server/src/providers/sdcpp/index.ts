@@ -20,6 +20,7 @@ export default provider({
   }),
   limits: { concurrency: 4, perMinute: null, perProcess: null },
   repeat: 'never',
+  probe: ({ baseUrl, authorization }) => ({ url: below(baseUrl, '/sdcpp/v1/capabilities').href, headers: guardedBy(authorization) }),
   connect({ baseUrl, authorization }, { fetch, now, log }) {
     const ask = asking(fetch, now)
     const headers = guardedBy(authorization)

@@ -13,6 +13,7 @@ export default provider({
   }),
   limits: { concurrency: 20, perMinute: 60, perProcess: null },
   repeat: 'never',
+  probe: ({ apiKey, baseUrl }) => ({ url: `${baseUrl.replace(/\/+$/, '')}/models`, headers: { authorization: `Bearer ${apiKey}` } }),
   connect({ apiKey, baseUrl }, workshop) {
     const base = baseUrl.replace(/\/+$/, '')
     const open = async (fetch: typeof globalThis.fetch) => (await import('@ai-sdk/xai')).createXai({ apiKey, baseURL: base, fetch })
