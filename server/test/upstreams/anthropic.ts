@@ -29,6 +29,7 @@ export async function startAnthropic(): Promise<AnthropicUpstream> {
   }
 
   function handle({ method, path, headers, json }: Heard): Reply {
+    if (method === 'GET' && path === '/v1/models') return headers['x-api-key'] === anthropicKey ? { json: { data: [], has_more: false, first_id: null, last_id: null } } : no(401, 'authentication_error', 'invalid x-api-key')
     if (method !== 'POST' || path !== '/v1/messages') return no(404, 'not_found_error', 'Not found')
     stats.asked++
     if (headers['x-api-key'] !== anthropicKey) return no(401, 'authentication_error', 'invalid x-api-key')

@@ -18,6 +18,7 @@ export default provider({
   limits: { concurrency: 30, perMinute: 50, perProcess: null },
   repeat: 'never',
   writes: true,
+  probe: ({ apiKey, baseUrl }) => ({ url: `${withoutTail(baseUrl, /\/v1$/)}/v1/models?limit=1`, headers: { 'x-api-key': apiKey, 'anthropic-version': '2023-06-01' } }),
   connect({ apiKey, baseUrl }, { fetch, now, log }) {
     const url = new URL(`${withoutTail(baseUrl, /\/v1$/)}/v1/messages`)
     const ask = asking(fetch, now)
