@@ -29,7 +29,8 @@ export async function insertInput(client: Client, owner: Owner, blob: StoredBlob
     name: 'asset_insert_input',
     text: `with kept as (
              insert into blob (sha256, mime, size_bytes, width, height, created_at) values ($1, $2, $3, $4, $5, $6)
-             on conflict (sha256) do update set mime = blob.mime)
+             -- Bytes that came in parts are nothing in particular until somebody has looked at them.
+             on conflict (sha256) do update set mime = case when blob.mime = 'application/octet-stream' then excluded.mime else blob.mime end, width = coalesce(blob.width, excluded.width), height = coalesce(blob.height, excluded.height))
            insert into asset (id, project_id, livemode, kind, sha256, name, created_at, expires_at) values ($7, $8, $9, 'input', $1, $10, $6, $11)`,
   }, [Buffer.from(blob.sha256, 'hex'), blob.mime, blob.sizeBytes, blob.width, blob.height, createdAt, id, owner.projectId, owner.livemode, name, expiresAt])
   return { id, projectId: owner.projectId, livemode: owner.livemode, kind: 'input', ...blob, name, taskId: null, createdAt, expiresAt }

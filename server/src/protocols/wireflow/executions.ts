@@ -12,11 +12,11 @@ import type { Json } from '../../domain/outcome.ts'
 import { Problem } from '../../domain/problem.ts'
 import { isId } from '../../kit/id.ts'
 import type { Desk, Incoming, Route } from '../contract.ts'
-import { fieldsOf, inputsOf, pickInputs, readGraph, translate, type InputFace, type WireGraph } from './graph.ts'
+import { fieldsOf, inputsOf, pickInputs, readGraph, translate, type Filling, type InputFace, type WireGraph } from './graph.ts'
 import { combinations, withItem, type Combination } from './iterate.ts'
 import type { House } from './kinds.ts'
 import { bodyMax, once, readBody, readFlag, readObject, readText, readWhole, wrong, type Fields } from './read.ts'
-import { houseOf, open, refuseUnsound, runnable, theWorkflow, type Saved } from './saved.ts'
+import { fillingOf, houseOf, open, refuseUnsound, runnable, theWorkflow, type Saved } from './saved.ts'
 import { both, executionPath, json, viewBegun, viewExecution, viewListed, viewTask } from './view.ts'
 import { no, noExecution, noWorkflow } from './words.ts'
 
@@ -39,8 +39,7 @@ interface Subject {
   wire: WireGraph
   graph: Graph
   house: House
-  /** What may be filled in of the drawing; a graph that was drawn elsewhere has inputs of its own. */
-  exposed: { nodes: string[] | null } | { inputs: Graph['exposed'] }
+  filling: Filling
 }
 
 async function readSubject(name: string, fields: Fields, desk: Desk): Promise<Subject> {
@@ -56,7 +55,7 @@ async function readSubject(name: string, fields: Fields, desk: Desk): Promise<Su
   const made = translate(wire, house)
   refuseUnsound(made)
   if (made.graph.nodes.length === 0) throw no('bad_request', 'At least one node must be provided', { code: 'empty_graph' })
-  return { workflow, saved: workflow && open(workflow, house).saved, wire, graph: made.graph, house, exposed: { nodes: null } }
+  return { workflow, saved: workflow && open(workflow, house).saved, wire, graph: made.graph, house, filling: null }
 }
 
 /** A saved workflow as it runs. @throws {Problem} Wireflow's 422 */
@@ -64,7 +63,7 @@ function subjectOf(workflow: Workflow, desk: Desk): Subject {
   const house = houseOf(desk)
   const opened = open(workflow, house)
   const graph = runnable(workflow, opened, house)
-  return { workflow, saved: opened.saved, wire: opened.saved, graph, house, exposed: opened.isDrawnHere ? { nodes: opened.saved.exposedInputs } : { inputs: graph.exposed } }
+  return { workflow, saved: opened.saved, wire: opened.saved, graph, house, filling: fillingOf(opened.saved) }
 }
 
 const facesOf = ({ graph, wire, house }: Subject): InputFace[] => inputsOf(graph, wire, house)
@@ -94,10 +93,8 @@ async function begin(subject: Subject, inputs: Record<string, Json>, wanted: Wan
   }
   const batchId = randomUUID().replaceAll('-', '')
   const parts = all.map(combination => {
-    const { exposed } = subject
-    const made = translate(withItem(subject.wire, combination), subject.house, 'nodes' in exposed ? exposed.nodes : null)
+    const made = translate(withItem(subject.wire, combination), subject.house, subject.filling)
     refuseUnsound(made)
-    if ('inputs' in exposed) made.graph.exposed = exposed.inputs
     const given = new Set(combination.map(({ nodeId }) => nodeId))
     return { graph: made.graph, inputs: Object.fromEntries(Object.entries(inputs).filter(([name]) => !given.has(name))) }
   })

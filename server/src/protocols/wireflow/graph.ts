@@ -91,8 +91,11 @@ export interface Translation {
 
 interface Served { node: WireNode; service: Service }
 
-/** Translates a graph. `exposed` names the nodes that may be filled in; without it, every input node that nothing is wired to. */
-export function translate(wire: WireGraph, house: House, exposed: string[] | null = null): Translation {
+/** What may be filled in: input nodes by their ids, inputs that were named elsewhere in the house, or every input node that nothing is wired to. */
+export type Filling = { nodes: string[] } | { inputs: Exposed[] } | null
+
+/** Translates a graph. */
+export function translate(wire: WireGraph, house: House, filling: Filling = null): Translation {
   const violations: Violation[] = []
   const warnings: Violation[] = []
   const served = new Map<string, Served>()
@@ -141,7 +144,7 @@ export function translate(wire: WireGraph, house: House, exposed: string[] | nul
     }
     nodes.push({ id: node.id, kind: service.face.id, title: labelOf(node), settings, ...(node.position ? { position: { x: node.position.x, y: node.position.y } } : {}) })
   }
-  const graph = { nodes, edges: [...wired.map(({ edge }) => edge), ...more], exposed: exposable(served, into, exposed) }
+  const graph = { nodes, edges: [...wired.map(({ edge }) => edge), ...more], exposed: exposable(served, into, filling) }
   return { graph, violations, warnings, migrations: [] }
 }
 
@@ -284,10 +287,11 @@ const greatest = (a: number, b: number): number => b === 0 ? a : greatest(b, a %
 /** The port an input node is filled at. */
 const filledAt = ({ face }: Service): Port | undefined => face.inputs[0]
 
-function exposable(served: Map<string, Served>, into: Map<string, unknown>, wanted: string[] | null): Exposed[] {
+function exposable(served: Map<string, Served>, into: Map<string, unknown>, filling: Filling): Exposed[] {
+  if (filling && 'inputs' in filling) return filling.inputs.filter(({ node, port }) => served.get(node)?.service.face.inputs.some(({ id }) => id === port))
   return [...served.values()].flatMap(({ node, service }): Exposed[] => {
     const port = filledAt(service)
-    if (!port || into.has(node.id) || service.face.category !== 'input' || (wanted !== null && !wanted.includes(node.id))) return []
+    if (!port || into.has(node.id) || service.face.category !== 'input' || (filling !== null && !filling.nodes.includes(node.id))) return []
     return [{ name: node.id, node: node.id, port: port.id, title: labelOf(node), ...(typeof node.data.description === 'string' ? { description: node.data.description.slice(0, 2_000) } : {}) }]
   }).slice(0, graphLimits.exposed)
 }

@@ -6,11 +6,11 @@
  */
 import { createHash } from 'node:crypto'
 import type { Workflow } from '../../domain/graph/execution.ts'
-import type { Graph } from '../../domain/graph/graph.ts'
+import type { Exposed, Graph } from '../../domain/graph/graph.ts'
 import type { Json } from '../../domain/outcome.ts'
 import { isId } from '../../kit/id.ts'
 import type { Desk } from '../contract.ts'
-import { drawGraph, fieldsOf, tellLint, translate, type Translation, type WireGraph, type WireNode } from './graph.ts'
+import { drawGraph, fieldsOf, tellLint, translate, type Filling, type Translation, type WireGraph, type WireNode } from './graph.ts'
 import type { House } from './kinds.ts'
 import { no, noWorkflow } from './words.ts'
 
@@ -22,6 +22,8 @@ export interface Saved {
   edges: WireGraph['edges']
   /** Ids of the nodes whoever runs it fills in; null: every input node that nothing is wired to. */
   exposedInputs: string[] | null
+  /** Inputs by names of their own, where it was drawn elsewhere in the house first. */
+  inputs: Exposed[] | null
   webhookId: string | null
   /** The trigger behind it. */
   webhookTrigger: string | null
@@ -51,23 +53,25 @@ export function open(workflow: Workflow, house: House): Opened {
   return {
     isDrawnHere,
     saved: {
-      protocol: 'wireflow', hash, ...(isDrawnHere ? { nodes: own.nodes, edges: own.edges } : drawGraph(workflow.graph, house.faces)), exposedInputs: isDrawnHere ? own.exposedInputs : null,
+      protocol: 'wireflow', hash, ...(isDrawnHere ? { nodes: own.nodes, edges: own.edges } : drawGraph(workflow.graph, house.faces)), exposedInputs: isDrawnHere ? own.exposedInputs : null, inputs: isDrawnHere ? own.inputs ?? null : workflow.graph.exposed,
       webhookId: own?.webhookId ?? null, webhookTrigger: own?.webhookTrigger ?? null, webhookUrl: own?.webhookUrl ?? null, mediaId: own?.mediaId ?? null, isPublished: own?.isPublished ?? false,
     },
   }
 }
 
+export const fillingOf = ({ exposedInputs, inputs }: Pick<Saved, 'exposedInputs' | 'inputs'>): Filling => exposedInputs !== null ? { nodes: exposedInputs } : inputs !== null ? { inputs } : null
+
 /** What a saved workflow runs: its drawing, translated as of today; a graph that was drawn elsewhere as it is, with its own names for inputs. @throws {Problem} Wireflow's 422 */
 export function runnable(workflow: Workflow, { saved, isDrawnHere }: Opened, house: House): Graph {
   if (!isDrawnHere) return workflow.graph
-  const made = translate(saved, house, saved.exposedInputs)
+  const made = translate(saved, house, fillingOf(saved))
   refuseUnsound(made)
   return made.graph
 }
 
 /** A graph with everything that is wrong with it, in Wireflow's words. */
-export function examine(wire: WireGraph, desk: Desk, house: House, exposed: string[] | null): Translation {
-  const made = translate(wire, house, exposed)
+export function examine(wire: WireGraph, desk: Desk, house: House, filling: Filling): Translation {
+  const made = translate(wire, house, filling)
   if (made.violations.length > 0) return made
   const told = tellLint(desk.workflows.lint(made.graph), made.graph)
   return { ...made, violations: told.violations, warnings: [...made.warnings, ...told.warnings] }

@@ -78,9 +78,10 @@ const writeValue = (value: Json, links: Map<string, Shown>): Json => {
 function writeOutput({ node, outputs }: Pick<NodeState, 'node' | 'outputs'>, links: Map<string, Shown>): Record<string, Json> | null {
   if (outputs.length === 0) return null
   const all = [...links.values()]
-  const images = all.filter(({ mime }) => mime.startsWith('image/')).map(({ url, width, height }) => ({ url, width, height }))
-  const video = all.find(({ mime }) => mime.startsWith('video/'))
-  const audio = all.find(({ mime }) => mime.startsWith('audio/'))
+  // By the port and not by the type: a film may be an animated picture.
+  const at = (port: string) => outputs.flatMap(values => [...mediaIn(values[port])].flatMap(({ asset }) => links.get(asset) ?? []))
+  const [[video], [audio]] = [at('video'), at('audio')]
+  const images = all.filter(one => one !== video && one !== audio && one.mime.startsWith('image/')).map(({ url, width, height }) => ({ url, width, height }))
   const plain = Object.fromEntries(Object.entries(outputs[0]!).map(([port, value]) => [port, outputs.length === 1 ? writeValue(value, links) : outputs.map(one => writeValue(one[port] ?? null, links))]))
   return {
     ...plain, ...(typeof plain.text === 'string' && node.kind === 'text' ? { prompt: plain.text } : {}),

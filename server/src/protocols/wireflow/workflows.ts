@@ -5,8 +5,8 @@ import { Problem } from '../../domain/problem.ts'
 import { readInstant } from '../../kit/schema.ts'
 import { streamEvents, type ServerEvent } from '../../kit/sse.ts'
 import type { Desk, Incoming, Route } from '../contract.ts'
-import { dimsOf, examine, hashOf, houseOf, open, refuseUnsound, runnable, theWorkflow, viewListed, viewWorkflow, wireOf, type Opened, type Saved } from './saved.ts'
-import { inputsOf, pickInputs, readGraph, type Violation, type WireGraph, type WireNode } from './graph.ts'
+import { dimsOf, examine, fillingOf, hashOf, houseOf, open, refuseUnsound, runnable, theWorkflow, viewListed, viewWorkflow, wireOf, type Opened, type Saved } from './saved.ts'
+import { inputsOf, pickInputs, readGraph, type Filling, type Violation, type WireGraph, type WireNode } from './graph.ts'
 import { compose } from './compose.ts'
 import type { House } from './kinds.ts'
 import { arrange } from './layout.ts'
@@ -88,9 +88,9 @@ const stale = (current: Date, yours: string): Problem =>
 interface Examined { change: { graph: Parameters<typeof hashOf>[0]; unfinished?: boolean } | null; warnings: Violation[]; violations: Violation[] }
 
 /** The graph that is saved with a drawing. One that is wrong is refused, or, where the caller wants it kept all the same, saved as a drawing that cannot run. */
-function examined(graph: WireGraph | undefined, exposed: string[] | null, desk: Desk, house: House, strict: boolean): Examined {
+function examined(graph: WireGraph | undefined, filling: Filling, desk: Desk, house: House, strict: boolean): Examined {
   if (!graph) return { change: null, warnings: [], violations: [] }
-  const made = examine(graph, desk, house, exposed)
+  const made = examine(graph, desk, house, filling)
   if (strict) refuseUnsound(made)
   return made.violations.length === 0 ? { change: { graph: made.graph }, warnings: made.warnings, violations: [] }
     : { change: { graph: { nodes: [], edges: [], exposed: [] }, unfinished: true }, warnings: made.warnings, violations: made.violations }
@@ -122,8 +122,8 @@ async function create(request: Incoming, desk: Desk): Promise<Response> {
   if (typeof fields.id === 'string' && fields.id !== '') return update(await theWorkflow(desk, fields.id), fields, request, desk)
   const written = readWritten(fields, { isNew: true })
   const house = houseOf(desk)
-  const { change, warnings, violations } = examined(written.graph, written.exposedInputs ?? null, desk, house, isStrict(request))
-  const saved: Saved = { protocol: 'wireflow', hash: hashOf(change!.graph), ...written.graph!, exposedInputs: written.exposedInputs ?? null, webhookId: null, webhookTrigger: null, webhookUrl: written.webhookUrl ?? null, mediaId: written.mediaId ?? null, isPublished: false }
+  const { change, warnings, violations } = examined(written.graph, fillingOf({ exposedInputs: written.exposedInputs ?? null, inputs: null }), desk, house, isStrict(request))
+  const saved: Saved = { protocol: 'wireflow', hash: hashOf(change!.graph), ...written.graph!, exposedInputs: written.exposedInputs ?? null, inputs: null, webhookId: null, webhookTrigger: null, webhookUrl: written.webhookUrl ?? null, mediaId: written.mediaId ?? null, isPublished: false }
   let workflow = await desk.workflows.create({
     name: written.name!, ...change!, wire: wireOf(saved), ...(written.description === undefined ? {} : { description: written.description }), ...(written.tags === undefined ? {} : { tags: written.tags }), ...(written.active === undefined ? {} : { active: written.active }) })
   if (written.webhookId != null) {
@@ -143,11 +143,11 @@ async function update(workflow: Workflow, fields: Fields, request: Incoming, des
   const revision = checkBase(fields, workflow)
   const house = houseOf(desk)
   const { saved } = open(workflow, house)
-  const exposedInputs = written.exposedInputs === undefined ? saved.exposedInputs : written.exposedInputs
+  const filled = written.exposedInputs === undefined ? { exposedInputs: saved.exposedInputs, inputs: saved.inputs } : { exposedInputs: written.exposedInputs, inputs: null }
   const isRedrawn = written.graph !== undefined || written.exposedInputs !== undefined
-  const { change, warnings, violations } = examined(isRedrawn ? written.graph ?? saved : undefined, exposedInputs, desk, house, isStrict(request))
+  const { change, warnings, violations } = examined(isRedrawn ? written.graph ?? saved : undefined, fillingOf(filled), desk, house, isStrict(request))
   const next: Saved = {
-    ...saved, ...written.graph, exposedInputs, ...(change ? { hash: hashOf(change.graph) } : {}), ...(written.webhookUrl === undefined ? {} : { webhookUrl: written.webhookUrl }), ...(written.mediaId === undefined ? {} : { mediaId: written.mediaId }),
+    ...saved, ...written.graph, ...filled, ...(change ? { hash: hashOf(change.graph) } : {}), ...(written.webhookUrl === undefined ? {} : { webhookUrl: written.webhookUrl }), ...(written.mediaId === undefined ? {} : { mediaId: written.mediaId }),
   }
   let changed = await writing(desk.workflows.change(workflow.id, {
     ...(written.name === undefined ? {} : { name: written.name }), ...(written.description === undefined ? {} : { description: written.description }), ...(written.tags === undefined ? {} : { tags: written.tags }),
@@ -210,7 +210,7 @@ const patchNode: Route = {
     if (!node) throw no('not_found', 'Node not found')
     const next = patched(node, fields)
     const graph = { nodes: saved.nodes.map(one => one === node ? next : one), edges: saved.edges }
-    const { change } = examined(graph, saved.exposedInputs, desk, house, isStrict(request))
+    const { change } = examined(graph, fillingOf(saved), desk, house, isStrict(request))
     const changed = await writing(desk.workflows.change(workflow.id, { ...change!, wire: wireOf({ ...saved, ...graph, hash: hashOf(change!.graph) }) }, workflow.revision), workflow, fields, desk)
     return json({ data: { node: { id: next.id, type: next.type ?? 'basedNode', position: next.position ?? null, data: next.data }, updatedAt: changed.updatedAt.toISOString() } })
   },
@@ -257,7 +257,7 @@ async function* composing(prompt: string, images: string[], request: Incoming, d
     yield { data: { done: false, workflow: { name: prompt.slice(0, 80), nodes, edges: graph.edges.filter(({ source, target }) => [source, target].every(end => nodes.some(({ id }) => id === end))) } } }
   }
   const { change } = examined(graph, null, desk, house, true)
-  const saved: Saved = { protocol: 'wireflow', hash: hashOf(change!.graph), ...graph, exposedInputs: null, webhookId: null, webhookTrigger: null, webhookUrl: null, mediaId: null, isPublished: false }
+  const saved: Saved = { protocol: 'wireflow', hash: hashOf(change!.graph), ...graph, exposedInputs: null, inputs: null, webhookId: null, webhookTrigger: null, webhookUrl: null, mediaId: null, isPublished: false }
   const workflow = await desk.workflows.create({ name: prompt.trim().slice(0, 80) || 'Workflow', graph: change!.graph, tags: ['generated'], wire: wireOf(saved) })
   if (request.signal.aborted) return
   yield { data: { done: true, workflow: viewWorkflow(workflow, saved, undefined) } }
@@ -317,7 +317,7 @@ export const workflows: Route[] = [
   { method: 'POST', path: `${base}/lint`, scope: 'tasks:read', bodyMax, counts: false, about: { tag, summary: 'Check a graph', body: GraphBody },
     async handle({ body }, desk) {
       const { nodes, edges, exposedInputs } = readBody(body)
-      const { violations, warnings } = examine(readGraph(nodes ?? [], edges ?? []), desk, houseOf(desk), exposedInputs === undefined ? null : readExposed({ exposedInputs }))
+      const { violations, warnings } = examine(readGraph(nodes ?? [], edges ?? []), desk, houseOf(desk), fillingOf({ exposedInputs: exposedInputs === undefined ? null : readExposed({ exposedInputs }), inputs: null }))
       return json(both({ ok: violations.length === 0, violations: violations.slice(0, 100), warnings }))
     } },
   generate,
