@@ -323,7 +323,7 @@ export const createDesks = (tools: DeskTools) => (caller: Caller, call: DeskCall
     },
 
     assets: {
-      keep: upload => { guarded('assets:write'); return assets.keep({ ...owner, inputDays: tools.inputDays }, upload) },
+      keep: (upload, options = {}) => { guarded('assets:write'); return assets.keep({ ...owner, inputDays: tools.inputDays }, upload, options) },
       find: async assetId => isId(assetId) ? assets.find(owner, assetId) : null,
       list: filter => { cursor(filter.after); return assets.list(owner, filter) },
       remove: async assetId => {

@@ -119,6 +119,44 @@ describe('texts, files and ways', () => {
   })
 })
 
+describe('a sound', () => {
+  /** A tenth of a second of silence. */
+  const wave = () => {
+    const bytes = Buffer.alloc(44 + 1_600)
+    bytes.write('RIFF\0\0\0\0WAVEfmt ', 'latin1')
+    bytes.writeUInt32LE(bytes.length - 8, 4)
+    for (const [at, value] of [[16, 16], [20, 1 | 1 << 16], [24, 8_000], [28, 16_000], [32, 2 | 16 << 16]] as const) bytes.writeUInt32LE(value, at)
+    bytes.write('data', 36, 'latin1')
+    bytes.writeUInt32LE(1_600, 40)
+    return bytes
+  }
+  test('is taken in, given on and published as it is', async () => {
+    const made = await runOf('audio', { audio: `data:audio/wav;base64,${wave().toString('base64')}` })
+    assert.deepEqual([made.state, made.outputs.audio.mime], ['done', 'audio/wav'])
+    assert.match(made.outputs.audio.url, /sound\.wav/)
+    assert.ok(Buffer.from(await (await fetch(made.outputs.audio.url)).arrayBuffer()).equals(wave()))
+    const uploaded = await fetch(`${house.url}/plantain/v1/assets`, { method: 'POST', headers: { authorization: `Bearer ${house.testKey}`, 'content-type': 'audio/wav' }, body: new Uint8Array(wave()) })
+    const { id, mime } = await uploaded.json() as { id: string; mime: string }
+    assert.deepEqual([uploaded.status, mime], [201, 'audio/wav'])
+    const sent = await run([one('in', 'audio', { audio: id }), one('out', 'publish', { path: 'sounds/{{index}}.{{extension}}' }), output('where')], [wire('in.audio', 'out.value'), wire('out.address', 'where.value')])
+    assert.match(sent.outputs.where, /sounds\/1\.wav$/)
+  })
+  for (const [what, settings, words] of [
+    ['half of one', { audio: `data:audio/wav;base64,${wave().subarray(0, 900).toString('base64')}` }, /sound ends in the middle/], ['a text', { audio: 'data:text/plain;base64,aGVsbG8=' }, /This is text\. .*WAV, MP3, Ogg or M4A sound/], ['nothing', {}, /needs audio|audio/],
+  ] as [string, object, RegExp][]) test(`is refused where it is ${what}`, async () => {
+    const refused = await ask('POST', '/executions', { graph: { nodes: [one('in', 'audio', settings)], edges: [] } })
+    assert.ok(refused.status === 400 || refused.status === 415, JSON.stringify(refused.body))
+    assert.match(JSON.stringify(refused.body.error), words)
+  })
+  test('is no picture, at any port or door for pictures', async () => {
+    const audio = `data:audio/wav;base64,${wave().toString('base64')}`
+    const port = await ask('POST', '/executions', { graph: { nodes: [one('in', 'image', { image: audio })], edges: [] } })
+    assert.deepEqual([port.status, port.body.error.code], [415, 'unsupported_media'])
+    const task = await ask('POST', '/tasks', { model: 'sandbox-1', prompt: 'x', inputs: [{ data_url: audio }] })
+    assert.deepEqual([task.status, task.body.error.code], [415, 'unsupported_media'])
+  })
+})
+
 describe('a baseline', () => {
   const compare = (image: string, settings: object = {}) => runOf('compare', { image, baseline: 'shop/front page', ...settings })
   const name = encodeURIComponent('shop/front page')
@@ -195,7 +233,7 @@ describe('publishing', () => {
     assert.equal(await readFile(join(folder, where!), 'utf8'), 'words')
     const nodes = [one('in', 'image', { image }), one('out', 'publish', { path: 'a/b.png' })]
     for (let time = 0; time < 2; time++) assert.equal((await run(nodes, [wire('in.image', 'out.value')])).state, 'done')
-    const files = await published()
+    const files = (await published()).filter(path => !path.includes('/sounds/'))
     assert.deepEqual([files.length, createHash('sha256').update(await readFile(join(folder, files[0]!))).digest('hex')], [2, createHash('sha256').update(Buffer.from(image.slice(22), 'base64')).digest('hex')])
   })
   for (const path of ['../out.txt', '/etc/out.txt', 'a/../../../out.txt', 'a//b.txt', '.hidden', 'a/.ssh/x', 'a\\..\\b.txt', 'x\u0007y', 'a/', ' a', 'n'.repeat(501), `a/${'n'.repeat(201)}`]) {

@@ -44,8 +44,8 @@ export interface AssetsOptions {
 export type InputOwner = Owner & { /** Days an input is kept; null for ever. */ inputDays: number | null }
 
 export interface Assets {
-  /** Takes a picture or film in; `expiresAt` instead of the owner's days. What is made here (`isMade`) may be as heavy as a film. @throws {Problem} `unsupported_media`, `bad_input_image`, `too_large`, `input_unreachable`, `private_address` */
-  keep(owner: InputOwner, upload: Upload, options?: { expiresAt?: Date | null; isMade?: boolean }): Promise<Asset>
+  /** Takes a picture or film in; `expiresAt` instead of the owner's days. What is made here (`isMade`) may be as heavy as a film; a sound is taken where `sounds` says so. @throws {Problem} `unsupported_media`, `bad_input_image`, `too_large`, `input_unreachable`, `private_address` */
+  keep(owner: InputOwner, upload: Upload, options?: { expiresAt?: Date | null; isMade?: boolean; sounds?: boolean }): Promise<Asset>
   /**
    * Stores what a provider made, durably, and writes no rows: the engine does, in the transaction that settles the task. The bytes are
    * the room's from here on.
@@ -123,8 +123,8 @@ export function createAssets({ database, store, linkSecret, publicUrl, limits: g
   }
 
   const assets: Assets = {
-    async keep(owner, upload, { expiresAt, isMade = false } = {}) {
-      const blob = await takeIn(upload, store, isMade ? { ...receiving(), limits: generous } : receiving())
+    async keep(owner, upload, { expiresAt, isMade = false, sounds = false } = {}) {
+      const blob = await takeIn(upload, store, { ...receiving(), sounds, ...(isMade ? { limits: generous } : {}) })
       const createdAt = now()
       const ownDays = owner.inputDays === null ? null : new Date(createdAt.getTime() + owner.inputDays * dayS * 1000)
       return insertInput(database, owner, blob, { name: readName(upload), createdAt, expiresAt: expiresAt === undefined ? ownDays : expiresAt })
@@ -186,7 +186,7 @@ export function createAssets({ database, store, linkSecret, publicUrl, limits: g
 
     async thumbnail(asset, side) {
       if (!(thumbnailSides as readonly number[]).includes(side)) throw new Problem('bad_request', `A thumbnail has ${thumbnailSides.join(', ')} pixels at most, not ${side}.`, { field: 'side', value: side, allowed: [...thumbnailSides] })
-      if (!asset.mime.startsWith('image/')) throw new Problem('unsupported_media', 'A film has no thumbnail. Open the film itself.')
+      if (!asset.mime.startsWith('image/')) throw new Problem('unsupported_media', 'Only a picture has a thumbnail. Open the film or sound itself.')
       const key = `${asset.sha256}.${side}.webp`
       const shown = { sha256: `${asset.sha256}.${side}`, mime: 'image/webp', sizeBytes: 0, name: asset.name === null ? null : `${asset.name.replace(/\.[A-Za-z0-9]{1,5}$/, '')}.webp` }
       if (!await store.head(key)) {
@@ -200,7 +200,7 @@ export function createAssets({ database, store, linkSecret, publicUrl, limits: g
 
     link(asset, { seconds = 14 * dayS, side, download = false } = {}) {
       const extension = side === undefined ? extensions[asset.mime as Mime] ?? 'bin' : 'webp'
-      const stem = (asset.name ?? '').replace(/\.[A-Za-z0-9]{1,5}$/, '').normalize('NFKD').replace(/[^A-Za-z0-9_-]+/g, '-').replace(/^-+|-+$/g, '').slice(0, 60) || (asset.mime.startsWith('video/') ? 'film' : 'picture')
+      const stem = (asset.name ?? '').replace(/\.[A-Za-z0-9]{1,5}$/, '').normalize('NFKD').replace(/[^A-Za-z0-9_-]+/g, '-').replace(/^-+|-+$/g, '').slice(0, 60) || (asset.mime.startsWith('video/') ? 'film' : asset.mime.startsWith('audio/') ? 'sound' : 'picture')
       return writeLink(publicUrl(), linkSecret, { assetId: asset.id, fileName: `${stem}.${extension}`, side: side ?? null, download, expiresS: expiryOf(now(), seconds) })
     },
 

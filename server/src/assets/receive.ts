@@ -9,7 +9,7 @@ import type { Readable } from 'node:stream'
 import { Problem } from '../domain/problem.ts'
 import { borrow, giveBack } from '../kit/blocks.ts'
 import type { Upload } from '../protocols/contract.ts'
-import { sniff, sniffBytes, type ImageMime, type Sniffed, type VideoMime } from './sniff.ts'
+import { sniff, sniffBytes, sniffSound, type ImageMime, type Sniffed, type SoundMime, type VideoMime } from './sniff.ts'
 
 export interface Limits {
   imageBytesMax: number
@@ -21,8 +21,9 @@ export interface Limits {
 
 export const defaultLimits: Limits = { imageBytesMax: 30_000_000, videoBytesMax: 100_000_000, pixelsMax: 100_000_000, framesMax: 500 }
 
-/** Bytes that are what they should be by their first few; nothing further is known. The file is the receiver's to keep or remove. */
-export type Received = { kind: 'image'; mime: ImageMime; bytes: Buffer } | { kind: 'video'; mime: VideoMime; file: string; sizeBytes: number }
+/** Bytes that are what they should be by their first few; nothing further is known. A sound goes the way of a film. The file is the receiver's to keep or remove. */
+export type Received = { kind: 'image'; mime: ImageMime; bytes: Buffer } | { kind: 'video'; mime: VideoMime | SoundMime; file: string; sizeBytes: number }
+type Looked = { kind: 'image'; mime: ImageMime } | { kind: 'video'; mime: VideoMime | SoundMime }
 
 export interface Receiving {
   limits: Limits
@@ -30,6 +31,8 @@ export interface Receiving {
   /** A fresh file name in the store's staging folder. */
   stagingFile(): string
   signal?: AbortSignal | undefined
+  /** Whether a sound is welcome as well. */
+  sounds?: boolean
 }
 
 /** @throws {Problem} `unsupported_media`, `too_large`, `bad_input_image`, and what `fetch` throws */
@@ -87,7 +90,7 @@ function drain(stream: Readable, bytesMax: number): void {
   stream.on('data', (chunk: Buffer) => { if ((left -= chunk.length) < 0) stream.destroy() })
 }
 
-async function receiveChunks(chunks: AsyncIterable<Uint8Array> | Iterable<Uint8Array>, { limits, stagingFile, signal }: Receiving): Promise<Received> {
+async function receiveChunks(chunks: AsyncIterable<Uint8Array> | Iterable<Uint8Array>, { limits, stagingFile, signal, sounds = false }: Receiving): Promise<Received> {
   const picture = gather()
   let sizeBytes = 0
   let film: { file: string; handle: fs.FileHandle } | null = null
@@ -95,9 +98,11 @@ async function receiveChunks(chunks: AsyncIterable<Uint8Array> | Iterable<Uint8A
   const check = () => { if (sizeBytes > sizeMax) throw new Problem('too_large', `The file has more than ${sizeMax / 1e6} MB. Send a smaller one.`, { limitBytes: sizeMax }) }
 
   /** Decides what this is going to be, once enough has come. */
-  const look = async (): Promise<Exclude<Sniffed, { kind: 'refused' }>> => {
-    const found = sniff(picture.whole())
-    if (found.kind === 'refused') throw refusal(found.what)
+  const look = async (): Promise<Looked> => {
+    const head = picture.whole()
+    const sound = sounds ? sniffSound(head) : null
+    const found: Looked | Extract<Sniffed, { kind: 'refused' }> = sound === null ? sniff(head) : { kind: 'video', mime: sound }
+    if (found.kind === 'refused') throw refusal(found.what, sounds)
     sizeMax = found.kind === 'video' ? limits.videoBytesMax : limits.imageBytesMax
     check()
     if (found.kind === 'video') {
@@ -109,7 +114,7 @@ async function receiveChunks(chunks: AsyncIterable<Uint8Array> | Iterable<Uint8A
   }
   const filmOf = () => film as { file: string; handle: fs.FileHandle } | null
 
-  let found: Exclude<Sniffed, { kind: 'refused' }> | null = null
+  let found: Looked | null = null
   try {
     for await (const chunk of chunks) {
       signal?.throwIfAborted()
@@ -162,9 +167,8 @@ function gather() {
   }
 }
 
-const wanted = 'Send a PNG, JPEG, WebP, GIF or AVIF picture, or an MP4, MOV or WebM film.'
-
-export function refusal(what: string): Problem {
+export function refusal(what: string, sounds = false): Problem {
+  const wanted = `Send a PNG, JPEG, WebP, GIF or AVIF picture, ${sounds ? 'an MP4, MOV or WebM film, or a WAV, MP3, Ogg or M4A sound' : 'or an MP4, MOV or WebM film'}.`
   if (what === 'nothing at all') return new Problem('bad_input_image', `The file is empty. ${wanted}`)
   if (what === 'a HEIC picture') return new Problem('unsupported_media', 'This is a HEIC picture, which cannot be read here. Save it as JPEG and send that.', { found: what })
   if (what === 'an SVG drawing') return new Problem('unsupported_media', 'This is an SVG drawing, which is a program and not pixels. Export it as PNG and send that.', { found: what })

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { sniff } from './sniff.ts'
+import { sniff, sniffSound } from './sniff.ts'
 
 const ftyp = (major: string, ...others: string[]) => {
   const brands = Buffer.from(`ftyp${major}\0\0\0\0${others.join('')}`, 'latin1')
@@ -35,3 +35,9 @@ test('everything else is called by its name', () => {
 test('a view into a larger buffer is read from its own beginning', () => {
   assert.deepEqual(sniff(new Uint8Array(Buffer.from('xxGIF89a')).subarray(2)), { kind: 'image', mime: 'image/gif' })
 })
+
+const sounds: [string, string | null][] = [
+  ['RIFF\x10\0\0\0WAVEfmt ', 'audio/wav'], ['ID3\x03', 'audio/mpeg'], ['\xff\xfb\x90\x64', 'audio/mpeg'], ['OggS', 'audio/ogg'], [ftyp('M4A '), 'audio/mp4'],
+  ['\xff\xd8\xff\xe0', null], ['RIFF\x10\0\0\0WEBPVP8 ', null], [ftyp('isom'), null], ['', null], ['fLaC', null],
+]
+for (const [bytes, mime] of sounds) test(`${JSON.stringify(bytes.slice(0, 12))} is ${mime ?? 'no sound we take'}`, () => assert.equal(sniffSound(Buffer.from(bytes, 'latin1')), mime))

@@ -3,9 +3,12 @@ import { isUtf8 } from 'node:buffer'
 
 export const imageMimes = ['image/png', 'image/jpeg', 'image/webp', 'image/gif', 'image/avif'] as const
 export const videoMimes = ['video/mp4', 'video/quicktime', 'video/webm'] as const
+/** Sounds are taken where somebody asks for them: a workflow, an upload of our own. */
+export const soundMimes = ['audio/wav', 'audio/mpeg', 'audio/ogg', 'audio/mp4'] as const
 export type ImageMime = (typeof imageMimes)[number]
 export type VideoMime = (typeof videoMimes)[number]
-export type Mime = ImageMime | VideoMime
+export type SoundMime = (typeof soundMimes)[number]
+export type Mime = ImageMime | VideoMime | SoundMime
 
 export type Sniffed = { kind: 'image'; mime: ImageMime } | { kind: 'video'; mime: VideoMime } | { kind: 'refused'; what: string }
 
@@ -14,6 +17,7 @@ export const sniffBytes = 4096
 
 export const extensions: Record<Mime, string> = {
   'image/png': 'png', 'image/jpeg': 'jpg', 'image/webp': 'webp', 'image/gif': 'gif', 'image/avif': 'avif', 'video/mp4': 'mp4', 'video/quicktime': 'mov', 'video/webm': 'webm',
+  'audio/wav': 'wav', 'audio/mpeg': 'mp3', 'audio/ogg': 'ogg', 'audio/mp4': 'm4a',
 }
 
 /** Formats people send that we do not take, by name, so that the refusal can say what the file is. */
@@ -69,6 +73,16 @@ export function sniff(head: Uint8Array): Sniffed {
   if (/^\s*(<!--.*?-->\s*)*<(!doctype html|html|head|body|script|title|meta|div|p|h1|a|iframe|table|!--)/is.test(written)) return refused('a web page')
   if (/^\s*<\?xml|^\s*<[a-z]/i.test(written)) return refused('XML text')
   return refused(isUtf8(bytes) && bytes.every(byte => byte >= 0x20 || byte === 9 || byte === 10 || byte === 13) ? 'text' : 'no kind of file we know')
+}
+
+/** What sound bytes are, for those who take any; null for everything else. */
+export function sniffSound(head: Uint8Array): SoundMime | null {
+  const text = Buffer.from(head.buffer, head.byteOffset, Math.min(head.byteLength, 64)).toString('latin1')
+  if (/^RIFF.{4}WAVE/s.test(text)) return 'audio/wav'
+  // An MP3 begins with its tag, or with the eleven set bits and the layer of its first frame.
+  if (text.startsWith('ID3') || /^\xff[\xf2\xf3\xfa\xfb]/.test(text)) return 'audio/mpeg'
+  if (text.startsWith('OggS')) return 'audio/ogg'
+  return text.slice(4, 8) === 'ftyp' && /^M4[AB] /.test(text.slice(8)) ? 'audio/mp4' : null
 }
 
 /** ISO base media files say what they are in a list of four-letter brands. */

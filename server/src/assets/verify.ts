@@ -5,7 +5,7 @@ import { Problem } from '../domain/problem.ts'
 import { readHeader, type Header } from './header.ts'
 import { Broken } from './parts.ts'
 import type { Limits } from './receive.ts'
-import type { ImageMime, VideoMime } from './sniff.ts'
+import type { ImageMime, SoundMime, VideoMime } from './sniff.ts'
 
 /**
  * Reads a picture's size by its own words and holds it against the caps; nothing is decoded.
@@ -51,8 +51,9 @@ export const upright = ({ width, height, orientation }: Pick<Header, 'width' | '
  * Players need the `moov` box; a film cut off on the way has lost it or part of the pixels. Coordinates stand in it as text
  * (ISO 6709, `+48.8584+002.2945/`), so their digits become zeros and no offset moves.
  */
-export async function checkFilm(file: string, sizeBytes: number, mime: VideoMime): Promise<void> {
-  if (mime === 'video/webm') return
+export async function checkFilm(file: string, sizeBytes: number, mime: VideoMime | SoundMime): Promise<void> {
+  if (mime === 'audio/wav') return checkWave(file, sizeBytes)
+  if (mime === 'video/webm' || mime === 'audio/mpeg' || mime === 'audio/ogg') return
   const handle = await fs.open(file, 'r+')
   try {
     const head = Buffer.alloc(16)
@@ -67,10 +68,21 @@ export async function checkFilm(file: string, sizeBytes: number, mime: VideoMime
     }
     if (!hasMoov) throw new Broken('has no index (moov), so nobody can play it')
   } catch (error) {
-    readOrRefuse(() => { throw error }, 'film')
+    readOrRefuse(() => { throw error }, mime.startsWith('audio/') ? 'sound' : 'film')
   } finally {
     await handle.close()
   }
+}
+
+/** A WAV says how long it is: one that is shorter was cut off on the way. Recorders that could not go back wrote 0 or all ones. */
+async function checkWave(file: string, sizeBytes: number): Promise<void> {
+  const handle = await fs.open(file, 'r')
+  try {
+    const head = Buffer.alloc(12)
+    await handle.read(head, 0, 12, 0)
+    const length = head.readUInt32LE(4)
+    if (length !== 0 && length !== 0xffff_ffff && length + 8 > sizeBytes + 1) readOrRefuse(() => { throw new Broken('ends in the middle: it was cut off on the way') }, 'sound')
+  } finally { await handle.close() }
 }
 
 async function blankPlace(handle: fs.FileHandle, at: number, length: number): Promise<void> {

@@ -1,7 +1,7 @@
 import { Type } from 'typebox'
 import { Problem } from '../domain/problem.ts'
 import { node, port } from './contract.ts'
-import { anchors, openPicture, pixelsOf, fromPixels, placeAt, type Anchor } from './toolkit/pixels.ts'
+import { anchors, openPicture, placeAt, sizeOf, type Anchor } from './toolkit/pixels.ts'
 
 const side = (description: string) => Type.Optional(Type.Integer({ minimum: 1, maximum: 16_384, description }))
 
@@ -20,9 +20,10 @@ export default node({
   outputs: Type.Object({ image: port.image() }),
   async run({ image, ratio, width, height, x, y, at }, bench) {
     // Turned upright first: places are meant as people see them.
-    const whole = await pixelsOf(await openPicture(bench, image))
+    const picture = await openPicture(bench, image)
+    const whole = await sizeOf(picture)
     const shown = `The picture has ${whole.width} × ${whole.height} pixels`
-    const cut = async (left: number, top: number, size: { width: number; height: number }) => ({ image: await bench.keep(await fromPixels(whole).extract({ left, top, ...size }).png().toBuffer()) })
+    const cut = async (left: number, top: number, size: { width: number; height: number }) => ({ image: await bench.keep(await picture.extract({ left, top, ...size }).png().toBuffer()) })
 
     if (x !== undefined || y !== undefined) {
       if (x === undefined || y === undefined || width === undefined || height === undefined || ratio !== undefined) throw new Problem('bad_request', 'An exact rectangle needs x, y, width and height, and no ratio.', { field: 'x' })
@@ -34,7 +35,7 @@ export default node({
     const size = ratio === undefined ? { width: width ?? whole.width, height: height ?? whole.height } : largest(ratio, whole)
     if (size.width > whole.width || size.height > whole.height) throw new Problem('bad_request', `${shown}, so ${size.width} × ${size.height} cannot be cut out of it.`, { field: size.width > whole.width ? 'width' : 'height' })
     if (at !== 'attention' && at !== 'entropy') { const { left, top } = placeAt(at as Anchor, whole, size); return cut(left, top, size) }
-    const bytes = await fromPixels(whole).resize({ ...size, fit: 'cover', position: at, withoutReduction: true }).png().toBuffer()
+    const bytes = await picture.resize({ ...size, fit: 'cover', position: at, withoutReduction: true }).png().toBuffer()
     return { image: await bench.keep(bytes) }
   },
 })

@@ -196,6 +196,20 @@ describe('pictures', () => {
     size(140, 140)(made)
     assert.ok(Array.from({ length: 140 }, (_, x) => made.at(x, 70)).filter(([r]) => r === 250).length > 60, 'the disc is in it, in its own size')
   })
+  test('crop: places are meant as people see them', async () => {
+    // Lies on its side in the file: what is at the top left for people is at the bottom left of the pixels.
+    const lying = await sharp(await desk.read(gradient)).withMetadata({ orientation: 6 }).jpeg({ quality: 100, chromaSubsampling: '4:4:4' }).toBuffer().then(bytes => desk.keep(bytes))
+    const upright = await sharp(await desk.read(lying)).autoOrient().raw().toBuffer({ resolveWithObject: true })
+    assert.deepEqual([upright.info.width, upright.info.height], [100, 200])
+    for (const [settings, x, y] of [[{ x: 10, y: 150, width: 20, height: 30 }, 10, 150], [{ ratio: '1:1', at: 'bottom' }, 0, 100], [{ width: 50, height: 50, at: 'entropy' }, null, null]] as const) {
+      const made = await look((await run('crop', { image: lying, ...settings }, desk)).image)
+      assert.deepEqual([made.width, made.height], 'ratio' in settings ? [100, 100] : [settings.width, settings.height])
+      if (x !== null) near(made.at(0, 0), [...upright.data.subarray((y * 100 + x) * 3, (y * 100 + x) * 3 + 3), 255])
+    }
+  })
+  draws('one side, and the other follows', 'resize', { image: gradient, width: 50 }, size(50, 25))
+  draws('bars of a colour', 'resize', { image: gradient, width: 100, height: 100, fit: 'contain', background: '#00ff00' }, made => { size(100, 100)(made); assert.deepEqual(made.at(50, 5), [0, 255, 0, 255]) })
+  refuses('no size', 'resize', { image: gradient }, /Say how large/, desk)
   for (const [what, settings, words] of [
     ['nothing to keep', {}, /Say what to keep/], ['a rectangle over the edge', { x: 190, y: 0, width: 20, height: 10 }, /200 × 100 pixels/], ['half a rectangle', { x: 1, width: 5 }, /needs x, y, width and height/],
     ['more than there is', { width: 300 }, /cannot be cut out/], ['a ratio and a size', { ratio: '1:1', width: 5 }, /not both/], ['a ratio of nothing', { ratio: '0:1' }, /two numbers above 0/],

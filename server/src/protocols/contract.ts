@@ -312,7 +312,8 @@ export interface Desk {
   }
 
   assets: {
-    keep(upload: Upload): Promise<Asset>
+    /** A sound (WAV, MP3, Ogg, M4A) is taken only where `sounds` says so: no model is handed one. */
+    keep(upload: Upload, options?: { sounds?: boolean }): Promise<Asset>
     find(assetId: string): Promise<Asset | null>
     list(filter: { after?: string | undefined; limit: number; kind?: 'input' | 'output' | undefined; taskId?: string | undefined }): Promise<Page<Asset>>
     /** @throws {Problem} `not_found`, `conflict` while a task that has not ended uses it */

@@ -43,12 +43,12 @@ const isMediaPort = ({ type }: Port) => type === 'image' || type === 'video' || 
 export async function takeIn(layout: Layout, given: Given, desk: Desk): Promise<Given> {
   const filled: Given = structuredClone(given)
   const taken = new Map<string, Promise<Media>>()
-  const take = (value: Json, where: string): Promise<Media> | Media => {
+  const take = (value: Json, where: string, sounds = false): Promise<Media> | Media => {
     if (isMedia(value) && typeof value === 'object') return checkAsset(value.asset, where)
     if (typeof value === 'object' && value !== null && 'asset' in value && typeof value.asset === 'string') return checkAsset(value.asset, where)
-    if (typeof value !== 'string') throw new Problem('bad_request', `${where} is a picture's asset id, a link or a data URL.`, { field: where })
+    if (typeof value !== 'string') throw new Problem('bad_request', `${where} is an asset's id, a link or a data URL.`, { field: where })
     let media = taken.get(value)
-    if (!media) taken.set(value, media = takeText(value, where))
+    if (!media) taken.set(value, media = takeText(value, where, { sounds }))
     return media
   }
   const checkAsset = async (id: string, where: string): Promise<Media> => {
@@ -56,18 +56,19 @@ export async function takeIn(layout: Layout, given: Given, desk: Desk): Promise<
     if (!asset) throw new Problem('bad_input_image', `${where} names an asset that is not there. Upload it first (POST /plantain/v1/assets).`, { field: where, value: id.slice(0, 100) })
     return mediaOf(asset)
   }
-  const takeText = async (text: string, where: string): Promise<Media> => {
+  const takeText = async (text: string, where: string, options: { sounds: boolean }): Promise<Media> => {
     if (isId(text)) return checkAsset(text, where)
-    if (text.startsWith('data:')) return mediaOf(await desk.assets.keep({ dataUrl: text }))
+    if (text.startsWith('data:')) return mediaOf(await desk.assets.keep({ dataUrl: text }, options))
     if (!/^https?:\/\//i.test(text)) throw new Problem('bad_request', `${where} is neither an asset's id nor a link nor a data URL.`, { field: where, value: text.slice(0, 100) })
-    return mediaOf(await desk.assets.resolveLink(text) ?? await desk.assets.keep({ url: text }))
+    return mediaOf(await desk.assets.resolveLink(text) ?? await desk.assets.keep({ url: text }, options))
   }
   for (const node of layout.graph.nodes) {
     for (const port of layout.faceOf(node.id).inputs.filter(isMediaPort)) {
       const value = filled[node.id]?.[port.id] ?? node.settings[port.id]
       if (value === undefined || value === null) continue
       const where = `nodes.${node.id}.${port.id}`
-      ;(filled[node.id] ??= {})[port.id] = (Array.isArray(value) ? await Promise.all(value.map(one => take(one, where))) : port.list ? [await take(value, where)] : await take(value, where)) as unknown as Json
+      const sounds = port.type === 'audio'
+      ;(filled[node.id] ??= {})[port.id] = (Array.isArray(value) ? await Promise.all(value.map(one => take(one, where, sounds))) : port.list ? [await take(value, where, sounds)] : await take(value, where, sounds)) as unknown as Json
     }
   }
   // Lists of pictures for an iteration come in by a port that takes anything: links and data URLs in it are pictures too.

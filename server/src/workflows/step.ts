@@ -19,6 +19,7 @@ import { isKnown, keyText, mediaIn, resolve, type Given, type Values } from '../
 import type { Bench, Node, NodeOrder } from '../nodes/contract.ts'
 import type { Desk } from '../protocols/contract.ts'
 import type { Database } from '../db/pool.ts'
+import type { Gate } from '../kit/gate.ts'
 import type { Log } from '../kit/log.ts'
 import { gather, type StepReads } from './gather.ts'
 import type { Graphs } from './graphs.ts'
@@ -40,6 +41,8 @@ export interface StepTools {
   reads: StepReads
   /** Sets a price aside within the execution's cap. */
   reserve(wanted: Reservation): Promise<Reserved>
+  /** Nodes that work on pictures go one by one for each core: a decoded picture is a hundred times its file. */
+  decoding: Gate
   now(): Date
   log: Log
 }
@@ -103,7 +106,8 @@ async function begin(step: Step, tools: StepTools, signal: AbortSignal): Promise
     return { ...base(step), state: 'waiting', childId: await tools.call(execution, run, workflow, inputs), because, dueAt: new Date(tools.now().getTime() + lookMs) }
   }
   if (!('run' in node)) throw new Error(`The node ${face.id} does nothing.`)
-  const outputs = await node.run(values as never, tools.benchFor(execution, desk, AbortSignal.any([signal, AbortSignal.timeout(computeMs)]))) as Values
+  const compute = () => node.run(values as never, tools.benchFor(execution, desk, AbortSignal.any([signal, AbortSignal.timeout(computeMs)]))) as Promise<Values>
+  const outputs = await (face.category === 'picture' || face.category === 'check' ? tools.decoding(async () => compute(), signal) : compute())
   // The items of an iteration stand in rows of their own.
   if (face.role === 'iterate') return { ...base(step), state: 'done', outputs: {}, items: outputs as Record<string, Json[]>, because }
   return { ...base(step), state: 'done', outputs, ...(face.reusable ? { key } : {}), because }

@@ -4,6 +4,7 @@
  * Rows are the only truth: an execution, its runs, its reviews. What a run buys is a task like any other, bought once under a name of its own, so
  * that a killed process costs time and never money. Absent on purpose: what nodes do (`nodes/`), dialects (`protocols/`), prices (cards).
  */
+import { availableParallelism } from 'node:os'
 import type { Caller } from '../domain/caller.ts'
 import type { CheckedOrder } from '../domain/card.ts'
 import { unsound, type Execution, type ExecutionOrder, type Plan, type Review, type ReviewAnswer, type Workflow } from '../domain/graph/execution.ts'
@@ -18,6 +19,7 @@ import { Problem } from '../domain/problem.ts'
 import type { Bench, Node } from '../nodes/contract.ts'
 import type { Desk, WorkflowDesk } from '../protocols/contract.ts'
 import type { Database } from '../db/pool.ts'
+import { createGate } from '../kit/gate.ts'
 import { isId } from '../kit/id.ts'
 import type { Log } from '../kit/log.ts'
 import { resume } from './again.ts'
@@ -119,7 +121,7 @@ export function createWorkflows(options: WorkflowsOptions): Workflows {
   }
 
   const tools: StepTools = {
-    database, kinds, graphs, reads: sharedReads(database), reserve: createReserve(database), now, log, check: options.check, deskFor: options.deskFor,
+    database, kinds, graphs, reads: sharedReads(database), reserve: createReserve(database), decoding: createGate(availableParallelism()), now, log, check: options.check, deskFor: options.deskFor,
     benchFor: (execution, desk, signal) => options.benchFor({ projectId: execution.project_id, livemode: execution.livemode, id: execution.id }, desk, signal),
     async call(execution, run, workflow, inputs) {
       if (execution.depth >= depthMax) throw new Problem('bad_request', `Workflows call each other more than ${depthMax} deep. Does one call itself?`)

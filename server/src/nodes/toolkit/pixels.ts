@@ -37,6 +37,12 @@ export const measure = (given: number | string, whole: number): number => Math.r
 /** A picture of the project, the way round people see it. */
 export const openPicture = async (bench: Pick<Bench, 'read'>, media: Media): Promise<Sharp> => sharp(await bench.read(media), { sequentialRead: true }).autoOrient()
 
+/** As large as people see it. */
+export async function sizeOf(picture: Sharp): Promise<Size> {
+  const { autoOrient } = await picture.metadata()
+  return { width: autoOrient.width, height: autoOrient.height }
+}
+
 /** Decoded: RGBA, not premultiplied. */
 export async function pixelsOf(picture: Sharp): Promise<Plate> {
   const { data, info } = await picture.toColourspace('srgb').ensureAlpha().raw({ depth: 'uchar' }).toBuffer({ resolveWithObject: true })

@@ -19,11 +19,11 @@ const create: Route = {
   method: 'POST', path: `${base}/assets`, body: 'stream', scope: 'assets:write',
   about: {
     summary: 'Upload a picture', tag: 'Assets', body: UploadBody, query: UploadQuery, answer: AssetView, status: 201,
-    description: 'As JSON with `url`, `data_url` or `base64`; as `multipart/form-data` with one `file`; or as the bytes themselves with their own content type. What it is is read from the bytes, not from what it is called.',
+    description: 'As JSON with `url`, `data_url` or `base64`; as `multipart/form-data` with one `file`; or as the bytes themselves with their own content type. What it is is read from the bytes, not from what it is called. Films (MP4, MOV, WebM) and sounds (WAV, MP3, Ogg, M4A) are taken as well.',
   },
   async handle(request, desk) {
     const { name } = readUploadQuery(request.query)
-    return json(viewAsset(await desk.assets.keep(await readFile(request, name)), desk), 201)
+    return json(viewAsset(await desk.assets.keep(await readFile(request, name), { sounds: true }), desk), 201)
   },
 }
 
@@ -33,14 +33,14 @@ async function readFile({ headers, stream }: Incoming, name: string | undefined)
     requireIdentity(headers)
     return await readUploadForm(stream!, headers)
   }
-  if (/^(image|video)\//.test(type) || type === 'application/octet-stream') {
+  if (/^(image|video|audio)\//.test(type) || type === 'application/octet-stream') {
     requireIdentity(headers)
     if (headers['content-length'] === '0') throw new Problem('bad_input_image', 'The body is empty. Send the bytes of a picture.')
     return { stream: stream!, ...(name === undefined ? {} : { name }) }
   }
   if (type === '' || (type !== 'application/json' && !type.endsWith('+json'))) {
     throw new Problem('unsupported_media', 'Send a picture as image/…, application/octet-stream, multipart/form-data or application/json.', {
-      value: type, allowed: ['image/*', 'video/*', 'application/octet-stream', 'multipart/form-data', 'application/json'],
+      value: type, allowed: ['image/*', 'video/*', 'audio/*', 'application/octet-stream', 'multipart/form-data', 'application/json'],
     })
   }
   requireJson(headers)
