@@ -118,21 +118,23 @@ export async function revokeKey(id: string, { json, project }: Shared & { projec
   })
 }
 
-export interface ProjectOptions { project?: string; json?: boolean; retiredModels?: RetiredModels }
+export interface ProjectOptions { project?: string; json?: boolean; retiredModels?: RetiredModels; templatesOnly?: 'yes' | 'no' }
 
 export async function listProjects({ json }: Shared, terminal: Terminal): Promise<void> {
   await withOperator(terminal, async ({ projects }) => {
     const all = await projects.list()
     if (json) return terminal.print(JSON.stringify(all))
-    for (const line of formatTable([['project', 'retired models', 'account', 'name'], ...all.map(({ id, accountName, name, retiredModels }) => [id, retiredModels, plainLine(accountName, 40), plainLine(name, 60)])])) terminal.print(line)
+    for (const line of formatTable([['project', 'retired models', 'orders', 'account', 'name'], ...all.map(({ id, accountName, name, retiredModels, templatesOnly }) => [id, retiredModels, templatesOnly ? 'templates only' : 'any model', plainLine(accountName, 40), plainLine(name, 60)])])) terminal.print(line)
   })
 }
 
-export async function changeProject({ project, json, retiredModels }: ProjectOptions, terminal: Terminal): Promise<void> {
-  if (retiredModels === undefined) throw usage('Say what to change: --retired-models refuse or replace.')
+export async function changeProject({ project, json, retiredModels, templatesOnly }: ProjectOptions, terminal: Terminal): Promise<void> {
+  if (retiredModels === undefined && templatesOnly === undefined) throw usage('Say what to change: --retired-models refuse or replace, --templates-only yes or no.')
   await withOperator(terminal, async ({ projects }) => {
-    const changed = await projects.change({ retiredModels }, project)
-    terminal.print(json ? JSON.stringify(changed) : `${plainLine(changed.name, 60)}: retired models are ${changed.retiredModels === 'replace' ? 'replaced, and the answer says so' : 'refused'}.`)
+    const changed = await projects.change({ ...retiredModels === undefined ? {} : { retiredModels }, ...templatesOnly === undefined ? {} : { templatesOnly: templatesOnly === 'yes' } }, project)
+    if (json) return terminal.print(JSON.stringify(changed))
+    if (retiredModels !== undefined) terminal.print(`${plainLine(changed.name, 60)}: retired models are ${changed.retiredModels === 'replace' ? 'replaced, and the answer says so' : 'refused'}.`)
+    if (templatesOnly !== undefined) terminal.print(`${plainLine(changed.name, 60)}: orders ${changed.templatesOnly ? 'have to name a template' : 'may name any model'}.`)
   })
 }
 

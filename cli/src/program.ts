@@ -12,6 +12,7 @@ import { edit, generate, readPair, type MakeOptions } from './make.ts'
 import { diffModels, listModels, validateModels, type ListOptions } from './models.ts'
 import { listAliases, listRoutes, removeAlias, resetRoutes, setAlias, setRoutes } from './routes.ts'
 import { cancelTask, getTask, listTasks, waitTask } from './tasks.ts'
+import { getTemplate, labelTemplate, listTemplates, publishTemplate, pushTemplate } from './templates.ts'
 import type { Shared, Terminal } from './terminal.ts'
 import { cancelExecution, getWorkflow, lintWorkflow, listWorkflows, publishWorkflow, readyWorkflows, resumeExecution, runWorkflow, waitExecution, type RunOptions } from './workflows.ts'
 
@@ -98,6 +99,17 @@ export function createProgram(terminal: Terminal): Command {
   remote(workflow.command('cancel').argument('<execution>').description('stop an execution; what was made is kept'))
     .action((id: string, options: Shared) => cancelExecution(id, options, terminal))
 
+  const templates = program.command('templates').description('prompts with variables, used as a model: template:<slug>@<label>')
+  remote(templates.command('list', { isDefault: true }).description('all of them, with their versions and labels')).action((options: Shared) => listTemplates(options, terminal))
+  remote(templates.command('get').argument('<slug>').description('a template as a file')).option('--template-version <n>', 'a published version; the draft by default', whole(1, 999_999_999)).option('--out <file>', 'where to write it')
+    .action((slug: string, options: Shared & { templateVersion?: number; out?: string }) => getTemplate(slug, options, terminal))
+  remote(templates.command('push').argument('<file>').description('make the draft what a file says; its pictures may be files beside it')).option('--force', 'also where somebody has changed the draft since the file was fetched')
+    .action((file: string, options: Shared & { force?: boolean }) => pushTemplate(file, options, terminal))
+  remote(templates.command('publish').argument('<slug>').description('make the draft a version')).option('--label <label>', 'a label that moves to it, as production').option('--note <text>', 'what is new')
+    .action((slug: string, options: Shared & { label?: string; note?: string }) => publishTemplate(slug, options, terminal))
+  remote(templates.command('label').argument('<slug>').argument('<label>').argument('<version>', 'its number', whole(1, 999_999_999)).description('let a label stand for a version'))
+    .action((slug: string, label: string, version: number, options: Shared) => labelTemplate(slug, label, version, options, terminal))
+
   const models = program.command('models').description('what can be asked, and what it costs; cards of your own')
   remote(models.command('list', { isDefault: true }).description('what a server offers')).option('--family <name>', 'as flux-2, seedream, gpt-image')
     .addOption(new Option('--operation <what>').choices(operations)).addOption(new Option('--life <state>').choices(['active', 'deprecated', 'retired']))
@@ -132,6 +144,7 @@ export function createProgram(terminal: Terminal): Command {
   projects.command('list').description('all projects and what they have chosen').option('--json', 'print one JSON document and nothing else').action((options: Shared) => listProjects(options, terminal))
   projects.command('set').description('change what a project has chosen').option('--project <name>', 'where there are several projects').option('--json', 'print one JSON document and nothing else')
     .addOption(new Option('--retired-models <what>', 'refuse them, or let their replacement make the order').choices(retiredChoices))
+    .addOption(new Option('--templates-only <yes|no>', 'whether an order has to name a template').choices(['yes', 'no']))
     .action((options: ProjectOptions) => changeProject(options, terminal))
 
   const credits = program.command('credits').description('money of this house')

@@ -31,6 +31,7 @@ export interface Remote {
   /** `key` makes a repetition harmless; such a call is made once more when the line breaks. */
   post<T>(path: string, body: unknown, options?: { idempotencyKey?: string }): Promise<T>
   patch<T>(path: string, body: unknown): Promise<T>
+  put<T>(path: string, body: unknown): Promise<T>
   upload<T>(path: string, bytes: Uint8Array<ArrayBuffer>): Promise<T>
   download(url: string): Promise<Response>
 }
@@ -81,6 +82,8 @@ export async function openRemote(shared: Shared, terminal: Terminal): Promise<Re
     throw new Exit(exitCodeOf(response.status), error.code ?? 'internal', plainLine(message, 1_000), details)
   }
 
+  const change = async <T>(method: 'PATCH' | 'PUT', path: string, body: unknown): Promise<T> => read(await reach(url + path, { method, body: JSON.stringify(body), headers: { ...headers, 'content-type': 'application/json' } }))
+
   return {
     url,
     get: async (path, signal) => read(await reach(url + path, { headers, ...(signal ? { signal } : {}) })),
@@ -94,7 +97,8 @@ export async function openRemote(shared: Shared, terminal: Terminal): Promise<Re
         return await read(await reach(url + path, init))
       }
     },
-    patch: async (path, body) => read(await reach(url + path, { method: 'PATCH', body: JSON.stringify(body), headers: { ...headers, 'content-type': 'application/json' } })),
+    patch: (path, body) => change('PATCH', path, body),
+    put: (path, body) => change('PUT', path, body),
     upload: async (path, bytes) => read(await reach(url + path, { method: 'POST', body: bytes, headers: { ...headers, 'content-type': 'application/octet-stream' } })),
     // A signed link carries its own right, and may lead to another host that has no business with our key.
     download: (link) => reach(new URL(link, url).href, {}),

@@ -141,6 +141,16 @@ test('a project chooses what becomes of retired models', async () => {
   assert.deepEqual(await choices(), ['replace'])
 })
 
+test('a project takes templates only, and anything again', async () => {
+  const set = (what: string) => call(['projects', 'set', '--templates-only', what])
+  assert.equal((await set('yes')).out.trim(), 'Default: orders have to name a template.')
+  const refused = await call(['generate', 'a pear', '--param', 'resolution=512'])
+  assert.notEqual(refused.code, 0)
+  assert.match(refused.err, /templates? only/)
+  assert.equal((await set('perhaps')).code, 2)
+  assert.equal((await set('no')).out.trim(), 'Default: orders may name any model.')
+})
+
 test('a key is made, used, listed and ended', async () => {
   const made = await call(['keys', 'create', '--name', 'ci'])
   const secret = made.out.trim()

@@ -76,7 +76,7 @@ export const createDesks = (tools: DeskTools) => (caller: Caller, call: DeskCall
   }
 
   /** Whether orders of this project have to name a template. Work that goes on without a key of its own asks the project. */
-  const takesOnlyTemplates = async (): Promise<boolean> => caller.templatesOnly ?? (await access.projects.read(caller)).templatesOnly
+  const takesOnlyTemplates = async (): Promise<boolean> => caller.templatesOnly ?? access.projects.takesOnlyTemplates(caller)
 
   const assetsOf = async (references: Order['inputs']): Promise<Asset[]> => {
     const found = await assets.findMany(owner, references.map(input => input.assetId).filter(isId))

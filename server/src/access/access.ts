@@ -12,7 +12,7 @@ import { keepFeedback } from './feedback.ts'
 import { createKeys, type Keys } from './keys.ts'
 import { createOperator, type Operator } from './operator.ts'
 import type { Project as ProjectSettings, ProjectChange } from '../protocols/contract.ts'
-import { changeProject, readProject } from './project.ts'
+import { changeProject, createTemplatesOnly, readProject } from './project.ts'
 import { createRate, type Rate } from './rate.ts'
 import { createReplies, sweepReplies, type Replies } from './replies.ts'
 
@@ -36,6 +36,8 @@ export interface Access extends Operator {
   keys: Keys
   projects: {
     read(caller: Caller): Promise<ProjectSettings>
+    /** Whether orders have to name a template. */
+    takesOnlyTemplates(caller: Pick<Caller, 'projectId'>): Promise<boolean>
     change(caller: Caller, change: ProjectChange): Promise<ProjectSettings>
   }
   /** Removes what nobody will ask for again. Once a minute is plenty. */
@@ -53,13 +55,18 @@ export interface AccessOptions {
 export function createAccess({ database, now, log }: AccessOptions): Access {
   const { identify, authenticate, callerOf, drain } = createAuthenticate({ database, now, log })
   const { countRequest, peekRate, sweep: sweepRate } = createRate({ database, now })
+  const takesOnlyTemplates = createTemplatesOnly(database)
   return {
     identify, authenticate, callerOf, countRequest, peekRate, drain,
     sweep: async () => await sweepRate() + await sweepReplies(database),
     replies: createReplies({ database }),
     feedback: (caller, said) => keepFeedback(database, caller, said),
     keys: createKeys({ database, now }),
-    projects: { read: ({ projectId }) => readProject(database, projectId), change: (caller, change) => changeProject(database, caller, change) },
+    projects: {
+      read: ({ projectId }) => readProject(database, projectId),
+      takesOnlyTemplates: ({ projectId }) => takesOnlyTemplates(projectId),
+      change: (caller, change) => changeProject(database, caller, change),
+    },
     ...createOperator({ database, now }),
   }
 }

@@ -1,5 +1,6 @@
 /** What a project has chosen for itself; by a key of its own, or by the operator. */
 import { writeAct } from '../db/audit.ts'
+import { grouped } from '../db/group.ts'
 import type { Database } from '../db/pool.ts'
 import type { RetiredModels } from '../domain/caller.ts'
 import { Problem } from '../domain/problem.ts'
@@ -21,6 +22,13 @@ export async function readProject(database: Database, projectId: string): Promis
   if (!row) throw missing()
   return readRow(row)
 }
+
+/** Whether projects take orders by template only: for work that goes on without its key, many runs at once. */
+export const createTemplatesOnly = (database: Database) => grouped<string, boolean>(async ids => {
+  const { rows } = await database.query<{ id: string }>({ name: 'access templates only', text: 'select id from project where id = any($1::uuid[]) and templates_only' }, [[...new Set(ids)]])
+  const only = new Set(rows.map(row => row.id))
+  return ids.map(id => only.has(id))
+}, { lanes: 2 })
 
 /** Changes what is named and writes down who did it, from what to what; what stays as it was is no act. */
 export const changeProject = (database: Database, { accountId, projectId, keyId }: Changer, { retiredModels, templatesOnly }: ProjectChange): Promise<Project> => database.transaction(async client => {
