@@ -23,6 +23,12 @@ test('an empty variable counts as unset, 0 and 1 as no and yes', () => {
   assert.deepEqual([config.PORT, config.ALLOW_PRIVATE_ADDRESSES, config.TRUST_PROXY], [7700, true, false])
 })
 
+test('a bucket to publish to is set up whole or not at all', () => {
+  const whole = { PLANTAIN_PUBLISH_S3_ENDPOINT: 'https://s3.example/pictures', PLANTAIN_PUBLISH_S3_ACCESS_KEY_ID: 'k', PLANTAIN_PUBLISH_S3_SECRET_ACCESS_KEY: 's' }
+  assert.equal(readConfig(whole).PLANTAIN_PUBLISH_S3_REGION, 'auto')
+  assert.throws(() => readConfig({ ...whole, PLANTAIN_PUBLISH_S3_SECRET_ACCESS_KEY: '', PORT: 'x' }), (error: ConfigError) => error.mistakes.length === 2 && /SECRET_ACCESS_KEY: missing/.test(error.message))
+})
+
 const schema = Type.Object({ apiKey: Type.String({ description: 'Key.' }), baseUrl: Type.String({ default: 'https://acme.example', description: 'Address.' }), concurrency: Type.Optional(Type.Integer({ minimum: 1, maximum: 9, description: 'Jobs.' })) })
 
 test('a provider is read by its own schema, and says what is missing', () => {

@@ -9,6 +9,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, describe, test } from 'node:test'
 import sharp from 'sharp'
+import { propose } from '../src/workflows/baselines.ts'
 import { testHouse, type TestHouse } from './kit/house.ts'
 
 let house: TestHouse
@@ -93,6 +94,14 @@ describe('what is bought', () => {
     assert.match(film.body.error.message, /takes a film, and what came is image\/png/)
     assert.equal(await tasks(), before)
   })
+})
+
+test('what a node makes is kept as long as outputs are, and no input that is given with it', async () => {
+  const picture = await upload('#777777')
+  const made = await runOf('resize', { image: picture.id, width: 20 })
+  const expiry = async (id: string) => (await ask('GET', `/assets/${id}`)).body.expires_at
+  assert.equal(await expiry(made.outputs.image.asset), null)
+  assert.notEqual(await expiry(picture.id), null)
 })
 
 describe('texts, files and ways', () => {
@@ -200,6 +209,22 @@ describe('a baseline', () => {
     await house.house.collect({ graceMs: 0 })
     const { rows: [left] } = await house.database.query('select count(*)::int as n from asset where sha256 = $1', [Buffer.from(green.sha256, 'hex')])
     assert.equal(left.n, 1, 'only the picture the last comparison came with')
+  })
+  test('whose picture is gone meanwhile is not proposed, and nothing is left of it', async () => {
+    const { rows: [project] } = await house.database.query<{ id: string }>('select id from project order by id limit 1')
+    const owner = { projectId: project!.id, livemode: false }
+    const gone = { asset: 'f'.repeat(32), sha256: 'f'.repeat(64), mime: 'image/png', width: 1, height: 1 }
+    for (const approve of [true, false]) await assert.rejects(propose(house.database, owner, 'ghost', gone, { by: 'nobody', approve }), /is gone/)
+    assert.equal((await ask('GET', '/baselines/ghost')).status, 404)
+  })
+  test('proposed by many at once is one proposal, with one picture of its own', async () => {
+    const { id } = await upload('#0a0b0c')
+    const many = await Promise.all(Array.from({ length: 6 }, () => runOf('compare', { image: id, baseline: 'busy' })))
+    assert.ok(many.every(({ outputs }) => outputs.status === 'new' && outputs.passed))
+    const { proposed } = (await ask('GET', '/baselines/busy')).body
+    const { rows } = await house.database.query('select expires_at from asset where sha256 = $1 order by id', [Buffer.from(proposed.sha256, 'hex')])
+    assert.deepEqual(rows.map(row => row.expires_at === null), [false, true])
+    await ask('DELETE', '/baselines/busy')
   })
   test('belongs to its project and mode, and is decided about once', async () => {
     const red = await upload('#aa0000')

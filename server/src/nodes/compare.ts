@@ -3,10 +3,12 @@ import type { Media } from '../domain/graph/graph.ts'
 import { Problem } from '../domain/problem.ts'
 import { node, port, type Bench, type Plate } from './contract.ts'
 import { differ, distance, lookOf, similarity } from './toolkit/likeness.ts'
-import { fromPixels, Measure, measure, openPicture, pixelsOf } from './toolkit/pixels.ts'
+import { decoded, fromPixels, Measure, measure, pixelsOf } from './toolkit/pixels.ts'
 
 /** Of the pixels, where no limit is set at all. */
 const differentStandard = 0.001
+/** Three pictures are held at once. */
+const pixelsMax = 40_000_000
 
 const Region = Type.Object({ x: Measure, y: Measure, width: Measure, height: Measure }, { additionalProperties: false })
 
@@ -66,9 +68,7 @@ async function begin(image: Media, name: string, first: string, bench: Bench): P
 interface Asked { image: Media; different_max?: number; similarity_min?: number; distance_max?: number; tolerance: number; edges: boolean; ignore: Static<typeof Region>[]; scale: boolean }
 
 async function judge(standard: Media, { image, tolerance, edges, ignore, scale, ...limits }: Asked, bench: Bench): Promise<Judged> {
-  const one = await pixelsOf(await openPicture(bench, standard))
-  const opened = await openPicture(bench, image)
-  const own = await pixelsOf(opened)
+  const [one, own] = [await decoded(bench, standard, pixelsMax), await decoded(bench, image, pixelsMax)]
   const sized = own.width === one.width && own.height === one.height
   if (!sized && !scale) {
     return { passed: false, status: 'resized', report: `It has ${own.width} × ${own.height} pixels, and what it is held against ${one.width} × ${one.height}.` }

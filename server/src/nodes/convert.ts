@@ -1,7 +1,7 @@
 import { Type } from 'typebox'
 import { node, port } from './contract.ts'
-import { encode, formats, hasAlpha, type Format } from './toolkit/formats.ts'
-import { colourSetting, openPicture, readColour } from './toolkit/pixels.ts'
+import { checkSide, encode, formats, hasAlpha, type Format } from './toolkit/formats.ts'
+import { colourSetting, openPicture, readColour, sizeOf } from './toolkit/pixels.ts'
 
 /** A picture in another file format. */
 export default node({
@@ -15,6 +15,7 @@ export default node({
   outputs: Type.Object({ image: port.image(), bytes: port.integer({ description: 'How large the file is.' }) }),
   async run({ image, format, quality, background }, bench) {
     const picture = await openPicture(bench, image)
+    checkSide(format as Format, await sizeOf(picture))
     const colour = background !== 'transparent' ? background : hasAlpha(format as Format) ? null : '#ffffff'
     const bytes = await encode(colour === null ? picture : picture.flatten({ background: readColour(colour) }), format as Format, quality).toBuffer()
     return { image: await bench.keep(bytes), bytes: bytes.length }

@@ -223,6 +223,11 @@ describe('pictures', () => {
     assert.equal(made.bytes.length, bytes)
     assert.ok(made.bytes.length < ((await run('convert', { image: noise, format: 'jpeg', quality: 80 }, desk)).bytes as number))
   })
+  test('a format that cannot hold so long a picture is refused by both', async () => {
+    const long = await sharp({ create: { width: 16_400, height: 2, channels: 3, background: '#123456' } }).png().toBuffer().then(bytes => desk.keep(bytes))
+    for (const kind of ['convert', 'optimise']) await assert.rejects(run(kind, { image: long, format: 'webp', ...(kind === 'optimise' ? { bytes_max: 500 } : {}) }, desk), /WebP holds 16383 pixels a side/)
+    assert.equal((await look((await run('optimise', { image: long, format: 'webp', bytes_max: 2_000, shrink: true }, desk)).image)).width < 16_383, true)
+  })
   refuses('a format there is not', 'convert', { image: red, format: 'bmp' }, /png, jpeg, webp, avif/, desk)
 
   draws('the best quality that fits', 'optimise', { image: noise, format: 'jpeg', bytes_max: 40_000 }, async (made, { quality, did, bytes }) => {

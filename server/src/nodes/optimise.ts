@@ -1,8 +1,8 @@
 import { Type } from 'typebox'
 import { Problem } from '../domain/problem.ts'
 import { node, port } from './contract.ts'
-import { encode, formatOf, formats, formatTitles, hasAlpha, type Format } from './toolkit/formats.ts'
-import { colourSetting, fromPixels, openPicture, pixelsOf, readColour } from './toolkit/pixels.ts'
+import { checkSide, encode, sideMax, formatOf, formats, formatTitles, hasAlpha, type Format } from './toolkit/formats.ts'
+import { colourSetting, decoded, fromPixels, pixelsOf, readColour } from './toolkit/pixels.ts'
 
 /** How much smaller each try is, once quality alone does not do. */
 const step = 0.85
@@ -31,11 +31,13 @@ export default node({
     // Without loss and small enough already: nothing is better than what is there.
     if (original.length <= bytes_max && image.mime === `image/${wanted}`) return { image, bytes: original.length, quality: 100, did: `Left as it is: ${original.length} bytes keep to ${bytes_max}.` }
 
-    const opened = await openPicture(bench, image)
-    const whole = await pixelsOf(hasAlpha(wanted) ? opened : opened.flatten({ background: readColour(background) }))
+    const clear = await decoded(bench, image)
+    const whole = hasAlpha(wanted) ? clear : await pixelsOf(fromPixels(clear).flatten({ background: readColour(background) }))
+    if (!shrink) checkSide(wanted, whole)
     for (let scale = 1; ; scale *= step) {
       const size = { width: Math.max(1, Math.round(whole.width * scale)), height: Math.max(1, Math.round(whole.height * scale)) }
       bench.signal.throwIfAborted()
+      if (Math.max(size.width, size.height) > sideMax[wanted]) continue
       const picture = async (quality: number) => {
         const pixels = hasAlpha(wanted) ? fromPixels(whole) : fromPixels(whole).removeAlpha()
         return encode(scale === 1 ? pixels : pixels.resize({ ...size, fit: 'fill' }), wanted, quality).toBuffer()

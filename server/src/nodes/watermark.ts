@@ -1,7 +1,7 @@
 import { Type } from 'typebox'
 import { Problem } from '../domain/problem.ts'
 import { faces, node, port, type Plate } from './contract.ts'
-import { anchors, colourSetting, fromPixels, lay, openPicture, pixelsOf, placeAt, type Anchor, type Layer } from './toolkit/pixels.ts'
+import { anchors, colourSetting, decoded, fromPixels, lay, openPicture, pixelsOf, placeAt, type Anchor, type Layer } from './toolkit/pixels.ts'
 
 /** A mark on a picture: a text or a picture of its own, in a corner or all over. */
 export default node({
@@ -23,7 +23,7 @@ export default node({
   async run({ image, text, mark, at, tiled, size, margin, opacity, rotate, colour, face }, bench) {
     if ((text === undefined) === (mark === undefined)) throw new Problem('bad_request', 'Give either a text or a picture as the mark.', { field: 'text' })
     if (text?.trim() === '') throw new Problem('bad_request', 'The text of the mark is empty.', { field: 'text' })
-    const picture = await pixelsOf(await openPicture(bench, image))
+    const picture = await decoded(bench, image)
     const width = Math.max(8, Math.round(picture.width * size))
     const made = mark ? await pixelsOf((await openPicture(bench, mark)).resize({ width, height: picture.height, fit: 'inside' }))
       : await bench.type(text!, { width, height: picture.height, maxLines: text!.includes('\n') || text!.length > 40 ? 4 : 1, maxSize: picture.height / 4, face, fill: colour, shadow: shadowOf(colour) })

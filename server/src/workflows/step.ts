@@ -106,8 +106,15 @@ async function begin(step: Step, tools: StepTools, signal: AbortSignal): Promise
     return { ...base(step), state: 'waiting', childId: await tools.call(execution, run, workflow, inputs), because, dueAt: new Date(tools.now().getTime() + lookMs) }
   }
   if (!('run' in node)) throw new Error(`The node ${face.id} does nothing.`)
-  const compute = () => node.run(values as never, tools.benchFor(execution, desk, AbortSignal.any([signal, AbortSignal.timeout(computeMs)]))) as Promise<Values>
-  const outputs = await (face.category === 'picture' || face.category === 'check' ? tools.decoding(async () => compute(), signal) : compute())
+  const compute = async () => {
+    const late = AbortSignal.timeout(computeMs)
+    try {
+      return await node.run(values as never, tools.benchFor(execution, desk, AbortSignal.any([signal, late]))) as Values
+    } catch (thrown) {
+      throw late.aborted && !(thrown instanceof Problem) ? new Problem('deadline', `This step took more than ${computeMs / 1_000} s. Give it smaller pictures, or fewer at once.`, { cause: thrown }) : thrown
+    }
+  }
+  const outputs = await (face.category === 'picture' || face.category === 'check' ? tools.decoding(compute, signal) : compute())
   // The items of an iteration stand in rows of their own.
   if (face.role === 'iterate') return { ...base(step), state: 'done', outputs: {}, items: outputs as Record<string, Json[]>, because }
   return { ...base(step), state: 'done', outputs, ...(face.reusable ? { key } : {}), because }

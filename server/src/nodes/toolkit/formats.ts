@@ -1,5 +1,6 @@
 /** File formats a node can write, and how good or small. */
 import type { Sharp } from 'sharp'
+import { Problem } from '../../domain/problem.ts'
 
 export const formats = ['png', 'jpeg', 'webp', 'avif'] as const
 export type Format = (typeof formats)[number]
@@ -8,6 +9,14 @@ export const formatTitles: Record<Format, string> = { png: 'PNG', jpeg: 'JPEG', 
 /** Whether a format can be clear in places. */
 export const hasAlpha = (format: Format): boolean => format !== 'jpeg'
 export const formatOf = (mime: string): Format => formats.find(format => mime === `image/${format}`) ?? 'png'
+
+/** Pixels a side that a format can say. */
+export const sideMax: Record<Format, number> = { png: 65_535, jpeg: 65_535, webp: 16_383, avif: 16_384 }
+
+/** @throws {Problem} `bad_request` for a format that cannot hold a picture of this size */
+export function checkSide(format: Format, { width, height }: { width: number; height: number }): void {
+  if (Math.max(width, height) > sideMax[format]) throw new Problem('bad_request', `${formatTitles[format]} holds ${sideMax[format]} pixels a side, and this picture has ${width} × ${height}. Make it smaller first, or take another format.`, { field: 'format', value: format })
+}
 
 /**
  * A picture in a format. `quality` is 1 to 100; 100 is without loss where the format knows such a thing. A PNG below 100 has fewer colours.

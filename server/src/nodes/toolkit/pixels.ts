@@ -48,6 +48,15 @@ export async function pixelsOf(picture: Sharp): Promise<Plate> {
   const { data, info } = await picture.toColourspace('srgb').ensureAlpha().raw({ depth: 'uchar' }).toBuffer({ resolveWithObject: true })
   return { pixels: data, width: info.width, height: info.height }
 }
+
+/** A whole picture, decoded. @throws {Problem} `bad_request` for one that nobody could hold */
+export async function decoded(bench: Pick<Bench, 'read'>, media: Media, max = pixelsMax): Promise<Plate> {
+  const picture = await openPicture(bench, media)
+  const { width, height } = await sizeOf(picture)
+  if (width * height > max) throw new Problem('bad_request', `The picture has ${width} × ${height} pixels; this is done with up to ${max / 1e6} million. Put resize before it.`, { field: 'image' })
+  return pixelsOf(picture)
+}
+
 export const fromPixels = ({ pixels, width, height }: Plate): Sharp => sharp(pixels, { raw: { width, height, channels: 4 } })
 
 export const blends = ['over', 'multiply', 'screen', 'overlay', 'darken', 'lighten', 'colour-dodge', 'colour-burn', 'hard-light', 'soft-light', 'difference', 'exclusion', 'add', 'dest-in', 'dest-out'] as const satisfies Blend[]
