@@ -2,7 +2,7 @@
 import { Problem } from '../../domain/problem.ts'
 import { hasEnded, type Task } from '../../domain/task.ts'
 import type { Desk } from '../contract.ts'
-import { isInline, messageId, ping, writeMade, writeRefusal, writeRest, writeStart, type Message, type StreamEvent } from './message.ts'
+import { isInline, messageId, ping, writeMade, writeRefusal, writeRest, writeStart, writeText, type Message, type StreamEvent } from './message.ts'
 import type { Output } from './output.ts'
 import { writeError } from './words.ts'
 
@@ -17,6 +17,7 @@ export async function finish(task: Task, output: Output, desk: Desk): Promise<Me
     if (problem?.code === 'content_rejected') return writeRefusal({ id: messageId(id), model: modelAsked, explanation: problem.message, task })
     throw problem ? new Problem(problem.code, problem.message, { ...problem.details, taskId: id }) : new Problem('internal', `Task ${id} ended without a reason.`, { taskId: id })
   }
+  if (task.operation === 'write') return writeText(task)
   if (outputs.length === 0) throw new Problem('output_expired', `What task ${id} made is no longer kept. Ask for it again, as a new call.`, { taskId: id })
   const made = await Promise.all(outputs.map(async asset => ({
     asset, link: desk.assets.link(asset, { seconds: linkSeconds }), open: isInline(asset, output) ? await desk.assets.open(asset) : null,

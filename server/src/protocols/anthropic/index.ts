@@ -1,5 +1,5 @@
 /**
- * Anthropic's front door: messages whose answers are pictures.
+ * Anthropic's front door: messages whose answers are pictures, or words by a model that writes.
  *
  * The API takes pictures in and never gives any out, so an answer carries them in the shape they came in, behind a text that shows
  * them too; `output.ts` says who gets what. Absent on purpose: half pictures in a stream, which clients would keep.
@@ -11,6 +11,7 @@ import { newId } from '../../kit/id.ts'
 import { eventStream, jsonResponse, sseJson, streamPieces } from '../../kit/json-out.ts'
 import { protocol, type Desk, type Incoming, type Protocol, type Route } from '../contract.ts'
 import { readAnySecret, takeIn, taskHeaders } from '../toolkit.ts'
+import { isWriter } from '../toolkit/talk.ts'
 import { finish, follow, notYet } from './answer.ts'
 import { findModel, readAsked, readRepetition, wantedBy, type Asked } from './asked.ts'
 import { batches, batchWords } from './batches.ts'
@@ -30,7 +31,7 @@ const waitMaxMs = 590_000
 
 const Body = Type.Object({
   model: Type.String({ description: 'Any name of a model; options may follow: `nano-banana-pro@16:9@4k`.' }),
-  max_tokens: Type.Integer({ minimum: 1, description: 'Asked for by the dialect; a picture has no length.' }),
+  max_tokens: Type.Integer({ minimum: 1, description: 'Asked for by the dialect; how long a text may become. A picture has no length.' }),
   messages: Type.Array(Type.Unknown(), { description: 'The last turn says what to make; its pictures, those of its tool results and the newest one of the assistant go in.' }),
   stream: Type.Optional(Type.Boolean()),
   image: Type.Optional(Type.Record(Type.String(), Type.Unknown(), { description: 'Ours: `size`, `aspect_ratio`, `resolution`, `quality`, `n`, `seed`, `output_format`, `background`. Also as `metadata.image`.' })),
@@ -42,13 +43,13 @@ const json = (body: unknown, requestId: string, headers: Record<string, string> 
 const create: Route = {
   method: 'POST', path: '/v1/messages', body: 'inline', scope: 'tasks:write', bodyMax,
   about: {
-    tag, summary: 'Make or change pictures in a conversation', body: Body,
+    tag, summary: 'Make or change pictures in a conversation, or write', body: Body,
     description: 'Answers with a message whose content is a text and image blocks; `x-image-output: block | url | link | file | tool` asks for another form. With `stream`, the same as events, with pings while it is made.',
   },
   async handle(request, desk) {
     const output = readOutput(request.headers)
     const { draft, card, plan } = await readAsked(request, desk, { callsTool: output === 'tool' })
-    if (output === 'tool') return await callTool(request, desk, { draft, card, plan })
+    if (output === 'tool' && !isWriter(card)) return await callTool(request, desk, { draft, card, plan })
     const { inputs, giveBack } = await takeIn(await wantedBy(plan, card, desk), desk)
     const order = { ...plan.order, inputs, ...readRepetition(request.headers) }
     let isTaken = false

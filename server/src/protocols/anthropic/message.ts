@@ -4,6 +4,7 @@ import { formatDollars } from '../../domain/money.ts'
 import type { Task } from '../../domain/task.ts'
 import { base64Of } from '../../kit/json-out.ts'
 import type { OpenAsset } from '../contract.ts'
+import { isCut, tokensOf } from '../toolkit/talk.ts'
 import type { Output } from './output.ts'
 
 /** A picture of a task on its way out. `open` where its bytes go into the answer. */
@@ -20,7 +21,7 @@ export interface Message {
   id: string
   model: string
   content: Block[]
-  stopReason: 'end_turn' | 'refusal' | 'tool_use'
+  stopReason: 'end_turn' | 'max_tokens' | 'refusal' | 'tool_use'
   stopDetails: { type: 'refusal'; category: null; explanation: string } | null
   usage: { input: number; output: number }
   /** What this house tells beside the dialect. */
@@ -46,6 +47,12 @@ export function writeMade(task: Task, made: Made[], output: Output): Message {
   }
 }
 
+/** A task that wrote something. */
+export const writeText = (task: Task): Message => ({
+  id: messageId(task.id), model: task.modelAsked, content: [{ type: 'text', text: task.text ?? '', citations: null }],
+  stopReason: isCut(task) ? 'max_tokens' : 'end_turn', stopDetails: null, usage: readUsage(task), house: writeHouse(task),
+})
+
 /** A prompt that was refused is an answer, not an error. */
 export const writeRefusal = ({ id, model, explanation, task }: { id: string; model: string; explanation: string; task: Task | null }): Message => ({
   id, model, content: [{ type: 'text', text: explanation, citations: null }], stopReason: 'refusal',
@@ -53,7 +60,9 @@ export const writeRefusal = ({ id, model, explanation, task }: { id: string; mod
 })
 
 /** The upstream's own count, where it gave one; image tokens count as output. */
-function readUsage({ details }: Task): Message['usage'] {
+function readUsage(task: Task): Message['usage'] {
+  if (task.operation === 'write') return tokensOf(task)
+  const { details } = task
   const usage = details.usage
   const told = typeof usage === 'object' && usage !== null && !Array.isArray(usage) ? usage : {}
   const count = (value: unknown) => typeof value === 'number' && Number.isInteger(value) && value >= 0 ? value : 0

@@ -2,6 +2,7 @@
 import type { Card } from '../../domain/card.ts'
 import type { Order } from '../../domain/order.ts'
 import { Problem } from '../../domain/problem.ts'
+import { isWriter, writingOf, type Turn } from '../toolkit/talk.ts'
 import { readOptions } from './options.ts'
 import type { Draft, Picture } from './read.ts'
 
@@ -21,9 +22,10 @@ const readsHistory = (card: Card): boolean => (card.dialects.anthropic ?? []).so
 /** @throws {Problem} `unsupported_parameter`, `bad_request` */
 export function planOrder(draft: Draft, { card, model, suffixes, livemode, callsTool }: { card: Card; model: string; suffixes: string[]; livemode: boolean; callsTool: boolean }): Plan {
   const options = readOptions({ suffixes, image: draft.image?.options ?? null, field: draft.image?.field ?? 'image' }, card)
-  const warnings = [...draft.warnings, ...options.warnings]
-  if (!callsTool && draft.forced) throw new Problem('unsupported_parameter', `tool_choice: a model that makes pictures calls no tools. Leave it out, or send x-image-output: tool and a tool called ${toolName}.`, { field: 'tool_choice' })
-  if (!callsTool && draft.tools.length > 0) warnings.push('tools mean nothing to a model that makes pictures, and were not used.')
+  const writes = isWriter(card)
+  const warnings = [...draft.wordsOnly.filter(name => !(writes && name === 'temperature')).map(name => writes ? `${name} has no effect here, and was not used.` : `${name} means nothing to a model that makes pictures, and was not used.`), ...options.warnings]
+  if (!callsTool && draft.forced) throw new Problem('unsupported_parameter', `tool_choice: ${writes ? 'a model that writes calls no tools here' : 'a model that makes pictures calls no tools'}. Leave it out, or send x-image-output: tool and a tool called ${toolName}.`, { field: 'tool_choice' })
+  if (!callsTool && draft.tools.length > 0) warnings.push(writes ? 'tools are never called here, and were not used.' : 'tools mean nothing to a model that makes pictures, and were not used.')
 
   const room = card.inputs.max - draft.pictures.length
   if (room < 0) {
@@ -32,6 +34,19 @@ export function planOrder(draft: Draft, { card, model, suffixes, livemode, calls
   }
   const latest = draft.latest && 'picture' in draft.latest ? draft.latest.picture : null
   if (latest && room === 0) warnings.push('The picture of the turn before was left out: the model takes no more.')
+
+  if (writes) {
+    const turns: Turn[] = [...draft.earlier.map(({ role, text }) => ({ by: role, text })), { by: 'user', text: draft.prompt }]
+    const { warnings: read, ...writing } = writingOf(card, { system: draft.system, turns, maxTokens: draft.maxTokens ?? undefined, temperature: draft.temperature ?? undefined })
+    const all = [...warnings, ...read]
+    return {
+      order: {
+        model, ...writing, parameters: { ...options.parameters, ...writing.parameters }, wire: { protocol: 'anthropic', body: {} },
+        ...(Object.keys(draft.metadata).length > 0 ? { metadata: draft.metadata } : {}), ...(all.length > 0 ? { warnings: all } : {}),
+      },
+      pictures: latest && room > 0 ? [...draft.pictures, latest] : draft.pictures, links: [],
+    }
+  }
 
   const history = readsHistory(card) ? writeHistory(draft) : ''
   const prompt = join([draft.system, history, draft.prompt])

@@ -51,7 +51,7 @@ test('pictures come as base64, as addresses and as assets', () => {
 })
 
 test('what only words could honour is named', () => {
-  assert.deepEqual(read({ temperature: 0.4, thinking: { type: 'adaptive' }, service_tier: 'auto', messages: [{ role: 'user', content: 'x' }] }).warnings.map(text => text.split(' ')[0]), ['temperature', 'thinking'])
+  assert.deepEqual(read({ temperature: 0.4, thinking: { type: 'adaptive' }, service_tier: 'auto', messages: [{ role: 'user', content: 'x' }] }).wordsOnly, ['temperature', 'thinking'])
 })
 
 const refused = (name: string, body: object, field: string | undefined) => test(`refused: ${name}`, () => {

@@ -36,7 +36,10 @@ export interface Draft {
   forced: boolean
   /** Of everything that was said and shown, for counting tokens. */
   size: { text: string[]; pictures: number }
-  warnings: string[]
+  /** Settings of an answer in words; `wordsOnly` names those of them that only a language model has a use for. */
+  maxTokens: number | null
+  temperature: number | null
+  wordsOnly: string[]
 }
 
 export interface Reading {
@@ -52,7 +55,7 @@ type Fields = Record<string, unknown>
 const isObject = (value: unknown): value is Fields => typeof value === 'object' && value !== null && !Array.isArray(value)
 const has = (fields: Fields, name: string): boolean => fields[name] !== undefined && fields[name] !== null
 
-/** Fields that change nothing for a picture and promise nothing. */
+/** Fields that change nothing here and promise nothing; `max_tokens` is an end only for words. */
 const silent = new Set(['max_tokens', 'service_tier', 'cache_control', 'inference_geo', 'diagnostics', 'speed', 'user_profile_id', 'workspace_id', 'container', 'betas', 'anthropic_beta'])
 /** Fields that would change an answer in words. */
 const wordsOnly = new Set(['temperature', 'top_p', 'top_k', 'stop_sequences', 'thinking', 'context_management', 'mcp_servers'])
@@ -98,7 +101,9 @@ export function readMessages(body: unknown, { inline, counts = false }: Reading)
     tools,
     forced: isObject(body.tool_choice) && (body.tool_choice.type === 'any' || body.tool_choice.type === 'tool'),
     ...readMetadata(body),
-    warnings: [...wordsOnly].filter(name => has(body, name)).map(name => `${name} means nothing to a model that makes pictures, and was not used.`),
+    maxTokens: Number.isInteger(body.max_tokens) ? body.max_tokens as number : null,
+    temperature: typeof body.temperature === 'number' ? body.temperature : null,
+    wordsOnly: [...wordsOnly].filter(name => has(body, name)),
   }
 }
 
@@ -119,7 +124,7 @@ function readTools(body: Fields, { size }: Conversation): string[] {
   })
   if (tools.length > 0) size.text.push(JSON.stringify(body.tools))
   const format = isObject(body.output_config) ? body.output_config.format : body.output_format
-  if (format !== undefined && format !== null) throw new Problem('unsupported_parameter', 'output_config.format: a model that makes pictures cannot answer in a schema. Leave it out.', { field: 'output_config.format' })
+  if (format !== undefined && format !== null) throw new Problem('unsupported_parameter', 'output_config.format: models cannot answer in a schema here. Leave it out.', { field: 'output_config.format' })
   if (isObject(body.tool_choice)) {
     const { type, name } = body.tool_choice
     if (type !== 'auto' && type !== 'any' && type !== 'tool' && type !== 'none') throw no('tool_choice.type', 'must be auto, any, tool or none.', { allowed: ['auto', 'any', 'tool', 'none'] })

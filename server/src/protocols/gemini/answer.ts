@@ -4,6 +4,7 @@ import type { Card } from '../../domain/card.ts'
 import type { Json } from '../../domain/outcome.ts'
 import type { StoredProblem } from '../../domain/problem.ts'
 import type { Task } from '../../domain/task.ts'
+import { isCut } from '../toolkit/talk.ts'
 import { isObject } from './fields.ts'
 import type { GeminiWire } from './generate.ts'
 import { signAsset, signTask, upstreamSignatures } from './signature.ts'
@@ -73,21 +74,28 @@ function writeBlocked(task: Task, wire: GeminiWire): Chunk | null {
   return { candidates: [{ index: 0, content: {}, finishReason: block.reason, finishMessage: message }], usageMetadata, ...frameOf(task, wire) }
 }
 
+/** A text is one part, whole, with how it ended. */
+const writeWords = (task: Task, wire: GeminiWire, card: Card | null): Chunk => ({
+  candidates: [{ index: 0, content: { role: 'model', parts: [{ text: task.text ?? '' }] }, finishReason: isCut(task) ? 'MAX_TOKENS' : 'STOP' }],
+  usageMetadata: writeUsage(task, true), ...frameOf(task, wire), ...writeModelStatus(card),
+})
+
 /** The whole answer for a task that is done or was refused for its content. */
 export function writeAnswer(task: Task, wire: GeminiWire, card: Card | null, write: WritePicture): Chunk {
-  return writeBlocked(task, wire) ?? {
+  return writeBlocked(task, wire) ?? (task.operation === 'write' ? writeWords(task, wire, card) : {
     candidates: candidatesOf(task, wire, write).map(({ index, thought, text, picture, end }) =>
       ({ index, content: picture ? { role: 'model', parts: [...(thought ? [thought] : []), ...(text ? [text] : []), picture] } : {}, ...end })),
     usageMetadata: writeUsage(task, wire.text),
     ...frameOf(task, wire),
     ...writeModelStatus(card),
-  }
+  })
 }
 
 /** The same as chunks: words, then each picture whole, then how it ended and what it took. */
 export function* writeChunks(task: Task, wire: GeminiWire, card: Card | null, write: WritePicture): Generator<Chunk> {
   const blocked = writeBlocked(task, wire)
   if (blocked) { yield blocked; return }
+  if (task.operation === 'write') { yield writeWords(task, wire, card); return }
   const frame = frameOf(task, wire)
   const candidates = candidatesOf(task, wire, write)
   const chunk = (index: number, part: Record<string, unknown>) => ({ candidates: [{ index, content: { role: 'model', parts: [part] } }], ...frame })

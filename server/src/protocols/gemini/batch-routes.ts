@@ -140,7 +140,7 @@ const create = (version: string): Route => ({
   about: { tag, summary: 'Make a batch of requests', description: 'With `batch.inputConfig.requests.requests` they come along, with `batch.inputConfig.fileName` they are lines of a file: `{"key": …, "request": {…}}`.' },
   async handle({ params, headers, stream }, desk) {
     requireJson(headers)
-    const { model } = await findModel(desk, params.model ?? '', 'picture', 'batchGenerateContent')
+    const { model } = await findModel(desk, params.model ?? '', 'content', 'batchGenerateContent')
     const list = new ListBody(stream!, ['batch.inputConfig.requests.requests', 'batch.input_config.requests.requests'], { bytesMax: bodyMax, itemsMax: rowsMax })
     const taken = await desk.files.take(Readable.from(list.lines()))
     const { batch: given } = readFields(list.rest(), '', ['batch'])

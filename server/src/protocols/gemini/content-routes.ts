@@ -42,9 +42,9 @@ export function failureOf(task: Task, path: string): Response | null {
 
 const generate = (version: string): Route => ({
   method: 'POST', path: `/${version}/models/:model::generateContent`, body: 'inline', bodyMax, scope: 'tasks:write',
-  about: { tag, summary: 'Make or edit a picture and wait for it', body: Body },
+  about: { tag, summary: 'Make or edit a picture, or write a text, and wait for it', body: Body },
   async handle(request, desk) {
-    const context = await findModel(desk, request.params.model ?? '', 'picture', 'generateContent')
+    const context = await findModel(desk, request.params.model ?? '', 'content', 'generateContent')
     const read = readGenerate(request.body, context)
     if (read.thoughts) read.order.warnings = [...read.order.warnings ?? [], 'includeThoughts shows drafts in a stream only: use streamGenerateContent.']
     const submitted = await placeOrder(await orderOf(read, desk, request), order => desk.make(order, { waitMs: waitMsOf(request.headers), signal: request.signal }))
@@ -58,24 +58,24 @@ const generate = (version: string): Route => ({
 /** generateContent as a row of a batch: the task of a body, and the answer once it has ended. */
 export const generateRow = {
   async submit({ body, inline }: { body: unknown; inline: Incoming['inline'] }, model: string, desk: Desk): Promise<Submitted> {
-    const read = readGenerate(body, await findModel(desk, model, 'picture', 'batchGenerateContent'))
+    const read = readGenerate(body, await findModel(desk, model, 'content', 'batchGenerateContent'))
     return placeOrder(await orderOf(read, desk, { inline, headers: {} }), order => desk.submit(order))
   },
   /** @throws {Problem} */
   async answer(task: Task, desk: Desk): Promise<Response> {
     if (task.state !== 'done' && !blockOf(task.problem)) throw new Problem((task.problem ?? cancelled).code, (task.problem ?? cancelled).message, { ...task.problem?.details, taskId: task.id })
     const wire = task.wire!.body as unknown as GeminiWire
-    return jsonResponse(writeAnswer(task, wire, (await findModel(desk, task.model, 'picture', 'batchGenerateContent')).card, await picturesOf(task, desk, wire)))
+    return jsonResponse(writeAnswer(task, wire, (await findModel(desk, task.model, 'content', 'batchGenerateContent')).card, await picturesOf(task, desk, wire)))
   },
 }
 
 const stream = (version: string): Route => ({
   method: 'POST', path: `/${version}/models/:model::streamGenerateContent`, body: 'inline', bodyMax, scope: 'tasks:write',
-  about: { tag, summary: 'Make or edit a picture, answered in chunks', description: 'Server-sent events with `?alt=sse`, else one JSON array. With `includeThoughts` drafts come as thoughts.', body: Body },
+  about: { tag, summary: 'Make or edit a picture, or write a text, answered in chunks', description: 'Server-sent events with `?alt=sse`, else one JSON array. With `includeThoughts` drafts come as thoughts.', body: Body },
   async handle(request, desk) {
     const alt = request.query.get('alt') ?? request.query.get('$alt') ?? 'json'
     if (alt !== 'sse' && alt !== 'json') throw no('alt', `alt must be sse or json, not "${alt.slice(0, 60)}".`, { allowed: ['sse', 'json'] })
-    const context = await findModel(desk, request.params.model ?? '', 'picture', 'streamGenerateContent')
+    const context = await findModel(desk, request.params.model ?? '', 'content', 'streamGenerateContent')
     const read = readGenerate(request.body, context)
     const taken = await orderOf(read, desk, request)
     const submitted = await placeOrder(taken, order => desk.submit({ ...order, ...(read.thoughts ? { partials: 2 } : {}) }))

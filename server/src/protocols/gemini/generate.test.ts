@@ -5,7 +5,7 @@ import { readGenerate } from './generate.ts'
 import { signAsset } from './signature.ts'
 
 const id = '0123456789abcdef0123456789abcdef'
-const card = { id: 'nano-banana-2', parameters: { properties: { google_search: {} } } } as unknown as Card
+const card = { id: 'nano-banana-2', output: { kind: 'image' }, parameters: { properties: { google_search: {} } } } as unknown as Card
 const read = (body: unknown, livemode = false) => readGenerate(body, { model: 'gemini-3.1-flash-image', card, livemode })
 const user = (...parts: unknown[]) => ({ role: 'user', parts })
 const model = (...parts: unknown[]) => ({ role: 'model', parts })
@@ -65,7 +65,7 @@ test('search is for live keys; a test key is told', () => {
   assert.match(read(body).order.warnings!.join(' '), /not available under a test key/)
   assert.equal(read(body).order.parameters.google_search, undefined)
   assert.equal(read(body, true).order.parameters.google_search, true)
-  assert.throws(() => readGenerate(body, { model: 'x', card: { id: 'x', parameters: {} } as unknown as Card, livemode: true }), /does not search/)
+  assert.throws(() => readGenerate(body, { model: 'x', card: { id: 'x', output: { kind: 'image' }, parameters: {} } as unknown as Card, livemode: true }), /does not search/)
 })
 
 test('the last picture made carries what was said before it', () => {

@@ -2,6 +2,7 @@
 import type { Card } from '../../domain/card.ts'
 import type { Order } from '../../domain/order.ts'
 import type { Json } from '../../domain/outcome.ts'
+import { isWriter, writingOf } from '../toolkit/talk.ts'
 import { readContents, type Picture } from './contents.ts'
 import { cannot, check, flag, isObject, join, list, no, oneOf, readFields, shown, text, whole, type Fields, type Kind } from './fields.ts'
 import { readImageConfig, readPictureFormat, readResponseFormat, type DeliveryForm } from './picture-settings.ts'
@@ -50,7 +51,11 @@ const configFields = [...Object.keys(withoutEffect), 'candidateCount', 'seed', '
   'responseMimeType', 'responseSchema', 'responseJsonSchema', 'speechConfig', 'audioTranscriptionConfig', 'translationConfig']
 
 /** @throws {Problem} `bad_request`, `unsupported_parameter` */
-export function readGenerate(body: unknown, { model, card, livemode }: Context): Read {
+export function readGenerate(body: unknown, context: Context): Read {
+  return isWriter(context.card) ? readWriting(body, context) : readDrawing(body, context)
+}
+
+function readDrawing(body: unknown, { model, card, livemode }: Context): Read {
   const fields = readFields(body, '', bodyFields)
   if (fields.model !== undefined) text(fields.model, 'model')
   const config = fields.generationConfig === undefined ? {} : readFields(fields.generationConfig, 'generationConfig', configFields)
@@ -98,6 +103,38 @@ export function readGenerate(body: unknown, { model, card, livemode }: Context):
       wire: { protocol: 'gemini', body: { ...wire } },
     },
     wire, pictures, names, thoughts,
+  }
+}
+
+/** Settings of models that draw, which a model that writes has no use for. */
+const forPictures = ['imageConfig', 'speechConfig', 'audioTranscriptionConfig', 'translationConfig', 'responseSchema', 'responseJsonSchema']
+
+/** A body for a model that writes. System text and history stand in the prompt, as they do for one that draws. */
+function readWriting(body: unknown, { model, card }: Context): Read {
+  const fields = readFields(body, '', bodyFields)
+  if (fields.model !== undefined) text(fields.model, 'model')
+  const config = fields.generationConfig === undefined ? {} : readFields(fields.generationConfig, 'generationConfig', configFields)
+  const { prompt, pictures, warnings } = readContents(fields.contents, fields.systemInstruction)
+  for (const name of forPictures) if (config[name] !== undefined) throw cannot(`generationConfig.${name}`, `generationConfig.${name}: this model answers with plain text. Leave it out.`)
+  const mime = config.responseMimeType === undefined ? '' : text(config.responseMimeType, 'generationConfig.responseMimeType')
+  if (mime !== '' && mime !== 'text/plain') throw cannot('generationConfig.responseMimeType', 'generationConfig.responseMimeType: this model answers with text/plain here. Leave it out.', { value: mime.slice(0, 60) })
+  if (config.responseModalities !== undefined && list(config.responseModalities, 'generationConfig.responseModalities').some(one => one !== 'TEXT')) throw cannot('generationConfig.responseModalities', 'generationConfig.responseModalities: this model answers with text. Use TEXT.', { allowed: ['TEXT'] })
+  for (const [name, kind] of Object.entries(withoutEffect)) if (config[name] !== undefined) check(config[name], `generationConfig.${name}`, kind)
+  const idle = [...Object.keys(withoutEffect), 'seed', 'responseFormat'].filter(name => name !== 'temperature' && name !== 'maxOutputTokens' && config[name] !== undefined)
+  if (idle.length > 0) warnings.push(`Without effect here: ${idle.join(', ')}.`)
+  if (config.candidateCount !== undefined && whole(config.candidateCount, 'generationConfig.candidateCount') !== 1) throw cannot('generationConfig.candidateCount', 'generationConfig.candidateCount: a model that writes gives one answer here.', { value: config.candidateCount, allowed: [1] })
+  if (readThinking(config.thinkingConfig, warnings)) warnings.push('Thoughts are not shown: includeThoughts has no effect on texts here.')
+  if (fields.tools !== undefined && (isObject(fields.tools) || list(fields.tools, 'tools').length > 0)) throw cannot('tools', 'tools: a model that writes calls no tools here. Leave them out.')
+  readRest(fields, warnings)
+  const { maxOutputTokens: maxTokens, temperature } = config as { maxOutputTokens?: number; temperature?: number }
+  if (maxTokens !== undefined && maxTokens < 1) throw no('generationConfig.maxOutputTokens', 'generationConfig.maxOutputTokens must be at least 1.', { value: maxTokens })
+  const { warnings: read, operation, parameters } = writingOf(card, { system: '', turns: [], maxTokens, temperature })
+  const all = [...warnings, ...read]
+  const wire: GeminiWire = { method: 'generateContent', model, text: true, delivery: 'inline' }
+  return {
+    order: { model, operation: operation!, prompt, parameters, ...readLabels(fields.labels, 'labels'), ...(all.length > 0 ? { warnings: all } : {}), wire: { protocol: 'gemini', body: { ...wire } } },
+    wire, pictures, thoughts: false,
+    names: { prompt: 'contents', 'parameters.max_tokens': 'generationConfig.maxOutputTokens', 'parameters.temperature': 'generationConfig.temperature' },
   }
 }
 

@@ -8,7 +8,8 @@ import { eventStream, streamPieces } from '../../kit/pieces.ts'
 import type { Desk, Incoming, Route } from '../contract.ts'
 import { taskHeaders } from '../toolkit.ts'
 import { failureOf, openAll } from './content-routes.ts'
-import { isObject, no } from './fields.ts'
+import { isWriter } from '../toolkit/talk.ts'
+import { cannot, isObject, no } from './fields.ts'
 import type { GeminiWire } from './generate.ts'
 import { asFrames, readInteraction, readModelName, writeEnd, writeFrame, writeInputSteps, writeInteraction, type InteractionEvent, type Step, type WriteMedia } from './interactions.ts'
 import { filmLink } from './media-routes.ts'
@@ -52,6 +53,7 @@ const create = (version: string): Route => ({
   about: { tag, summary: 'Make a picture or a film', body: Body },
   async handle(request, desk) {
     const context = await findModel(desk, readModelName(request.body), 'any', 'interactions')
+    if (isWriter(context.card)) throw cannot('model', `model: ${context.model} writes text, and interactions here make pictures and films. Use generateContent.`)
     const read = readInteraction(request.body, context)
     const earlier = read.previous === null ? [] : await picturesBefore(read.previous, desk)
     const pictures = context.card.output.kind === 'video' && earlier.length > 0 ? [...asFrames(earlier), ...read.pictures.map(one => one.role === 'first_frame' ? { ...one, role: 'reference' as const } : one)] : [...earlier, ...read.pictures]

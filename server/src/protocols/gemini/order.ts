@@ -5,18 +5,20 @@ import { Problem } from '../../domain/problem.ts'
 import type { Desk, Incoming, Submitted, Upload } from '../contract.ts'
 import { takeIn, type Wanted } from '../toolkit.ts'
 import { fileIn, type Picture } from './contents.ts'
+import { isWriter } from '../toolkit/talk.ts'
 import { cannot, no } from './fields.ts'
 import type { Context, Read } from './generate.ts'
 import { rename } from './refusal.ts'
 
-/** The model of an address or body. @throws {Problem} `unknown_model` */
-export async function findModel(desk: Desk, name: string, kinds: 'picture' | 'film' | 'any', method: string): Promise<Context> {
+/** The model of an address or body. `content`: pictures or text, as generateContent gives both. @throws {Problem} `unknown_model` */
+export async function findModel(desk: Desk, name: string, kinds: 'picture' | 'film' | 'content' | 'any', method: string): Promise<Context> {
   const model = name.replace(/^models\//, '')
   const found = model.length <= 200 ? await desk.models.serving(model, 'gemini') : null
   const shown = model.slice(0, 100)
   if (!found) throw new Problem('unknown_model', `models/${shown} is not found. Call ListModels to see the list of available models and their supported methods.`, { field: 'model', value: shown })
-  const isFilm = isFilmModel(found.card)
-  if (kinds !== 'any' && isFilm !== (kinds === 'film')) {
+  const makes = isFilmModel(found.card) ? 'film' : isWriter(found.card) ? 'text' : 'picture'
+  const fits = kinds === 'any' || (kinds === 'content' ? makes !== 'film' : makes === kinds)
+  if (!fits) {
     throw new Problem('unknown_model', `models/${shown} is not supported for ${method}. Call ListModels to see the list of available models and their supported methods.`, { field: 'model', value: shown })
   }
   return { model, card: found.card, livemode: desk.caller.livemode }

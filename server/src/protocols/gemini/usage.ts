@@ -4,6 +4,7 @@
  */
 import type { Json } from '../../domain/outcome.ts'
 import type { Task } from '../../domain/task.ts'
+import { tokensOf } from '../toolkit/talk.ts'
 import { isObject } from './fields.ts'
 
 export interface Tokens { prompt: { text: number; image: number }; output: { text: number; image: number; video: number } }
@@ -37,6 +38,10 @@ const details = (counts: Record<string, number>) => Object.entries(counts).filte
 export function writeUsage(task: Counted & Pick<Task, 'details'>, wantsText: boolean): Record<string, unknown> {
   const counted: Json | undefined = task.details.usage_metadata
   if (isObject(counted)) return counted
+  if (task.operation === 'write') {
+    const { input, output } = tokensOf(task)
+    return { promptTokenCount: input, candidatesTokenCount: output, totalTokenCount: input + output, promptTokensDetails: details({ TEXT: input }), candidatesTokensDetails: details({ TEXT: output }) }
+  }
   const { prompt, output } = countTokens(task, wantsText)
   const promptTokenCount = prompt.text + prompt.image
   const candidatesTokenCount = output.text + output.image + output.video

@@ -1,8 +1,9 @@
-/** Bodies of `/v1/chat/completions` that want pictures, as gateways made it a habit. Pure. */
+/** Bodies of `/v1/chat/completions`: those that want pictures, as gateways made it a habit, and those that want words. Pure. */
 import type { Incoming } from '../contract.ts'
 import { Conversation } from './conversation.ts'
-import { fieldsOf, invalid, readFlag, readRequired, readText, type Fields } from './fields.ts'
+import { fieldsOf, invalid, readFlag, readRequired, readText, readWhole, type Fields } from './fields.ts'
 import { readLink } from './pictures.ts'
+import type { Talk } from '../toolkit/talk.ts'
 
 export interface ChatCall {
   model: unknown
@@ -15,6 +16,8 @@ export interface ChatCall {
   imagesInContent: boolean
   /** What is left of the body and of `image_config`: settings the model may know. */
   settings: Fields
+  /** For a model that writes: how long, how freely, how thoughtfully. */
+  wishes: Pick<Talk, 'maxTokens' | 'temperature' | 'effort'>
   warnings: string[]
 }
 
@@ -25,14 +28,14 @@ export const chatNames = [
 ]
 
 /** @throws {Problem} `bad_request` */
-export function readChatCall(body: unknown, inline: Incoming['inline']): ChatCall {
+export function readChatCall(body: unknown, inline: Incoming['inline'], { writes }: { writes: boolean }): ChatCall {
   const sent = fieldsOf(body)
   const { image_config: config, extra_body: extra, generationConfig, generation_config: generationConfig2, ...fields } = sent
-  readModalities(fields.modalities)
+  readModalities(fields.modalities, writes)
   const messages = readRequired(fields.messages, 'messages')
   if (!Array.isArray(messages) || messages.length === 0) throw invalid('messages', "'messages' must be a list of at least one message.")
   for (const name of ['tools', 'functions', 'response_format'] as const) {
-    if (name in fields && !isNothing(fields[name])) throw invalid(name, `'${name}' means nothing to a model of pictures. Leave it out.`, { openaiCode: 'unsupported_parameter' })
+    if (name in fields && !isNothing(fields[name])) throw invalid(name, writes ? `'${name}': models answer with plain text here and call no tools. Leave it out.` : `'${name}' means nothing to a model of pictures. Leave it out.`, { openaiCode: 'unsupported_parameter' })
   }
   const shape = readConfig(config, 'image_config')
   // Gemini's own words, where a client puts them.
@@ -50,16 +53,41 @@ export function readChatCall(body: unknown, inline: Incoming['inline']): ChatCal
     stream: readFlag(fields, 'stream'),
     includeUsage: fields.stream_options !== undefined && readFlag(fieldsOf(fields.stream_options, 'stream_options'), 'include_usage'),
     imagesInContent: readFlag(fields, 'images_in_content'),
-    settings: { ...fields, ...rest },
+    settings: { ...fields, ...rest }, wishes: writes ? readWishes(fields) : {},
   }
 }
 
 /** What some clients always send: no tools, and text as the form of the words. */
 const isNothing = (value: unknown): boolean => Array.isArray(value) ? value.length === 0 : typeof value === 'object' && value !== null && (value as Fields).type === 'text'
 
-function readModalities(value: unknown): void {
+const tokensMax = 10_000_000
+
+const idle = ['top_p', 'presence_penalty', 'frequency_penalty', 'stop', 'logprobs', 'top_logprobs', 'logit_bias', 'verbosity', 'prediction']
+/** What would change a text at OpenAI's own servers and does not here, said openly. */
+export function withoutEffect(fields: Fields): string[] {
+  const sent = idle.filter(name => name in fields)
+  return sent.length > 0 ? [`Without effect here: ${sent.join(', ')}.`] : []
+}
+
+/** @throws {Problem} `bad_request` */
+export function readTemperature({ temperature }: Fields): number | undefined {
+  if (temperature !== undefined && !(typeof temperature === 'number' && temperature >= 0 && temperature <= 2)) throw invalid('temperature', "'temperature' must be a number from 0 to 2.", { openaiCode: 'invalid_type' })
+  return temperature
+}
+
+const readWishes = (fields: Fields): ChatCall['wishes'] => ({
+  maxTokens: readWhole(fields, 'max_completion_tokens', { min: 1, max: tokensMax }) ?? readWhole(fields, 'max_tokens', { min: 1, max: tokensMax }),
+  temperature: readTemperature(fields),
+  effort: readText(fields, 'reasoning_effort', { max: 20 }),
+})
+
+function readModalities(value: unknown, writes: boolean): void {
   if (value === undefined) return
   if (!Array.isArray(value) || value.some(one => typeof one !== 'string')) throw invalid('modalities', "'modalities' must be a list of words.")
+  if (writes) {
+    if (value.some(one => one !== 'text')) throw invalid('modalities', "This model answers with text: send \"modalities\": [\"text\"], or leave it out.")
+    return
+  }
   if (value.includes('audio') || !value.includes('image')) throw invalid('modalities', "This server answers with pictures: send \"modalities\": [\"image\", \"text\"].")
 }
 
@@ -79,7 +107,7 @@ function readGoogle(fields: Fields) {
 
 function readMessage({ role, content, images }: Fields, param: string, conversation: Conversation, inline: Incoming['inline']): void {
   if (typeof role !== 'string' || !['system', 'developer', 'user', 'assistant', 'tool'].includes(role)) throw invalid(`${param}.role`, `'${param}.role' must be system, developer, user or assistant.`)
-  const say = (text: string) => { if (role === 'user') conversation.say(text); else if (role === 'system' || role === 'developer') conversation.instruct(text) }
+  const say = (text: string) => { if (role === 'user') conversation.say(text); else if (role === 'system' || role === 'developer') conversation.instruct(text); else if (role === 'assistant') conversation.answer(text) }
   const show = (value: unknown, place: string) => {
     const link = typeof value === 'string' ? value : fieldsOf(value, place).url
     const picture = { param: place, role: 'reference' as const, source: readLink(link, `${place}.url`, inline) }

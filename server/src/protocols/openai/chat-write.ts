@@ -1,6 +1,7 @@
 /** Tasks as chat completions, whole and in chunks. Pure. */
 import type { Asset } from '../../domain/asset.ts'
 import type { Task } from '../../domain/task.ts'
+import { isCut } from '../toolkit/talk.ts'
 import { writeId } from './ids.ts'
 import { unixOf } from './images-write.ts'
 import { usageOf } from './usage.ts'
@@ -17,11 +18,15 @@ export function writeChatUsage(task: Task) {
   return { prompt_tokens: textIn + imageIn, completion_tokens: textOut + imageOut, total_tokens: textIn + imageIn + textOut + imageOut }
 }
 
+const finishOf = (task: Task): string => isCut(task) ? 'length' : 'stop'
+/** A text has none, not an empty list of them. */
+const writeImages = <T>({ operation }: Pick<Task, 'operation'>, urls: T[]) => operation === 'write' ? {} : { images: urls.map((url, index) => writeImage(url, index)) }
+
 export const writeChat = <T>(task: Task, picture: (asset: Asset) => T, wish: ChatWish) => ({
   id: writeId('chatcmpl', task.id), object: 'chat.completion', created: unixOf(task.createdAt), model: task.modelAsked,
   choices: [{
-    index: 0, finish_reason: 'stop', logprobs: null,
-    message: { role: 'assistant', content: writeContent(task, wish), refusal: null, images: task.outputs.map((asset, index) => writeImage(picture(asset), index)) },
+    index: 0, finish_reason: finishOf(task), logprobs: null,
+    message: { role: 'assistant', content: writeContent(task, wish), refusal: null, ...writeImages(task, task.outputs.map(picture)) },
   }],
   usage: writeChatUsage(task),
 })
@@ -34,7 +39,7 @@ const choice = (delta: object, finish_reason: string | null = null) => ({ index:
 export const writeFirstChunk = (task: Task) => writeChunk(task, [choice({ role: 'assistant', content: '' })])
 
 export const writeLastChunks = (task: Task, pictures: unknown[], wish: ChatWish & { includeUsage: boolean }): object[] => [
-  writeChunk(task, [choice({ content: writeContent(task, wish), images: pictures.map((url, index) => writeImage(url, index)) })]),
-  writeChunk(task, [choice({}, 'stop')]),
+  writeChunk(task, [choice({ content: writeContent(task, wish), ...writeImages(task, pictures) })]),
+  writeChunk(task, [choice({}, finishOf(task))]),
   ...(wish.includeUsage ? [writeChunk(task, [], { usage: writeChatUsage(task) })] : []),
 ]

@@ -1,4 +1,4 @@
-/** `/v1/chat/completions` with pictures in the answer. A refused prompt is a 400 here, never `finish_reason: content_filter`. */
+/** `/v1/chat/completions`, with pictures in the answer or with words. A refused prompt is a 400 here, never `finish_reason: content_filter`. */
 import type { Asset } from '../../domain/asset.ts'
 import type { Order } from '../../domain/order.ts'
 import type { Task } from '../../domain/task.ts'
@@ -6,10 +6,11 @@ import { base64Of, jsonResponse } from '../../kit/json-out.ts'
 import type { ServerEvent } from '../../kit/sse.ts'
 import type { Desk, Incoming, Route, Submitted } from '../contract.ts'
 import { taskHeaders } from '../toolkit.ts'
-import { chatNames, readChatCall } from './chat-read.ts'
+import { isWriter, writingOf } from '../toolkit/talk.ts'
+import { chatNames, readChatCall, withoutEffect, type ChatCall } from './chat-read.ts'
 import { writeChat, writeFirstChunk, writeLastChunks, type ChatWish } from './chat-write.ts'
 import { invalid, readRequired } from './fields.ts'
-import { findModel } from './models.ts'
+import { cardNamedIn, findModel } from './models.ts'
 import { withPictures, type Picture } from './pictures.ts'
 import type { RowCall } from './row-call.ts'
 import { readSettings, readShape } from './settings.ts'
@@ -21,7 +22,7 @@ const linkSeconds = 14 * 86_400
 
 const create: Route = {
   method: 'POST', path: '/v1/chat/completions', body: 'inline', scope: 'tasks:write',
-  about: { tag: 'Chat', summary: 'Pictures in a chat', description: 'Answers with `message.images`; with `images_in_content: true` links to them stand in the words too.' },
+  about: { tag: 'Chat', summary: 'Pictures or words in a chat', description: 'A model that draws answers with `message.images`; with `images_in_content: true` links to them stand in the words too. A model that writes answers in words.' },
   async handle(request, desk) {
     const { call, order, pictures } = await readCall(request.body, request.inline, desk)
     if (call.stream) {
@@ -36,8 +37,11 @@ const create: Route = {
 const linkAt = (desk: Desk) => (asset: Asset): string => desk.assets.link(asset, { seconds: linkSeconds })
 
 /** What a call asks for: a draft of its order, and the pictures it names. @throws {Problem} */
-async function readCall(body: unknown, inline: Incoming['inline'], desk: Desk) {
-  const call = readChatCall(body, inline)
+async function readCall(body: unknown, inline: Incoming['inline'], desk: Desk): Promise<{ call: ChatCall; order: Omit<Order, 'inputs'>; pictures: Picture[] }> {
+  const named = await cardNamedIn(body, desk)
+  const writes = named !== undefined && isWriter(named)
+  const call = readChatCall(body, inline, { writes })
+  if (writes) return readTextCall(call, desk)
   const { card, asked, warnings } = await findModel(readRequired(call.model, 'model'), 'image', desk)
   const settings = readSettings(call.settings, card, chatNames)
   const shape = readShape(call, card)
@@ -49,6 +53,20 @@ async function readCall(body: unknown, inline: Incoming['inline'], desk: Desk) {
     wire: { protocol: 'openai', body: { kind: 'chat', ...(call.imagesInContent ? { imagesInContent: true } : {}) } },
   }
   return { call, order, pictures }
+}
+
+/** The same for a model that writes. */
+async function readTextCall(call: ChatCall, desk: Desk): ReturnType<typeof readCall> {
+  const { conversation } = call
+  const { card, asked, warnings } = await findModel(readRequired(call.model, 'model'), 'text', desk)
+  const settings = readSettings(call.settings, card, chatNames)
+  const { warnings: read, ...writing } = writingOf(card, { system: conversation.system, turns: conversation.turns, ...call.wishes })
+  const order: Omit<Order, 'inputs'> = {
+    model: asked, ...writing, parameters: { ...settings.parameters, ...writing.parameters },
+    warnings: [...call.warnings, ...warnings, ...settings.warnings, ...read, ...withoutEffect(call.settings)],
+    wire: { protocol: 'openai', body: { kind: 'chat' } },
+  }
+  return { call, order, pictures: conversation.shown }
 }
 
 /** The answer to a call whose task has ended. @throws {Problem} */

@@ -3,6 +3,7 @@ import type { Card } from '../../domain/card.ts'
 import { Problem } from '../../domain/problem.ts'
 import { isKeepable } from '../../kit/json.ts'
 import type { Desk, Route } from '../contract.ts'
+import { isWriter } from '../toolkit/talk.ts'
 import { invalid } from './fields.ts'
 
 /** What an address without a model makes. Upstream has retired its own defaults more than once, so these are ours. */
@@ -11,9 +12,17 @@ export const videoModel = 'sora-2'
 
 export interface Model { card: Card; asked: string; /** Whether a template was named: it brings what an address asks for otherwise. */ isTemplate: boolean; warnings: string[] }
 
+const places = { video: 'makes films. Use /v1/videos.', image: 'makes pictures. Use /v1/images/generations.', text: 'writes text. Use /v1/chat/completions or /v1/responses.' }
+
+/** The card a body names, before the rest of it is read: what the rest means hangs on it. */
+export async function cardNamedIn(body: unknown, desk: Desk): Promise<Card | undefined> {
+  const named = typeof body === 'object' && body !== null ? (body as { model?: unknown }).model : undefined
+  return typeof named === 'string' && named !== '' && named.length <= 200 && isKeepable(named) ? (await desk.models.serving(named, 'openai'))?.card : undefined
+}
+
 /** @throws {Problem} `unknown_model` with near names; `unsupported_parameter` for a model that makes something else */
-export async function findModel(name: unknown, kind: 'image' | 'video', desk: Desk): Promise<Model> {
-  const asked = name ?? (kind === 'image' ? imageModel : videoModel)
+export async function findModel(name: unknown, kind: 'image' | 'video' | 'text', desk: Desk): Promise<Model> {
+  const asked = name ?? (kind === 'video' ? videoModel : imageModel)
   if (typeof asked !== 'string' || asked === '' || asked.length > 200 || !isKeepable(asked)) throw invalid('model', "'model' must be the name of a model.", { openaiCode: 'invalid_type' })
   const found = await desk.models.serving(asked, 'openai')
   if (!found) {
@@ -22,9 +31,9 @@ export async function findModel(name: unknown, kind: 'image' | 'video', desk: De
     throw new Problem('unknown_model', `The model '${asked}' does not exist.`, { param: 'model' })
   }
   const { card } = found
-  const makes = card.output.kind === 'video' || card.operations.every(operation => operation === 'video') ? 'video' : 'image'
-  const fits = kind === 'video' ? card.operations.includes('video') : makes === 'image'
-  if (!fits) throw new Problem('unsupported_parameter', makes === 'video' ? `${card.id} makes films. Use /v1/videos.` : `${card.id} makes pictures. Use /v1/images/generations.`, { param: 'model', value: asked })
+  const makes = isWriter(card) ? 'text' : card.output.kind === 'video' || card.operations.every(operation => operation === 'video') ? 'video' : 'image'
+  const fits = kind === 'video' ? card.operations.includes('video') : makes === kind
+  if (!fits) throw new Problem('unsupported_parameter', `${card.id} ${places[makes]}`, { param: 'model', value: asked })
   const isTemplate = found.template !== undefined
   return { card, asked, isTemplate, warnings: isTemplate || asked === card.id || asked.startsWith(`${card.id}-`) || asked.toLowerCase().endsWith(card.id) ? [] : [`${asked} is served by ${card.id}.`] }
 }

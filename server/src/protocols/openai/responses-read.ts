@@ -1,6 +1,8 @@
-/** Bodies of `/v1/responses`. Pure: there is no language model here, so a response is one call of the image tool. */
+/** Bodies of `/v1/responses`. Pure: a response is one call of the image tool, or one text by a model that writes. */
 import type { Json } from '../../domain/outcome.ts'
 import type { Incoming } from '../contract.ts'
+import type { Talk } from '../toolkit/talk.ts'
+import { readTemperature, withoutEffect } from './chat-read.ts'
 import { Conversation } from './conversation.ts'
 import { fieldsOf, invalid, readChoice, readFlag, readRequired, readText, readWhole, type Fields } from './fields.ts'
 import { readFileId, readLink, readReference, type Picture } from './pictures.ts'
@@ -23,6 +25,8 @@ export interface ResponseCall {
   tool: Fields
   action: 'generate' | 'edit' | 'auto'
   mask: Picture | null
+  /** A model that writes was named, and no picture asked for: how it is to do it. */
+  writing: Pick<Talk, 'maxTokens' | 'temperature' | 'effort'> | null
   stream: boolean
   partials: number
   wire: ResponseWire
@@ -35,7 +39,7 @@ export const toolNames = ['type', 'action', 'model', 'partial_images', 'input_im
 const instructionsKept = 32_000
 
 /** @throws {Problem} `bad_request` */
-export function readResponseCall(body: unknown, inline: Incoming['inline'], isImageModel: (name: string) => boolean): ResponseCall {
+export function readResponseCall(body: unknown, inline: Incoming['inline'], named: { isImageModel: boolean; isTextModel: boolean }): ResponseCall {
   const fields = fieldsOf(body)
   const model = readText(fields, 'model', { max: 200 }) ?? ''
   const stream = readFlag(fields, 'stream')
@@ -46,8 +50,9 @@ export function readResponseCall(body: unknown, inline: Incoming['inline'], isIm
   const previousResponseId = readText(fields, 'previous_response_id', { max: 200 }) ?? null
   const warnings: string[] = []
 
-  const tool = readTool(fields, model, isImageModel, warnings)
-  readToolChoice(fields.tool_choice)
+  const writing = named.isTextModel && !wantsPicture(fields) ? readWriting(fields, warnings) : null
+  const tool = writing ? {} : readTool(fields, named, warnings)
+  if (!writing) readToolChoice(fields.tool_choice)
   const partials = readWhole(tool, 'partial_images', { min: 0, max: 3 }) ?? 0
 
   const conversation = new Conversation()
@@ -56,7 +61,7 @@ export function readResponseCall(body: unknown, inline: Incoming['inline'], isIm
   readItems(readRequired(fields.input, 'input'), conversation, inline, warnings)
 
   return {
-    conversation, tool, stream, warnings,
+    conversation, tool, stream, warnings, writing,
     action: readChoice(tool, 'action', ['generate', 'edit', 'auto']) ?? 'auto',
     mask: tool.input_image_mask === undefined ? null : { param: 'tools[0].input_image_mask', role: 'mask', source: readReference(tool.input_image_mask, 'tools[0].input_image_mask', inline) },
     partials: stream ? partials : 0,
@@ -69,13 +74,30 @@ export function readResponseCall(body: unknown, inline: Incoming['inline'], isIm
   }
 }
 
+const wantsPicture = ({ tools }: Fields): boolean => Array.isArray(tools) && tools.some(one => typeof one === 'object' && one !== null && (one as Fields).type === 'image_generation')
+
+/** @throws {Problem} `bad_request` */
+function readWriting(fields: Fields, warnings: string[]): NonNullable<ResponseCall['writing']> {
+  const { tool_choice: choice, tools } = fields
+  if (choice !== undefined && choice !== 'auto' && choice !== 'none') throw invalid('tool_choice', "'tool_choice' must be auto or none: a model that writes calls no tools here.")
+  if (tools !== undefined && !Array.isArray(tools)) throw invalid('tools', "'tools' must be a list of tools.")
+  if (Array.isArray(tools) && tools.length > 0) warnings.push('Tools are never called here.')
+  warnings.push(...withoutEffect(fields))
+  const format = fields.text === undefined ? undefined : fieldsOf(fields.text, 'text').format
+  if (format !== undefined && fieldsOf(format, 'text.format').type !== 'text') throw invalid('text.format', "'text.format' must be {\"type\": \"text\"}: models answer with plain text here.", { openaiCode: 'unsupported_parameter' })
+  return {
+    maxTokens: readWhole(fields, 'max_output_tokens', { min: 1, max: 10_000_000 }), temperature: readTemperature(fields),
+    effort: fields.reasoning === undefined ? undefined : readText(fieldsOf(fields.reasoning, 'reasoning'), 'effort', { max: 20 }),
+  }
+}
+
 /** The image tool. A model that makes pictures by itself needs none. */
-function readTool(fields: Fields, model: string, isImageModel: (name: string) => boolean, warnings: string[]): Fields {
+function readTool(fields: Fields, { isImageModel }: { isImageModel: boolean }, warnings: string[]): Fields {
   const tools = fields.tools ?? []
   if (!Array.isArray(tools) || tools.length > 200) throw invalid('tools', "'tools' must be a list of tools.")
   const all = tools.map((one, index) => fieldsOf(one, `tools[${index}]`))
   const tool = all.find(one => one.type === 'image_generation')
-  if (!tool && !isImageModel(model)) throw invalid('tools', 'This server makes pictures: send the tool {"type": "image_generation"}.')
+  if (!tool && !isImageModel) throw invalid('tools', 'This server makes pictures: send the tool {"type": "image_generation"}.')
   if (all.length > (tool ? 1 : 0)) warnings.push('Tools other than image_generation are never called here.')
   return tool ?? { type: 'image_generation' }
 }
@@ -126,7 +148,8 @@ function readMessage({ role, content }: Fields, param: string, conversation: Con
   const say = (text: string) => {
     if (role === 'system' || role === 'developer') conversation.instruct(text)
     else if (role === 'user') conversation.say(text)
-    else if (role !== 'assistant') throw invalid(`${param}.role`, `'${param}.role' must be user, assistant, system or developer.`)
+    else if (role === 'assistant') conversation.answer(text)
+    else throw invalid(`${param}.role`, `'${param}.role' must be user, assistant, system or developer.`)
   }
   if (typeof content === 'string') return say(content)
   if (!Array.isArray(content)) throw invalid(`${param}.content`, `'${param}.content' must be a string or a list of parts.`)

@@ -6,7 +6,8 @@ import type { ServerEvent } from '../../kit/sse.ts'
 import { writeId } from './ids.ts'
 import { unixOf, writeEffects } from './images-write.ts'
 import type { ResponseWire } from './responses-read.ts'
-import { usageOf, writeUsage } from './usage.ts'
+import { isCut } from '../toolkit/talk.ts'
+import { usageOf, writeUsage, type Usage } from './usage.ts'
 import { writeResponseError } from './words.ts'
 
 /** What the request said, where it came in at this door. */
@@ -16,13 +17,13 @@ export function wireOf({ wire, modelAsked }: Task): ResponseWire {
   return { kind: 'response', model: modelAsked, instructions: null, previousResponseId: null, store: true, background: false, metadata: {}, tool: { type: 'image_generation' }, toolChoice: 'auto' }
 }
 
-type Status = 'queued' | 'in_progress' | 'completed' | 'failed' | 'cancelled'
+type Status = 'queued' | 'in_progress' | 'completed' | 'incomplete' | 'failed' | 'cancelled'
 
-export function statusOf({ state }: Pick<Task, 'state'>): Status {
+export function statusOf({ state, details }: Pick<Task, 'state' | 'details'>): Status {
   switch (state) {
     case 'queued': return 'queued'
     case 'running': case 'waiting': return 'in_progress'
-    case 'done': return 'completed'
+    case 'done': return isCut({ details }) ? 'incomplete' : 'completed'
     case 'failed': return 'failed'
     case 'cancelled': return 'cancelled'
   }
@@ -49,21 +50,26 @@ const writeOutput = <T>(task: Task, result: (asset: Asset) => T) => [
 
 export function writeResponse<T>(task: Task, result: (asset: Asset) => T, { status = statusOf(task), isEmpty = false }: { status?: Status; isEmpty?: boolean } = {}) {
   const wire = wireOf(task)
-  const isDone = status === 'completed'
+  const isDone = status === 'completed' || status === 'incomplete'
+  const isText = task.operation === 'write'
   const usage = usageOf(task)
   return {
     id: writeId('resp', task.id), object: 'response', created_at: unixOf(task.createdAt), completed_at: isDone && task.endedAt ? unixOf(task.endedAt) : null, status,
     background: wire.background,
     error: status === 'failed' && task.problem ? writeResponseError(task.problem) : null,
-    incomplete_details: null, instructions: wire.instructions, max_output_tokens: null, metadata: wire.metadata, model: wire.model || task.modelAsked,
+    incomplete_details: status === 'incomplete' ? { reason: 'max_output_tokens' } : null, instructions: wire.instructions, max_output_tokens: null, metadata: wire.metadata, model: wire.model || task.modelAsked,
     output: isDone && !isEmpty ? writeOutput(task, result) : [],
     parallel_tool_calls: true, previous_response_id: wire.previousResponseId, reasoning: { effort: null, summary: null }, service_tier: 'default',
-    temperature: 1, top_p: 1, tool_choice: wire.toolChoice, tools: [wire.tool], truncation: 'disabled', store: wire.store, text: { format: { type: 'text' } },
-    // The language model that would have counted these does not exist here.
-    usage: isDone ? { input_tokens: 0, input_tokens_details: { cached_tokens: 0, cache_write_tokens: 0 }, output_tokens: 0, output_tokens_details: { reasoning_tokens: 0 }, total_tokens: 0 } : null,
-    ...(isDone ? { tool_usage: { image_gen: writeUsage(usage) } } : {}),
+    temperature: 1, top_p: 1, tool_choice: wire.toolChoice, tools: isText ? [] : [wire.tool], truncation: 'disabled', store: wire.store, text: { format: { type: 'text' } },
+    // Of a picture they are counted as the tool's: the language model that would have counted them does not exist here.
+    usage: isDone ? writeTokens(isText ? usage : { textIn: 0, textOut: 0 }) : null,
+    ...(isDone && !isText ? { tool_usage: { image_gen: writeUsage(usage) } } : {}),
   }
 }
+
+const writeTokens = ({ textIn, textOut }: Pick<Usage, 'textIn' | 'textOut'>) => ({
+  input_tokens: textIn, input_tokens_details: { cached_tokens: 0, cache_write_tokens: 0 }, output_tokens: textOut, output_tokens_details: { reasoning_tokens: 0 }, total_tokens: textIn + textOut,
+})
 
 export interface PartialPicture { index: number; base64: string; mime: string; size: string | null }
 
@@ -89,6 +95,13 @@ export class ResponseEvents {
       this.#write('response.created', early(background ? 'queued' : 'in_progress')),
       ...(background ? [this.#write('response.queued', early('queued'))] : []),
       this.#write('response.in_progress', early('in_progress')),
+      // Of a text nothing can be told before it is there.
+      ...(this.#task.operation === 'write' ? [] : this.#beginPicture()),
+    ]
+  }
+
+  #beginPicture(): ServerEvent[] {
+    return [
       this.#write('response.output_item.added', { output_index: 0, item: { id: this.#item.item_id, type: 'image_generation_call', status: 'in_progress', result: null } }),
       this.#write('response.image_generation_call.in_progress', this.#item),
       this.#write('response.image_generation_call.generating', this.#item),
@@ -112,7 +125,7 @@ export class ResponseEvents {
       yield this.#write('response.output_item.done', { output_index: index, item: writeCall(task, asset, index, results[index]) })
     }
     if (task.text !== null && task.text !== '') yield* this.#say(task, task.text, task.outputs.length)
-    yield this.#write('response.completed', { response: writeResponse(task, asset => results[task.outputs.indexOf(asset)]) })
+    yield this.#write(statusOf(task) === 'incomplete' ? 'response.incomplete' : 'response.completed', { response: writeResponse(task, asset => results[task.outputs.indexOf(asset)]) })
   }
 
   *#say(task: Task, text: string, output_index: number): Generator<ServerEvent> {

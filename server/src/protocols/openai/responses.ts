@@ -1,8 +1,7 @@
-/** `/v1/responses`: the image tool, turn by turn. A response is a task: its id carries the task's. */
+/** `/v1/responses`: the image tool, turn by turn, and texts. A response is a task: its id carries the task's. */
 import type { InputReference, Order } from '../../domain/order.ts'
 import { Problem } from '../../domain/problem.ts'
 import { hasEnded, type Task } from '../../domain/task.ts'
-import { isKeepable } from '../../kit/json.ts'
 import { base64Of, jsonResponse } from '../../kit/json-out.ts'
 import type { ServerEvent } from '../../kit/sse.ts'
 import type { Desk, Incoming, Route, Submitted } from '../contract.ts'
@@ -10,12 +9,13 @@ import { taskHeaders } from '../toolkit.ts'
 import type { Made } from './conversation.ts'
 import { invalid } from './fields.ts'
 import { readId, type Prefix } from './ids.ts'
-import { findModel } from './models.ts'
+import { isWriter, writingOf } from '../toolkit/talk.ts'
+import { cardNamedIn, findModel } from './models.ts'
 import { withPictures, type Picture } from './pictures.ts'
 import { sizeOfPicture } from './pixels.ts'
 import { readResponseCall, toolNames, type ResponseCall } from './responses-read.ts'
 import type { RowCall } from './row-call.ts'
-import { ResponseEvents, statusOf, wireOf, writeInputItems, writeResponse } from './responses-write.ts'
+import { ResponseEvents, wireOf, writeInputItems, writeResponse } from './responses-write.ts'
 import { readSettings } from './settings.ts'
 import { answerStream, follow } from './stream.ts'
 import { make, readRepetition, requireDone } from './waiting.ts'
@@ -24,7 +24,7 @@ const tag = 'Responses'
 
 const create: Route = {
   method: 'POST', path: '/v1/responses', body: 'inline', scope: 'tasks:write',
-  about: { tag, summary: 'Pictures by the image_generation tool', description: 'Also streamed, in the background, and turn by turn with `previous_response_id`.' },
+  about: { tag, summary: 'Pictures by the image_generation tool, or a text', description: 'Also streamed, in the background, and turn by turn with `previous_response_id`.' },
   async handle(request, desk) {
     const { call, order, pictures } = await readCall(request.body, request.inline, desk)
     const isLater = call.stream || call.wire.background
@@ -38,9 +38,9 @@ const create: Route = {
 
 /** What a call asks for: a draft of its order, and the pictures it names. @throws {Problem} */
 async function readCall(body: unknown, inline: Incoming['inline'], desk: Desk): Promise<{ call: ResponseCall; order: Omit<Order, 'inputs'>; pictures: Picture[] }> {
-  const named = typeof body === 'object' && body !== null ? (body as { model?: unknown }).model : undefined
-  const own = typeof named === 'string' && named !== '' && named.length <= 200 && isKeepable(named) ? (await desk.models.serving(named, 'openai'))?.card : undefined
-  const call = readResponseCall(body, inline, () => own !== undefined && own.output.kind === 'image' && own.kind !== 'tool')
+  const own = await cardNamedIn(body, desk)
+  const call = readResponseCall(body, inline, { isImageModel: own !== undefined && own.output.kind === 'image' && own.kind !== 'tool', isTextModel: own !== undefined && isWriter(own) })
+  if (call.writing) return readTextCall(call, call.writing, desk)
   const toolModel = call.tool.model
   const isOwn = own?.output.kind === 'image'
   const { card, asked, warnings } = await findModel(toolModel ?? (isOwn ? call.wire.model : undefined), 'image', desk)
@@ -57,6 +57,17 @@ async function readCall(body: unknown, inline: Incoming['inline'], desk: Desk): 
     ...(call.partials > 0 ? { partials: call.partials } : {}),
   }
   return { call, order, pictures }
+}
+
+/** The same for a model that writes. */
+async function readTextCall(call: ResponseCall, wishes: NonNullable<ResponseCall['writing']>, desk: Desk): ReturnType<typeof readCall> {
+  const { conversation, wire } = call
+  if (wire.previousResponseId !== null) throw invalid('previous_response_id', "'previous_response_id': texts are not gone on from here. Send the whole conversation in input.", { openaiCode: 'unsupported_parameter' })
+  const { card, asked, warnings } = await findModel(wire.model, 'text', desk)
+  if (!conversation.hasWords) throw invalid('input', "'input' says nothing to answer.")
+  const { warnings: read, ...writing } = writingOf(card, { system: conversation.system, turns: conversation.turns, ...wishes })
+  const order = { model: asked, ...writing, warnings: [...call.warnings, ...warnings, ...read], metadata: wire.metadata, wire: { protocol: 'openai', body: wire as never } }
+  return { call, order, pictures: conversation.shown }
 }
 
 /** `/v1/responses` as a row of a batch. */
@@ -97,7 +108,7 @@ async function findMade({ callId, param }: Made, desk: Desk): Promise<Picture[]>
 }
 
 /** Not there for this door: never to be stored, or its pictures have been deleted. */
-const isHidden = (task: Task): boolean => !wireOf(task).store || (task.state === 'done' && task.outputs.length === 0)
+const isHidden = (task: Task): boolean => !wireOf(task).store || (task.state === 'done' && task.outputs.length === 0 && task.operation !== 'write')
 
 async function find({ params }: Incoming, desk: Desk): Promise<Task> {
   const text = params.id ?? ''
@@ -151,6 +162,7 @@ const remove: Route = {
   about: { tag, summary: 'Delete a response and its pictures' },
   async handle(request, desk) {
     const task = await find(request, desk)
+    if (task.operation === 'write') throw invalid('response_id', 'A text stands in its task and cannot be deleted here. Send store: false where it is not to be read again.')
     if (!hasEnded(task.state)) await desk.cancel(task.id)
     for (const asset of task.outputs) await desk.assets.remove(asset.id)
     return Response.json({ id: request.params.id, object: 'response', deleted: true })
@@ -163,7 +175,7 @@ const cancel: Route = {
   async handle(request, desk) {
     const task = await find(request, desk)
     if (!wireOf(task).background) throw invalid('response_id', 'Only responses in the background can be cancelled.')
-    return answer(statusOf(task) === 'completed' ? task : await desk.cancel(task.id), desk)
+    return answer(task.state === 'done' ? task : await desk.cancel(task.id), desk)
   },
 }
 

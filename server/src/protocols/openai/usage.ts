@@ -1,6 +1,7 @@
 /** The tokens of a picture, as far as anybody knows. Pure. */
 import type { Json } from '../../domain/outcome.ts'
 import type { Task } from '../../domain/task.ts'
+import { tokensOf } from '../toolkit/talk.ts'
 
 export interface Usage { textIn: number; imageIn: number; textOut: number; imageOut: number }
 
@@ -20,7 +21,11 @@ const classTokens: Record<string, Record<string, number>> = {
  * What the upstream counted where it told, otherwise the pictures by their price or table. Words are not counted then: nobody
  * here has the model's own tokens, and a wrong number looks like a right one.
  */
-export function usageOf(task: Pick<Task, 'model' | 'details' | 'parameters' | 'priceMicros' | 'outputs'>): Usage {
+export function usageOf(task: Pick<Task, 'operation' | 'model' | 'details' | 'parameters' | 'priceMicros' | 'outputs'>): Usage {
+  if (task.operation === 'write') {
+    const { input, output } = tokensOf(task)
+    return { textIn: input, imageIn: 0, textOut: output, imageOut: 0 }
+  }
   const told = readTold(task.details.usage)
   if (told) return told
   const asked = typeof task.parameters.count === 'number' ? task.parameters.count : 1

@@ -32,7 +32,7 @@ export async function make(order: Order, { headers, signal }: Pick<Incoming, 'he
 export function requireDone(task: Task): Task {
   if (task.state === 'done') return task
   if (!hasEnded(task.state)) {
-    throw new Problem('provider_timeout', `The picture is not ready yet. Task ${task.id} goes on: send the same request again to wait for it, or read /plantain/v1/tasks/${task.id}.`, { taskId: task.id, retry: true })
+    throw new Problem('provider_timeout', `The ${task.operation === 'write' ? 'text' : 'picture'} is not ready yet. Task ${task.id} goes on: send the same request again to wait for it, or read /plantain/v1/tasks/${task.id}.`, { taskId: task.id, retry: true })
   }
   const { code, message, details } = task.problem ?? { code: 'cancelled' as const, message: 'This was cancelled. Nothing was charged.' }
   throw new Problem(code, message, { ...details, taskId: task.id })
