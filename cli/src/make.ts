@@ -1,4 +1,4 @@
-/** `generate` and `edit`: an order in words, a picture on disk. */
+/** `generate` and `edit`: an order in words, a picture on disk. `write`: a text on the terminal. */
 import { randomUUID } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
 import { basename, resolve } from 'node:path'
@@ -79,7 +79,16 @@ export async function edit(words: string[], options: MakeOptions, terminal: Term
   await make({ ...nameModel(options), prompt: instruction, parameters: readParameters(options), inputs }, options, remote, terminal)
 }
 
-async function make(order: object, options: MakeOptions, remote: Remote, terminal: Terminal): Promise<void> {
+export interface WriteOptions extends Shared { model: string; image?: string[]; system?: string; maxTokens?: number; param?: Record<string, unknown>; wait: boolean }
+
+export async function write(prompt: string, { image = [], system, maxTokens, param, ...options }: WriteOptions, terminal: Terminal): Promise<void> {
+  const remote = await openRemote(options, terminal)
+  const inputs = await readInputs(image.map((place) => ({ place })), remote, terminal)
+  const parameters = { ...(system === undefined ? {} : { system }), ...(maxTokens === undefined ? {} : { max_tokens: maxTokens }), ...param }
+  await make({ model: options.model, operation: 'write', prompt, parameters, inputs }, options, remote, terminal)
+}
+
+async function make(order: object, options: Pick<MakeOptions, 'wait' | 'json' | 'out'>, remote: Remote, terminal: Terminal): Promise<void> {
   // A Ctrl-C while the order is on its way is kept until there is a task to come back to.
   let interrupted = false
   const forget = terminal.onInterrupt(() => { interrupted = true })
@@ -97,6 +106,12 @@ export async function finish(task: TaskView, { out, json }: Pick<MakeOptions, 'o
     const { code, message } = task.problem ?? { code: task.state, message: `The task was ${task.state}.` }
     throw new Exit(exitCodes.failed, code, message, { task: json ? task : task.id })
   }
+  if (task.operation === 'write') {
+    if (json) return terminal.print(JSON.stringify(task))
+    // The text is the answer and goes where a program would read it; what it cost is said beside it.
+    terminal.print((task.text ?? '').split('\n').map((line) => plainLine(line, Infinity)).join('\n'))
+    return terminal.note(showCost(task, []))
+  }
   const files = await saveOutputs(task, out, remote, terminal)
   if (json) return terminal.print(JSON.stringify({ ...task, files: files.map(({ path }) => path) }))
   for (const file of files) terminal.print(showFile(file, terminal.folder))
@@ -105,7 +120,7 @@ export async function finish(task: TaskView, { out, json }: Pick<MakeOptions, 'o
 }
 
 /** What it cost, in dollars, and under which task it is kept. Pure. */
-export function showCost({ id, cost, livemode }: TaskView, files: SavedFile[]): string {
-  const what = files.length === 1 ? basename(files[0]!.path) : `${files.length} pictures`
+export function showCost({ id, cost, livemode, operation }: TaskView, files: SavedFile[]): string {
+  const what = operation === 'write' ? 'the text' : files.length === 1 ? basename(files[0]!.path) : `${files.length} pictures`
   return `${what} cost $${cost?.usd ?? '0.00'}${livemode === false ? ' of play money (test key)' : ''}, task ${id}`
 }

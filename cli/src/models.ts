@@ -13,6 +13,7 @@ interface ModelView {
   family?: string
   operations: string[]
   prices: { when?: Record<string, Json>; price: { micros?: number; usd: string }; per: string }[]
+  token_prices?: { text_in: { usd: string }; text_out: { usd: string } } | null
   life: { state: string; ends?: string | null; replacement?: string | null }
   configured?: boolean
 }
@@ -20,7 +21,8 @@ interface ModelView {
 export interface ListOptions extends Shared { family?: string; operation?: string; life?: string; configured?: boolean; prices?: boolean }
 
 /** What a model costs at least, in a few words. */
-function showPrice({ prices }: ModelView): string {
+function showPrice({ prices, token_prices: tokens }: ModelView): string {
+  if (tokens && prices.some(({ per }) => per === 'tokens')) return `$${tokens.text_in.usd} in, $${tokens.text_out.usd} out per million tokens`
   const cheapest = prices.reduce<ModelView['prices'][number] | null>((best, one) => best === null || (one.price.micros ?? Infinity) < (best.price.micros ?? Infinity) ? one : best, null)
   return cheapest ? `${prices.length > 1 ? 'from ' : ''}$${cheapest.price.usd} per ${cheapest.per}` : 'free'
 }

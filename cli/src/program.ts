@@ -8,7 +8,7 @@ import { runDoctor } from './doctor.ts'
 import { showCosts, showUnknown, type CostOptions, type UnknownOptions } from './costs.ts'
 import { Exit, exitCodes } from './exit.ts'
 import { changeProject, createKey, explainLocal, grantCredits, listKeys, listProjects, migrateHouse, revokeKey, runHouse, showCredits, type CreditOptions, type NewKeyOptions, type ProjectOptions } from './local.ts'
-import { edit, generate, readPair, type MakeOptions } from './make.ts'
+import { edit, generate, readPair, write, type MakeOptions, type WriteOptions } from './make.ts'
 import { diffModels, listModels, validateModels, type ListOptions } from './models.ts'
 import { listAliases, listRoutes, removeAlias, resetRoutes, setAlias, setRoutes } from './routes.ts'
 import { cancelTask, getTask, listTasks, waitTask } from './tasks.ts'
@@ -64,6 +64,12 @@ export function createProgram(terminal: Terminal): Command {
   making(program.command('edit').argument('<pictures-then-instruction...>', 'files or links, and last what to do with them').description('change pictures')
     .usage('[options] <file|url...> "<instruction>"').option('--mask <file|url>', 'where to change: black is changed, white is kept (where the mask has alpha: clear is changed)'))
     .action((words: string[], options: MakeOptions) => edit(words, options, terminal))
+
+  remote(program.command('write').argument('<prompt>', 'what to write, or to say about the pictures').description('have a text written, or pictures described'))
+    .option('--model <name>', 'a model that writes, see: plantain models list --operation write', 'gemini-3.5-flash-lite').option('--image <file|url>', 'a picture it is about; may be repeated', gather)
+    .option('--system <text>', 'what holds for the answer whatever the prompt says').option('--max-tokens <n>', 'how long it may become', whole(1, 32_768))
+    .option('--param <name=value>', 'any parameter of the model; may be repeated', readPair).option('--no-wait', 'print the task id and leave')
+    .action((prompt: string, options: WriteOptions) => write(prompt, options, terminal))
 
   const task = program.command('task').description('tasks that exist already')
   remote(task.command('get').argument('<id>').description('show a task')).option('--out <place>', 'save its pictures there')

@@ -48,6 +48,14 @@ test('a photo and an instruction become an edited picture', async () => {
   assert.ok(Math.abs(data[0]! - data[1]!) < 12 && Math.abs(data[1]! - data[2]!) < 12, 'grey all the way')
 })
 
+test('a text is printed, and what it cost beside it', async () => {
+  const written = await call(['write', 'Free shipping', '--system', 'Translate the text the user sends into German (de).', '--max-tokens', '100'])
+  assert.deepEqual([written.code, written.out], [0, 'Kostenloser Versand\n'], written.err)
+  assert.match(written.err, /the text cost \$0\.0\d+ of play money \(test key\), task [0-9a-f]{32}/)
+  const described = await call(['write', 'Describe this in one sentence.', '--image', 'photo.png', '--json'])
+  assert.match((JSON.parse(described.out) as { text: string }).text, /^A landscape picture, mostly red/)
+})
+
 test('a picture becomes larger, a cut-out, or a film, by model or by operation', async () => {
   await writeFile(join(cwd, 'small.png'), await sharp({ create: { width: 80, height: 60, channels: 3, background: '#2a6ad0' } }).png().toBuffer())
   const [larger] = (await made(['edit', 'small.png', '', '--model', 'topaz-image-upscale', '--out', 'larger'])).files
