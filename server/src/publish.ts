@@ -43,9 +43,9 @@ export function createPublish({ folder, folderUrl, s3, fetch }: PublishOptions):
 /** The names a path is made of, none of which leads elsewhere. @throws {Problem} `bad_request` */
 export function segmentsOf(path: string): string[] {
   const segments = path.split('/')
-  const bad = segments.find(name => name === '' || name.startsWith('.') || name.length > 200 || /[\\\p{Cc}<>:"|?*]/u.test(name) || !name.isWellFormed() || name !== name.trim())
-  if (bad === undefined && path.length <= 500) return segments.map(name => name.normalize('NFC'))
-  throw new Problem('bad_request', `${JSON.stringify(path.slice(0, 100))} is no path to publish to. Names with / between them, up to 500 characters, none of them empty or beginning with a dot, without \\ : * ? " < > |.`, { field: 'path', value: path.slice(0, 100) })
+  const bad = segments.find(name => name === '' || name.startsWith('.') || Buffer.byteLength(name) > 200 || /[\\\p{Cc}<>:"|?*]/u.test(name) || !name.isWellFormed() || name !== name.trim())
+  if (bad === undefined && Buffer.byteLength(path) <= 700) return segments.map(name => name.normalize('NFC'))
+  throw new Problem('bad_request', `${JSON.stringify(path.slice(0, 100))} is no path to publish to. Names with / between them, up to 200 bytes each and 700 in all, none of them empty or beginning with a dot, without \\ : * ? " < > |.`, { field: 'path', value: path.slice(0, 100) })
 }
 
 const addressOf = (base: string | null, key: string[]): string | null => base === null ? null : `${base.replace(/\/+$/, '')}/${key.map(encodeURIComponent).join('/')}`

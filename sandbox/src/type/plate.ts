@@ -22,12 +22,12 @@ export function setPlate(text: string, { width, height, ...options }: PlateOptio
   const rim = Math.ceil(Math.min(height, options.maxSize ?? height) * 0.25) + 2
   const canvas = makeCanvas(width + 2 * rim, height + 2 * rim)
   drawText(canvas.getContext('2d'), text, { ...options, x: rim, y: rim, width, height })
-  const plate = cutToInk(Buffer.from(readPixels(canvas).buffer), canvas.width, canvas.height)
+  const plate = cutToInk(Buffer.from(readPixels(canvas).buffer), canvas.width, canvas.height, rim)
   release(canvas)
-  return { ...plate, left: plate.left - rim, top: plate.top - rim }
+  return plate
 }
 
-function cutToInk(pixels: Buffer, width: number, height: number): Plate {
+function cutToInk(pixels: Buffer, width: number, height: number, rim: number): Plate {
   let [left, top, right, bottom] = [width, height, -1, -1]
   for (let y = 0; y < height; y++) {
     for (let x = 0; x < width; x++) {
@@ -41,5 +41,5 @@ function cutToInk(pixels: Buffer, width: number, height: number): Plate {
   if (right < 0) return { pixels: Buffer.alloc(4), width: 1, height: 1, left: 0, top: 0 }
   const cut = { width: right - left + 1, height: bottom - top + 1 }
   const rows = Array.from({ length: cut.height }, (_, row) => pixels.subarray(((top + row) * width + left) * 4, ((top + row) * width + right + 1) * 4))
-  return { pixels: Buffer.concat(rows), ...cut, left, top }
+  return { pixels: Buffer.concat(rows), ...cut, left: left - rim, top: top - rim }
 }

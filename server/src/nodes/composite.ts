@@ -10,6 +10,8 @@ import { fillWords, lookUp } from './toolkit/words.ts'
 const places = [1, 2, 3, 4, 5, 6, 7, 8] as const
 /** Pictures made at a time, and of one list of data. */
 const [atOnce, picturesMax] = [2, 50]
+/** Where nothing is said, a text fills a line or two and not the picture. */
+const textRoom = ['90%', '25%']
 
 const Colour = Type.String({ pattern: colourPattern })
 const Spec = Type.Object({
@@ -36,7 +38,7 @@ export default node({
     ...Object.fromEntries(places.map(place => [`layer${place}`, Type.Optional(port.image({ description: `A picture to lay over it, number ${place}.` }))])) as Record<`layer${(typeof places)[number]}`, ReturnType<typeof Type.Optional<ReturnType<typeof port.image>>>>,
     images: Type.Optional(port.images({ maxItems: 50, description: 'More pictures to lay over it.' })),
     data: Type.Optional(port.json({ description: `Values for texts and pictures by name: a JSON object, or a list of up to ${picturesMax} for as many pictures.` })),
-    layers: Type.Array(Spec, { default: [], maxItems: 100, description: 'Each layer, from the bottom up. Measures are pixels, or shares of the whole (50%); x and y are the way from the anchor.' }),
+    layers: Type.Array(Spec, { default: [], maxItems: 100, description: 'Each layer, from the bottom up. Measures are pixels, or shares of the whole (50%); x and y are the way from the anchor. A text is as large as it fits into width and height (90% and 25% where nothing is said), or no larger than size.' }),
     width: Type.Optional(Type.Integer({ minimum: 1, maximum: 16_384, description: 'Pixels across; those of the background where nothing is said, which else is cut to fit.' })),
     height: Type.Optional(Type.Integer({ minimum: 1, maximum: 16_384, description: 'Pixels down.' })),
     colour: colourSetting('transparent', 'The colour under everything.'),
@@ -78,7 +80,8 @@ const pictureNames = (record: Record<string, Json>): string[] => Object.keys(rec
 async function draw(spec: Spec, field: string, { canvas, pictures, data }: Sources, bench: Bench): Promise<Layer> {
   const { image, text, anchor = 'centre', x = 0, y = 0, blend = 'over', opacity = 1, rotate = 0 } = spec
   if ((image === undefined) === (text === undefined)) throw new Problem('bad_request', `${field} needs either an image or a text.`, { field })
-  const room = { width: Math.abs(measure(spec.width ?? '100%', canvas.width)), height: Math.abs(measure(spec.height ?? '100%', canvas.height)) }
+  const [across, down] = text === undefined ? ['100%', '100%'] : textRoom
+  const room = { width: Math.abs(measure(spec.width ?? across!, canvas.width)), height: Math.abs(measure(spec.height ?? down!, canvas.height)) }
   if (room.width === 0 || room.height === 0) throw new Problem('bad_request', `${field} has no width or height.`, { field })
   checkCanvas(room, field)
   const flat = text !== undefined ? await write(text, spec, field, room, canvas, data, bench) : await fit(find(image!, field, pictures, data), spec, room, bench)

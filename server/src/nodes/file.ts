@@ -13,7 +13,7 @@ const bytesMax = 16_000_000
  * Only what the file is comes out; what hangs on another port is skipped.
  */
 export default node({
-  id: 'file', title: 'File', category: 'input', reusable: false, description: 'A file that was uploaded (by its id), or a text or JSON value in its place. Gives it as text, as JSON, as a list (the items of a JSON list, the rows of JSONL, the lines of a text), or as a picture.',
+  id: 'file', title: 'File', category: 'input', reusable: false, description: 'A file that was uploaded at `/v1/files` (by its id), or a text or JSON value in its place. Gives it as text, as JSON, as a list (the items of a JSON list, the rows of JSONL, the lines of a text), or as a picture.',
   inputs: Type.Object({
     file: Type.Optional(Type.String({ minLength: 1, maxLength: 100, description: 'The id of a file of this project.' })),
     text: Type.Optional(Type.String({ maxLength: bytesMax, description: 'The text itself, instead of a file.' })),
