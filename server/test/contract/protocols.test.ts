@@ -160,6 +160,20 @@ for (const [id, door] of doors) {
       assert.deepEqual(await traces(), before)
     })
 
+    test('what a client sends again by itself, without a key, is not bought twice, and the answer says so', async t => {
+      if (!door.resent) return t.skip('its clients do not say that they send a call again')
+      const prompt = `a mug asked for twice at ${id}`
+      const call = door.make(prompt)
+      const first = await taken(door, call)
+      await allEnded()
+      const before = await traces()
+      const again = await taken(door, { ...call, headers: { ...call.headers, ...door.resent } })
+      assert.deepEqual([again.id, again.replayed], [first.id, true])
+      assert.deepEqual(await traces(), before, 'nothing was made or paid for it')
+      // People ask for variations by asking again: that is another order.
+      assert.notEqual((await taken(door, call)).id, first.id)
+    })
+
     test('a caller who leaves loses nothing', async () => {
       const prompt = `a mug nobody waits for at ${id} sandbox:slow=3s`
       const gone = new AbortController()

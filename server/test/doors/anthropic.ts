@@ -9,6 +9,7 @@ export const door: Door = {
   keyQuery: 'key',
   look: { path: '/v1/messages/count_tokens', body: { model: 'nano-banana', messages: [{ role: 'user', content: 'x' }] } },
   make: (prompt, idempotencyKey) => ({ path: '/v1/messages', body: asked(prompt), ...(idempotencyKey === undefined ? {} : { headers: { 'idempotency-key': idempotencyKey } }) }),
+  resent: { 'x-stainless-retry-count': '1' },
   makes: 'image', isSync: true,
   taskOf: ({ headers }) => ({ id: headers.get('x-task-id')!, replayed: headers.get('idempotent-replayed') === 'true' }),
   read: {},

@@ -13,6 +13,7 @@ export const door: Door = {
   keyQuery: 'key',
   look: { method: 'GET', path: '/v1beta/models?pageSize=1' },
   make: (prompt, idempotencyKey) => ({ path: `/v1beta/models/${model}:generateContent`, body: words(prompt), ...(idempotencyKey === undefined ? {} : { headers: { 'idempotency-key': idempotencyKey } }) }),
+  resent: { 'x-stainless-retry-count': '1' },
   makes: 'image', isSync: true,
   taskOf: ({ headers }) => ({ id: headers.get('x-task-id')!, replayed: headers.get('idempotent-replayed') === 'true' }),
   read: { image: id => ({ method: 'GET', path: `/v1/interactions/${id}` }), video: id => ({ method: 'GET', path: `/v1/interactions/${id}` }) },

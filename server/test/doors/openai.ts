@@ -7,6 +7,7 @@ export const door: Door = {
   keyForms: (key): Record<string, string>[] => [{ authorization: `Bearer ${key}` }, { authorization: key }, { 'x-api-key': key }, { 'x-goog-api-key': key }],
   look: { method: 'GET', path: '/v1/models' },
   make: (prompt, idempotencyKey) => ({ path: made, body: { model: 'gpt-image-2', prompt, size: '256x256', quality: 'low' }, ...(idempotencyKey === undefined ? {} : { headers: { 'idempotency-key': idempotencyKey } }) }),
+  resent: { 'x-stainless-retry-count': '1' },
   makes: 'image', isSync: true,
   taskOf: ({ headers }) => ({ id: headers.get('x-task-id')!, replayed: headers.get('idempotent-replayed') === 'true' }),
   read: { image: id => ({ method: 'GET', path: `/v1/responses/resp_${id}` }), video: id => ({ method: 'GET', path: `/v1/videos/video_${id}/content` }) },

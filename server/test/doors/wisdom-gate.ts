@@ -6,6 +6,7 @@ export const door: Door = {
   keyForms: (key): Record<string, string>[] => [{ authorization: key }, { authorization: `Bearer ${key}` }, { 'x-api-key': key }, { 'x-goog-api-key': key }],
   look: { method: 'GET', path: '/v1/dashboard/billing/usage' },
   make: (prompt, idempotencyKey) => ({ path: '/v1/video', body: { prompt }, ...(idempotencyKey === undefined ? {} : { headers: { 'idempotency-key': idempotencyKey } }) }),
+  resent: { 'x-stainless-retry-count': '1' },
   makes: 'video', isSync: false,
   taskOf: ({ headers }) => ({ id: headers.get('x-task-id')!, replayed: headers.get('idempotent-replayed') === 'true' }),
   read: { video: id => ({ method: 'GET', path: `/v1/video/video_${id}/content` }) },

@@ -38,6 +38,8 @@ export interface Door {
   look: Call
   /** The smallest thing it makes; `idempotencyKey` where the dialect carries it. */
   make(prompt: string, idempotencyKey?: string): Call
+  /** What a client of the dialect adds to a call that it sends again by itself, where it says so. */
+  resent?: Record<string, string>
   makes: Kind
   /** Whether the answer to `make` is the picture itself. */
   isSync: boolean
