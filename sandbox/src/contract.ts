@@ -9,7 +9,8 @@
 export const rendererVersion = '1.0.0'
 
 export type Operation = 'generate' | 'edit' | 'upscale' | 'remove_background' | 'video'
-export type Format = 'png' | 'jpeg' | 'webp'
+/** GIF moves: the picture is filmed by a slow camera (`animation`). */
+export type Format = 'png' | 'jpeg' | 'webp' | 'gif'
 export type Role = 'reference' | 'character' | 'object' | 'style' | 'mask' | 'first_frame' | 'last_frame'
 
 /** Output pixels, least and most a side. */
@@ -41,6 +42,8 @@ export interface RenderRequest {
   quality?: number
   /** `transparent` keeps alpha where the operation makes any (PNG, WebP). */
   background?: 'transparent' | 'opaque'
+  /** Of a GIF: frames (2 to 16; 9) and how long each stays (10 to 655,350 ms; 200). */
+  animation?: { frames?: number; delayMs?: number }
   /** Upscale factor: 1, 2, 4 or 8. */
   factor?: number
   /** Short video: seconds (1 to 25) and frames a second (4 to 24). The file is an animated WebP. */
@@ -66,7 +69,7 @@ export interface Understood {
 
 export interface Rendering {
   bytes: Uint8Array
-  mime: 'image/png' | 'image/jpeg' | 'image/webp'
+  mime: 'image/png' | 'image/jpeg' | 'image/webp' | 'image/gif'
   width: number
   height: number
   /** The seed that was used: asking again with it gives the same picture. */

@@ -7,7 +7,7 @@ import { writeExif, writeXmp } from './provenance.ts'
 import type { Provenance } from './provenance.ts'
 
 export interface Encoding {
-  format: Format
+  format: Exclude<Format, 'gif'>
   quality?: number | undefined
   background?: RenderRequest['background']
 }

@@ -4,7 +4,7 @@
  */
 import { isDrawn, paint } from './compose.ts'
 import { RenderError, pixelsMax, rendererVersion, sideMax, sideMin } from './contract.ts'
-import type { RenderRequest, Rendering, Understood } from './contract.ts'
+import type { Format, RenderRequest, Rendering, Understood } from './contract.ts'
 import { decodePicture } from './decode.ts'
 import type { Picture } from './decode.ts'
 import { applyEdits } from './edit/apply.ts'
@@ -23,6 +23,7 @@ import { softened } from './styles/pixels.ts'
 import { upscale } from './upscale.ts'
 import { readMove } from './video/camera.ts'
 import { encodeVideo } from './video/encode.ts'
+import { encodeGif, gifPixelsMax } from './video/gif.ts'
 import { film, shootPicture, shootPlan } from './video/frames.ts'
 import type { Shot } from './video/frames.ts'
 
@@ -205,7 +206,7 @@ async function enlarge(room: Room): Promise<Rendering> {
   await pause()
   const provenance = provenanceOf(request, seed, picture.isOurs ? 'algorithmicMedia' : 'algorithmicallyEnhanced', picture.recipe)
   return {
-    bytes: await encodePixels(pixels, width, height, request, provenance),
+    bytes: await encodePixels(pixels, width, height, { ...request, format: stillOf(request) }, provenance),
     mime: mimeOf(request.format), width, height, seed,
     understood: nothingUnderstood([`enlarged ${factor} times`]),
     description: `Enlarged ${factor} times by resampling and sharpening; no detail was invented.`,
@@ -280,10 +281,29 @@ function provenanceOf({ prompt, provenance }: RenderRequest, seed: number, sourc
   return { sourceType, seed, taskId: provenance?.taskId, prompt: isEmbedded ? prompt : undefined, recipe: recipe ?? undefined }
 }
 
-async function finishStill({ request, seed }: Room, { canvas, understood: words, description, sourceType, recipe, maskConfidence }: Made): Promise<Rendering> {
+/** @throws {RenderError} for a GIF: only what was drawn here can be filmed */
+function stillOf({ format, operation }: RenderRequest): Exclude<Format, 'gif'> {
+  if (format === 'gif') throw new RenderError(`No GIF comes of ${operation}. Ask for png, jpeg or webp.`)
+  return format
+}
+
+/** A picture that moves a little, as a GIF. */
+async function animate({ request, pause }: Room, canvas: Canvas, provenance: Provenance): Promise<Uint8Array> {
+  const { prompt, animation: { frames = 9, delayMs = 200 } = {} } = request
+  const { width, height } = canvas
+  if (width * height * frames > gifPixelsMax) throw new RenderError(`${frames} frames of ${width}x${height} are too much for one GIF here: ask for a smaller picture or fewer frames.`)
+  const shot = shootPicture(canvas, width, height)
+  await pause()
+  return encodeGif(film(shot, readMove(prompt), { width, height, count: frames, fps: Math.max(1, Math.round(1000 / delayMs)), last: null, pause }), { width, height, count: frames, delayMs }, provenance)
+}
+
+async function finishStill(room: Room, { canvas, understood: words, description, sourceType, recipe, maskConfidence }: Made): Promise<Rendering> {
+  const { request, seed } = room
+  const { format } = request
+  const provenance = provenanceOf(request, seed, sourceType, recipe)
   return {
-    bytes: await encodeCanvas(canvas, request, provenanceOf(request, seed, sourceType, recipe)),
-    mime: mimeOf(request.format), width: canvas.width, height: canvas.height, seed,
+    bytes: format === 'gif' ? await animate(room, canvas, provenance) : await encodeCanvas(canvas, { ...request, format }, provenance),
+    mime: mimeOf(format), width: canvas.width, height: canvas.height, seed,
     understood: words, description,
     ...(maskConfidence === undefined ? {} : { maskConfidence }),
     rendererVersion,

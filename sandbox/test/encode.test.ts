@@ -23,6 +23,17 @@ const carries = async (format: Format) => {
 test('PNG says where it comes from', () => carries('png'))
 test('JPEG says where it comes from', () => carries('jpeg'))
 test('WebP says where it comes from', () => carries('webp'))
+test('a GIF moves as it was asked to, and says where it comes from', async () => {
+  const request: RenderRequest = { operation: 'generate', prompt: 'a red boat', inputs: [], format: 'gif', seed: 2, width: 160, height: 96, animation: { frames: 4, delayMs: 120 } }
+  const { bytes, mime, width, height } = await render(request)
+  const { pages, delay, format, width: wide, pageHeight } = await sharp(bytes, { animated: true }).metadata()
+  assert.deepEqual([mime, width, height, format, wide, pageHeight, pages, delay], ['image/gif', 160, 96, 'gif', 160, 96, 4, [120, 120, 120, 120]])
+  assert.match(Buffer.from(bytes).toString('latin1'), /XMP DataXMP.*DigitalSourceType.*algorithmicMedia/s)
+  const raw = async (page: number) => (await sharp(bytes, { page }).raw().toBuffer()).toString('hex')
+  assert.notEqual(await raw(0), await raw(3))
+  assert.deepEqual((await render(request)).bytes, bytes)
+  await assert.rejects(render({ ...request, width: 4096, height: 4096 }), /too much for one GIF/)
+})
 
 test('a private prompt is nowhere in the file', async () => {
   const { bytes } = await generate('zanzibarian apple xylograph', { provenance: { embedPrompt: false } })

@@ -85,6 +85,16 @@ describe('images.generate', () => {
     assert.deepEqual([task.model, task.parameters.quality, task.cost.micros], ['gpt-image-2', 'medium', 53_000])
   })
 
+  test('a GIF moves, new or changed', async () => {
+    const wanted = { model: 'gpt-image-2', size: '256x256', output_format: 'gif', frame_count: 4, frame_duration_ms: 104 } as const
+    const made = await client.images.generate({ ...wanted, prompt: 'a red kite' })
+    const edited = await client.images.edit({ ...wanted, prompt: 'make it grayscale', image: await toFile(await photo(), 'photo.png', { type: 'image/png' }) })
+    for (const { output_format, data } of [made, edited]) {
+      const { format, width, pageHeight, pages, delay } = await sharp(decode(data![0]!.b64_json), { animated: true }).metadata()
+      assert.deepEqual([output_format, format, width, pageHeight, pages, delay], ['gif', 'gif', 256, 256, 4, [100, 100, 100, 100]])
+    }
+  })
+
   test('a link is good without a key', async () => {
     const made = await client.images.generate({ ...boat, response_format: 'url' })
     assert.equal(made.data![0]!.b64_json, undefined)

@@ -9,6 +9,9 @@ import type { Json } from '../../domain/outcome.ts'
 import { Problem } from '../../domain/problem.ts'
 import { invalid, readChoice, readText, readWhole, type Fields } from './fields.ts'
 
+/** Every frame has as many pixels as the picture. */
+const gifPixelsMax = 1_536 * 1_536
+
 export interface Settings { parameters: Record<string, Json>; warnings: string[] }
 
 type Property = JsonSchema & { enum?: Json[]; type?: string; minimum?: number; maximum?: number }
@@ -37,7 +40,7 @@ export function readSettings(fields: Fields, card: Card, known: readonly string[
   if (format !== undefined && properties.output_format) parameters.output_format = format
 
   const background = readChoice(fields, 'background', ['transparent', 'opaque', 'auto'])
-  if (background === 'transparent' && format === 'jpeg') throw invalid('background', 'A transparent background needs the output_format png or webp.')
+  if (background === 'transparent' && (format === 'jpeg' || format === 'gif')) throw invalid('background', 'A transparent background needs the output_format png or webp.')
   if (background === 'transparent' || background === 'opaque') {
     if (properties.background) parameters.background = background
     else if (background === 'transparent') throw cannot('background', background, card)
@@ -58,9 +61,8 @@ export function readSettings(fields: Fields, card: Card, known: readonly string[
     if (!properties[name]) throw cannot(name, value, card)
     parameters[name] = value
   }
-  for (const [name, needed] of [['frame_count', 'gif'], ['frame_duration_ms', 'gif'], ['svg', 'svg']] as const) {
-    if (fields[name] !== undefined) throw invalid(name, `'${name}' goes with the output_format ${needed} only.`)
-  }
+  readFrames(fields, format, settings)
+  if (fields.svg !== undefined) throw invalid('svg', "'svg' goes with the output_format svg only, which no model here makes.")
   const style = readText(fields, 'style', { max: 100 })
   if (style !== undefined) {
     if (properties.style) parameters.style = style
@@ -89,6 +91,22 @@ const isOtherSpelling = (value: unknown, property: Property | undefined): boolea
 
 /** `512` has other spellings, and the larger ones come in both cases. */
 const spellClass = (text: string | undefined): string | undefined => text !== undefined && /^(?:512px|0\.5k)$/i.test(text) ? '512' : text !== undefined && /^\dk$/i.test(text) ? text.toUpperCase() : text
+
+/** How a GIF moves. What cannot go with one is refused as upstream refuses it. */
+function readFrames(fields: Fields, format: string | undefined, { parameters }: Settings): void {
+  const [frames, durationMs] = [readWhole(fields, 'frame_count', { min: 2, max: 16 }), readWhole(fields, 'frame_duration_ms', { min: 1, max: 655_350 })]
+  if (format !== 'gif') {
+    for (const name of ['frame_count', 'frame_duration_ms']) if (fields[name] !== undefined) throw invalid(name, `'${name}' goes with the output_format gif only.`)
+    return
+  }
+  if (fields.stream === true) throw invalid('stream', 'A GIF cannot be streamed.')
+  if (fields.mask !== undefined) throw invalid('mask', 'A GIF takes no mask.')
+  const size = /^(\d{1,5})x(\d{1,5})$/.exec(String(fields.size ?? ''))
+  if (size && Number(size[1]) * Number(size[2]) > gifPixelsMax) throw invalid('size', `A GIF may have ${gifPixelsMax} pixels, as 1536x1536 has, not ${size[0]}.`)
+  if (frames !== undefined) parameters.frame_count = frames
+  // Whole hundredths of a second are all a GIF can say.
+  if (durationMs !== undefined) parameters.frame_duration_ms = Math.max(10, Math.round(durationMs / 10) * 10)
+}
 
 const cannot = (param: string, value: unknown, card: Card, allowed?: unknown) =>
   new Problem('unsupported_parameter', `${card.id} has no ${param} ${String(value)}. Leave it out${allowed === undefined ? '' : ` or use ${(allowed as unknown[]).join(', ')}`}.`, { param, value, ...(allowed === undefined ? {} : { allowed }) })

@@ -11,9 +11,9 @@ const readNumber = (value: Json | undefined): number | undefined => typeof value
 function readFormat(value: Json | undefined, operation: RenderRequest['operation']): Format {
   if (operation === 'video') return 'webp'
   switch (value) {
-    case 'png': case 'jpeg': case 'webp': return value
+    case 'png': case 'jpeg': case 'webp': case 'gif': return value
     case undefined: return 'png'
-    default: throw new Problem('unsupported_parameter', 'The sandbox writes png, jpeg and webp.', { field: 'parameters.output_format', value, allowed: ['png', 'jpeg', 'webp'] })
+    default: throw new Problem('unsupported_parameter', 'The sandbox writes png, jpeg, webp and gif.', { field: 'parameters.output_format', value, allowed: ['png', 'jpeg', 'webp', 'gif'] })
   }
 }
 
@@ -32,6 +32,9 @@ export type Drawing = Omit<Job, 'operation'> & { operation: RenderRequest['opera
 
 export function writeRender(job: Drawing, prompt: string, inputs: InputPicture[], variation: number): RenderRequest {
   const { operation, parameters } = job
+  for (const name of ['frame_count', 'frame_duration_ms']) {
+    if (parameters[name] !== undefined && parameters.output_format !== 'gif') throw new Problem('unsupported_parameter', `${name} goes with the output_format gif only.`, { field: `parameters.${name}`, value: parameters[name] })
+  }
   const seed = readNumber(parameters.seed)
   // Where a model's `quality` is a word, how much its files are packed is a number of its own.
   const quality = readNumber(parameters.quality) ?? (parameters.output_compression === 0 ? 1 : readNumber(parameters.output_compression))
@@ -43,6 +46,7 @@ export function writeRender(job: Drawing, prompt: string, inputs: InputPicture[]
     ...(seed === undefined ? {} : { seed }),
     ...(quality === undefined ? {} : { quality }),
     ...(background === 'transparent' || background === 'opaque' ? { background } : {}),
+    ...(parameters.output_format === 'gif' ? { animation: { frames: readNumber(parameters.frame_count) ?? 9, delayMs: readNumber(parameters.frame_duration_ms) ?? 200 } } : {}),
     ...(operation === 'upscale' ? { factor: readFactor(readNumber(parameters.factor) ?? 2) } : {}),
     ...(operation === 'video' ? { video: { seconds: readNumber(parameters.duration_s) ?? 5, fps } } : {}),
     provenance: { taskId: job.taskId },

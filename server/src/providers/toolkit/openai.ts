@@ -28,13 +28,16 @@ export interface WrittenCall { path: 'images/generations' | 'images/edits'; fiel
 const isOpenai = (model: string): boolean => /^(gpt-image|chatgpt-image)/.test(model)
 
 const compression: Handling = (value, _name, { parameters }) => parameters.output_format === 'jpeg' || parameters.output_format === 'webp' ? { send: { output_compression: value } } : { refused: null }
+const ofGif: Handling = (value, name, { parameters }) => parameters.output_format === 'gif' ? { send: { [name]: value } } : { refused: null }
 const background: Handling = (value, _name, { parameters }) => value === 'transparent' && parameters.output_format === 'jpeg' ? { refused: ['opaque'] } : { send: { background: value } }
 
 const common: Record<string, Handling> = {
   size: as('size'),
   quality: as('quality'),
   background,
-  output_format: as('output_format', words('png', 'jpeg', 'webp')),
+  output_format: as('output_format', words('png', 'jpeg', 'webp', 'gif')),
+  frame_count: ofGif,
+  frame_duration_ms: ofGif,
   output_compression: compression,
   moderation: as('moderation', words('auto', 'low')),
   complexity: as('complexity', words('low', 'medium', 'high')),
