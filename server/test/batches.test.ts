@@ -1,5 +1,8 @@
 /** Batches at the OpenAI, Gemini and Anthropic doors, through their clients unmodified: made, followed, cancelled, expired, their results read and their pictures measured. */
 import assert from 'node:assert/strict'
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { after, before, describe, test } from 'node:test'
 import { setTimeout as pause } from 'node:timers/promises'
 import Anthropic, { BadRequestError as AnthropicBadRequest, NotFoundError as AnthropicNotFound } from '@anthropic-ai/sdk'
@@ -387,6 +390,35 @@ describe('@anthropic-ai/sdk', () => {
     await finished(more[2]!, client)
     assert.deepEqual(await house.audit(), [])
   })
+})
+
+// What it costs -------------------------------------------------------------------------------------------------------
+
+test('who sells batches for half says so on the card, and a batch at any door is held and charged by it; a call by itself is not', async t => {
+  const cards = await mkdtemp(join(tmpdir(), 'plantain-half-'))
+  t.after(() => rm(cards, { recursive: true, force: true }))
+  const rows = [{ when: { priority: 'interactive' }, micros: 40_000, per: 'image' }, { when: { priority: 'batch' }, micros: 20_000, per: 'image' }]
+  for (const name of ['nano-banana-2', 'gpt-image-2']) await writeFile(join(cards, `${name}.json`), JSON.stringify({ extends: name, prices: [{ from: '2026-01-01', source: 'Half for who can wait', rows }] }))
+  const cheap = await testHouse({ settings: { PLANTAIN_CARDS: cards } })
+  t.after(() => cheap.close())
+  const [openai, google, anthropic] = [
+    new OpenAI({ apiKey: cheap.testKey, baseURL: `${cheap.url}/v1`, maxRetries: 0 }), new GoogleGenAI({ apiKey: cheap.testKey, httpOptions: { baseUrl: cheap.url } }), new Anthropic({ apiKey: cheap.testKey, baseURL: cheap.url, maxRetries: 0 }),
+  ]
+  const contents = [{ role: 'user', parts: [{ text: 'alone' }] }]
+  const alone = await google.models.generateContent({ model, contents, config: { imageConfig: { imageSize: '512' } } })
+  assert.equal(alone.sdkHttpResponse!.headers!['x-cost-usd'], '0.04')
+
+  const ofOpenai = await begin([line('a', { ...small, prompt: 'at openai', n: 2 })], '/v1/images/generations', openai)
+  const ofGoogle = await google.batches.create({ model, src: [{ contents: [{ role: 'user', parts: [{ text: 'at gemini' }] }], config: { imageConfig: { imageSize: '512' } } }] })
+  const ofAnthropic = await anthropic.messages.batches.create({ requests: [{ custom_id: 'a', params: params('at anthropic') }] })
+  await ended(ofOpenai.id, openai)
+  await finished(ofAnthropic.id, anthropic)
+  await until(async () => (await google.batches.get({ name: ofGoogle.name! })).endTime, 'The end of the batch at Gemini')
+  const { rows: tasks } = await cheap.database.query<{ prompt: string; priority: string; price: number; charged: number }>('select prompt, priority, price_micros as price, charged_micros as charged from task order by prompt')
+  assert.deepEqual(tasks.map(({ prompt, priority, price, charged }) => [prompt, priority, price, charged]), [
+    ['alone', 'interactive', 40_000, 40_000], ['at anthropic', 'batch', 20_000, 20_000], ['at gemini', 'batch', 20_000, 20_000], ['at openai', 'batch', 40_000, 40_000],
+  ])
+  assert.deepEqual(await cheap.audit(), [])
 })
 
 // Told no -------------------------------------------------------------------------------------------------------------
