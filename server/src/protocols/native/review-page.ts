@@ -57,7 +57,7 @@ function write(review: Review, links: string[], said: string | null, status = 20
       : `<div class="choice">${picture}<span>${chosen ? '✓ ' : ''}Candidate ${index + 1}</span></div>`
   }).join('')
   const outcome = open ? '' : `<div class="said"><strong>${words[review.state]}</strong>${review.decidedBy ? ` by ${escape(review.decidedBy)}` : ''}${review.decidedAt ? ` on ${review.decidedAt.toISOString().slice(0, 16).replace('T', ' ')} UTC` : ''}${review.reason ? `<br>${escape(review.reason)}` : ''}</div>`
-  const due = open && review.dueAt ? `<p>Answered by ${review.dueAt.toISOString().slice(0, 16).replace('T', ' ')} UTC, or ${review.onTimeout === 'approve' ? 'the first is taken' : 'it is rejected'}.</p>` : ''
+  const due = open && review.dueAt ? `<p>Please answer by ${review.dueAt.toISOString().slice(0, 16).replace('T', ' ')} UTC, or ${review.onTimeout === 'approve' ? 'the first is taken' : 'it is rejected'}.</p>` : ''
   const form = !open ? `<div class="choices">${pictures}</div>` : `<form method="post">
     <fieldset class="choices">${pictures}</fieldset>
     <label class="line"><span>Your name, for the record</span><input type="text" name="name" maxlength="100" autocomplete="name"></label>
