@@ -1,6 +1,6 @@
 import { Type } from 'typebox'
 import { Problem } from '../domain/problem.ts'
-import { node, port } from './contract.ts'
+import { node, port, type Plate } from './contract.ts'
 import { blank, card, checkCanvas, colourPattern, lay, openPicture, pixelsOf, placeAt, type Layer } from './toolkit/pixels.ts'
 
 /** Many pictures on one sheet, each with what it is called. */
@@ -23,7 +23,14 @@ export default node({
     const across = Math.min(images.length, columns ?? Math.ceil(Math.sqrt(images.length * 1.2)))
     const down = Math.ceil(images.length / across)
     const [gap, pad, words] = [Math.round(size * 0.09), Math.round(size * 0.05), Math.round(size * 0.15)]
-    const cell = { width: size + 2 * pad, height: size + 3 * pad + words }
+    const shown: Plate[] = []
+    for (const media of images) {
+      bench.signal.throwIfAborted()
+      shown.push(await pixelsOf((await openPicture(bench, media)).resize({ width: size, height: size, fit: 'inside' })))
+    }
+    // No taller than the tallest of them, and wide enough for captions.
+    const box = { width: Math.max(Math.round(size * 0.6), ...shown.map(one => one.width)), height: Math.max(...shown.map(one => one.height)) }
+    const cell = { width: box.width + 2 * pad, height: box.height + 3 * pad + words }
     const head = title === undefined || title.trim() === '' ? 0 : Math.round(size * 0.24)
     const sheet = { width: across * cell.width + (across + 1) * gap, height: down * cell.height + (down + 1) * gap + (head > 0 ? head + gap : 0) }
     checkCanvas(sheet, 'size')
@@ -34,16 +41,14 @@ export default node({
       const plate = await bench.type(title!, { width: sheet.width - 2 * gap, height: head, maxSize: head * 0.75, maxLines: 1, face: 'sans', align: 'left', fill: paint.title })
       layers.push({ ...plate, left: gap + plate.left, top: gap + plate.top })
     }
-    for (const [index, media] of images.entries()) {
-      bench.signal.throwIfAborted()
+    for (const [index, picture] of shown.entries()) {
       const corner = { left: gap + index % across * (cell.width + gap), top: gap + (head > 0 ? head + gap : 0) + Math.floor(index / across) * (cell.height + gap) }
-      const shown = await pixelsOf((await openPicture(bench, media)).resize({ width: size, height: size, fit: 'inside' }))
-      const inside = placeAt('centre', { width: size, height: size }, shown)
+      const inside = placeAt('centre', box, picture)
       const caption = captions?.[index]?.trim() ?? String(index + 1)
-      layers.push({ ...ground, ...corner }, { ...shown, left: corner.left + pad + inside.left, top: corner.top + pad + inside.top })
+      layers.push({ ...ground, ...corner }, { ...picture, left: corner.left + pad + inside.left, top: corner.top + pad + inside.top })
       if (caption === '') continue
-      const plate = await bench.type(caption, { width: size, height: words, maxSize: words * 0.5, maxLines: 2, face: 'body', fill: paint.words })
-      layers.push({ ...plate, left: corner.left + pad + plate.left, top: corner.top + size + 2 * pad + plate.top })
+      const plate = await bench.type(caption, { width: box.width, height: words, maxSize: words * 0.5, maxLines: 2, face: 'body', fill: paint.words })
+      layers.push({ ...plate, left: corner.left + pad + plate.left, top: corner.top + box.height + 2 * pad + plate.top })
     }
     return { image: await bench.keep(await (await lay(blank(sheet, background ?? paint.ground), sheet, layers)).png().toBuffer()) }
   },
