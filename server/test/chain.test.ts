@@ -2,7 +2,7 @@
  * One Plantain behind another, at every dialect that is both a front door and a back door: two real houses, a live key outside, a test key
  * inside. What the inner one makes comes out of the outer one as it was, and a broken line buys nothing twice.
  *
- * A dialect that gets its second half later gets a row in `dialects`: Wireflow has a back door and no front door yet.
+ * Wireflow runs workflows, so the inner house has one, and its card says which input is filled with what.
  */
 import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
@@ -22,7 +22,8 @@ interface Dialect {
   surface?: string
   /** The card it is built on, and its name at the inner door. */
   card: string
-  model: string
+  /** Of the inner house, where it is not the same for all of them. */
+  model: string | ((inner: TestHouse) => Promise<string>)
   parameters: object
   /** The call that buys. */
   buys: RegExp
@@ -34,6 +35,8 @@ interface Dialect {
   wrong: { parameters: object; code: string }
   /** Whether a lost answer can be asked for. */
   finds: boolean
+  /** What want of credit inside is outside, where the inner house only notices it while it makes. */
+  dry?: string
 }
 
 const picture = { aspect_ratio: '16:9', resolution: '1K', output_format: 'png' }
@@ -51,17 +54,31 @@ const dialects: Dialect[] = [
     wrong: { parameters: { size: '256x2560' }, code: 'provider_rejected' } },
   { provider: 'plantain', card: 'nano-banana-2-1', model: 'nano-banana-2-1', parameters: picture, buys: /^\/plantain\/v1\/tasks$/, usage: null, words: true, finds: true,
     wrong: { parameters: oddRatio, code: 'unsupported_parameter' } },
+  { provider: 'wireflow', card: '../../../test/kit/gateways/wireflow-poster', model: savePoster, parameters: {}, buys: /\/run$/, usage: null, words: false, finds: true, dry: 'provider_failed',
+    wrong: { parameters: { aspect_ratio: '7:5' }, code: 'unsupported_parameter' } },
 ]
+
+/** The workflow inside that makes what the card sells. */
+async function savePoster(house: TestHouse): Promise<string> {
+  const node = (id: string, nodeType: string, label: string, config: object = {}) => ({ id, data: { nodeType, label, config } })
+  const edge = (source: string, target: string, out: string, into: string) => ({ source, target, sourceHandle: `out-${out}`, targetHandle: `in-${into}` })
+  const saved = await fetch(`${house.url}/api/v1/workflows`, { method: 'POST', headers: { authorization: `Bearer ${house.testKey}`, 'content-type': 'application/json' }, body: JSON.stringify({
+    name: 'Poster', nodes: [node('input-1', 'input:text', 'Prompt'), node('input-2', 'input:image', 'Picture'), node('gen-1', 'generate:nano_banana_2_1', 'Picture', { resolution: '1K', output_format: 'png' })],
+    edges: [edge('input-1', 'gen-1', 'prompt', 'prompt'), edge('input-2', 'gen-1', 'image', 'image1')] }) })
+  const { id } = await saved.json() as { id: string }
+  return `${id}?prompt=input-1&inputs=input-2&output=gen-1`
+}
 
 const nameOf = ({ provider, surface }: Dialect) => `chain-${provider}${surface ? `-${surface}` : ''}`
 
 /** A card like the real one, made by one provider only; it allows one thing more than the real one. */
-function writeCard(dialect: Dialect): string {
+async function writeCard(dialect: Dialect, inner: TestHouse): Promise<string> {
   const card = JSON.parse(readFileSync(new URL(`../src/catalog/cards/${dialect.card}.json`, import.meta.url), 'utf8'))
   const { properties } = card.parameters
   if (properties.aspect_ratio) properties.aspect_ratio.enum.push('7:5')
+  const model = typeof dialect.model === 'string' ? dialect.model : await dialect.model(inner)
   if (card.parameters['x-size']) card.parameters['x-size'].ratioMax = 20
-  return JSON.stringify({ ...card, id: nameOf(dialect), dialects: {}, aliases: [], routes: [{ provider: dialect.provider, model: dialect.model, order: 1, weight: 1 }] })
+  return JSON.stringify({ ...card, id: nameOf(dialect), dialects: {}, aliases: [], routes: [{ provider: dialect.provider, model, order: 1, weight: 1 }] })
 }
 
 /** The line between the houses: hands on what it hears, and breaks when told to, once the inner house has answered. */
@@ -101,13 +118,13 @@ let line: Awaited<ReturnType<typeof openLine>>
 let cards: string
 before(async () => {
   cards = await mkdtemp(join(tmpdir(), 'plantain-chain-'))
-  await Promise.all(dialects.map(dialect => writeFile(join(cards, `${nameOf(dialect)}.json`), writeCard(dialect))))
   inner = await testHouse()
+  await Promise.all(dialects.map(async dialect => writeFile(join(cards, `${nameOf(dialect)}.json`), await writeCard(dialect, inner))))
   line = await openLine(inner.url)
   const key = inner.testKey
   outer = await testHouse({ settings: {
     PLANTAIN_CARDS: cards, OPENAI_API_KEY: key, OPENAI_BASE_URL: `${line.url}/v1`, GEMINI_API_KEY: key, GEMINI_BASE_URL: line.url, KIE_API_KEY: key, KIE_BASE_URL: line.url, KIE_UPLOAD_URL: line.url,
-    WISDOM_GATE_API_KEY: key, WISDOM_GATE_BASE_URL: line.url, PLANTAIN_API_KEY: key, PLANTAIN_BASE_URL: line.url,
+    WISDOM_GATE_API_KEY: key, WISDOM_GATE_BASE_URL: line.url, PLANTAIN_API_KEY: key, PLANTAIN_BASE_URL: line.url, WIREFLOW_API_KEY: key, WIREFLOW_BASE_URL: line.url, WIREFLOW_PER_MINUTE: '1000',
   } })
 })
 after(async () => {
@@ -164,7 +181,7 @@ for (const dialect of dialects) {
       assert.ok(!JSON.stringify(body).includes(inner.testKey))
     })
     refused('a prompt that is refused inside', 'content_rejected', { prompt: 'a red apple sandbox:moderation' })
-    refused('want of credit inside', 'provider_not_configured', { prompt: 'a red apple sandbox:credits' })
+    refused('want of credit inside', dialect.dry ?? 'provider_not_configured', { prompt: 'a red apple sandbox:credits' })
     refused('a parameter the inner house does not take', dialect.wrong.code, { parameters: dialect.wrong.parameters }, dialect.provider === 'plantain' ? 'parameters.aspect_ratio' : undefined)
 
     test(`a line that breaks after the inner house has taken it buys once, ${dialect.finds ? 'and the picture is found' : 'and is never asked again'}`, async () => {

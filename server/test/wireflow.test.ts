@@ -345,7 +345,7 @@ describe('a run', () => {
     const { id } = await save({ name: 'Inputs', nodes: [text('t1', null, { label: 'Motif' }), text('t2', 'in oil', { label: 'Style' }), { id: 'p1', data: { label: 'Photo', nodeType: 'input:image' } }, { id: 'j', data: { nodeType: 'utility:prompt_concat' } }, made('gen-1')],
       edges: [wire('t1.prompt', 'j.prompt1'), wire('t2.text', 'j.prompt2'), wire('j.prompt', 'gen-1.prompt'), wire('p1.media', 'gen-1.image1')] })
     const { body } = await ask('GET', `/workflows/${id}/run`)
-    assert.deepEqual(body.data.inputs, [{ nodeId: 't1', label: 'Motif', type: 'text', required: true }, { nodeId: 't2', label: 'Style', type: 'text', required: false, default: 'in oil' }, { nodeId: 'p1', label: 'Photo', type: 'image', required: true }])
+    assert.deepEqual(body.data.inputs, [{ nodeId: 't1', label: 'Motif', type: 'text', required: true }, { nodeId: 't2', label: 'Style', type: 'text', required: false, default: 'in oil' }, { nodeId: 'p1', label: 'Photo', type: 'image', required: false }])
     const photo = `data:image/png;base64,${(await paint(64, 48)).toString('base64')}`
     const done = await run(`/workflows/${id}/run`, { inputs: { t1: 'a boat', Style: 'in ink', image: photo } })
     assert.equal(done.status, 'COMPLETED', done.error)
@@ -356,7 +356,16 @@ describe('a run', () => {
     assert.equal((await ask('POST', `/workflows/${id}/run`, { inputs: { nobody: 'x' } })).status, 400)
     assert.equal((await ask('POST', `/workflows/${id}/run`, { inputs: {} })).status, 400)
     const exposed = await ask('PUT', `/workflows/${id}`, { exposedInputs: ['t1'] })
-    assert.equal(exposed.status, 422, 'the photo must be filled in by somebody')
+    assert.equal(exposed.status, 422, 'a photo nobody can fill in')
+  })
+
+  test('leaves an empty import out where nothing needs it, by every way of running', async () => {
+    const { id, webhookId } = await save({ name: 'Optional', webhookId: 'new', nodes: [text('t', 'a boat'), { id: 'p', data: { label: 'Photo', nodeType: 'input:image' } }, made('gen-1')], edges: [wire('t.prompt', 'gen-1.prompt'), wire('p.image', 'gen-1.image1')] })
+    assert.deepEqual((await ask('GET', `/workflows/${id}/run`)).body.data.inputs.map((one: any) => [one.nodeId, one.required]), [['t', false], ['p', false]])
+    assert.equal((await ask('POST', `/workflows/${id}/estimate`, {})).body.data.estimateComplete, true)
+    for (const done of [await run(`/workflows/${id}/run`, {}), await run(`/workflows/${id}/execute`, {}), await ended((await ask('POST', `/workflow/${webhookId}/trigger`, {}, { key: null })).body.executionId)]) {
+      assert.deepEqual([done.status, done.nodeStates.map((one: any) => one.nodeId)], ['COMPLETED', ['t', 'gen-1']], done.error)
+    }
   })
 
   test('passes pictures on, in the order of their handles, through routers and past notes', async () => {

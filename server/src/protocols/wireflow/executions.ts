@@ -12,7 +12,7 @@ import type { Json } from '../../domain/outcome.ts'
 import { Problem } from '../../domain/problem.ts'
 import { isId } from '../../kit/id.ts'
 import type { Desk, Incoming, Route } from '../contract.ts'
-import { fieldsOf, inputsOf, pickInputs, readGraph, translate, type Filling, type InputFace, type WireGraph } from './graph.ts'
+import { fieldsOf, inputsOf, pickInputs, readGraph, translate, withoutEmpty, type Filling, type InputFace, type WireGraph } from './graph.ts'
 import { combinations, withItem, type Combination } from './iterate.ts'
 import type { House } from './kinds.ts'
 import { bodyMax, once, readBody, readFlag, readObject, readText, readWhole, wrong, type Fields } from './read.ts'
@@ -80,8 +80,8 @@ function inWireflowsWords(thrown: unknown): never {
 interface Wanted { trigger: string; target: string | null; force: boolean; anew: string[]; idempotency: { key: string; body: string } | null }
 
 /** The order of one execution. */
-const orderOf = ({ workflow, saved }: Subject, graph: Graph, inputs: Record<string, Json>, { trigger, target, force, anew }: Wanted, wire: Record<string, Json> = {}): ExecutionOrder => ({
-  ...(workflow ? { workflowId: workflow.id } : {}), graph, inputs, target, force, anew, trigger, wire: { protocol: 'wireflow', ...wire }, ...(saved?.webhookUrl ? { callbackUrl: saved.webhookUrl } : {}),
+const orderOf = ({ workflow, saved }: Subject, whole: Graph, inputs: Record<string, Json>, { trigger, target, force, anew }: Wanted, wire: Record<string, Json> = {}): ExecutionOrder => ({
+  ...(workflow ? { workflowId: workflow.id } : {}), graph: withoutEmpty(whole, inputs), inputs, target, force, anew, trigger, wire: { protocol: 'wireflow', ...wire }, ...(saved?.webhookUrl ? { callbackUrl: saved.webhookUrl } : {}),
 })
 
 async function begin(subject: Subject, inputs: Record<string, Json>, wanted: Wanted, all: Combination[] | null, desk: Desk): Promise<{ executions: Execution[]; graphs: Graph[] }> {

@@ -144,7 +144,7 @@ export function translate(wire: WireGraph, house: House, filling: Filling = null
     }
     nodes.push({ id: node.id, kind: service.face.id, title: labelOf(node), settings, ...(node.position ? { position: { x: node.position.x, y: node.position.y } } : {}) })
   }
-  const graph = { nodes, edges: [...wired.map(({ edge }) => edge), ...more], exposed: exposable(served, into, filling) }
+  const graph = { nodes, edges: [...wired.map(({ edge }) => edge), ...more], exposed: exposable(served, into, filling, [...wired.map(({ edge }) => edge), ...more]) }
   return { graph, violations, warnings, migrations: [] }
 }
 
@@ -213,7 +213,8 @@ function readSettings({ node, service }: Served, taken: ReadonlySet<string>, vio
   const { row, face, card } = service
   const settings: Values = {}
   const lists = new Map<string, { value: Json; place: number }[]>()
-  const parameters = Object.create(null) as Fields
+  const parameters = new Map<string, Json>()
+  const parameter = (name: string, value: Json) => { if (!parameters.has(name)) parameters.set(name, value) }
   const has = (name: string) => face.inputs.some(({ id }) => id === name)
   for (const [name, { value, isLoose }] of writtenOn(node)) {
     if (row.idle?.includes(name)) continue
@@ -228,8 +229,8 @@ function readSettings({ node, service }: Served, taken: ReadonlySet<string>, vio
       } else settings[port.id] ??= isMedia(port) ? linkOf(value) : valueFor(port, value)
     } else if (card && has('parameters')) {
       const [key, one] = parameterOf(name, value, card)
-      if (!isLoose || Object.hasOwn(propertiesOf(card), key)) parameters[key] ??= one
-    } else if (has('parameters') && !isLoose) parameters[own(parameterNames, name) ?? name] ??= value
+      if (!isLoose || Object.hasOwn(propertiesOf(card), key)) parameter(key, one)
+    } else if (has('parameters') && !isLoose) parameter(own(parameterNames, name) ?? name, value)
     else if (!isLoose) violations.push({ rule: 'unknown-setting', nodeId: node.id, path: `config.${name}`, message: `${labelOf(node)} (${typeOf(node)}) has no setting ${name.slice(0, 100)}.`, fix: `It has ${face.inputs.map(({ id }) => nameOf(row.inputs, id)).join(', ') || 'none'}.` })
   }
   const beside: { port: string; value: Json }[] = []
@@ -241,7 +242,7 @@ function readSettings({ node, service }: Served, taken: ReadonlySet<string>, vio
   if (card) settings.model = card.id
   // A router's name for a model has its maker in front.
   else if (row.kind === 'write' && typeof settings.model === 'string') settings.model = settings.model.slice(settings.model.lastIndexOf('/') + 1)
-  if (Object.keys(parameters).length > 0) settings.parameters = parameters
+  if (parameters.size > 0) settings.parameters = Object.fromEntries(parameters)
   if (face.role === 'plain' && row.kind === 'output') settings.name ??= node.id
   return { settings, beside }
 }
@@ -287,13 +288,23 @@ const greatest = (a: number, b: number): number => b === 0 ? a : greatest(b, a %
 /** The port an input node is filled at. */
 const filledAt = ({ face }: Service): Port | undefined => face.inputs[0]
 
-function exposable(served: Map<string, Served>, into: Map<string, unknown>, filling: Filling): Exposed[] {
+function exposable(served: Map<string, Served>, into: Map<string, unknown>, filling: Filling, edges: Edge[]): Exposed[] {
+  // Whatever reads it can do without: it may be left empty.
+  const isSpared = (id: string) => { const read = edges.filter(({ from }) => from.node === id); return read.length > 0 && read.every(({ to }) => served.get(to.node)?.service.face.inputs.some(port => port.id === to.port && !port.required)) }
+
   if (filling && 'inputs' in filling) return filling.inputs.filter(({ node, port }) => served.get(node)?.service.face.inputs.some(({ id }) => id === port))
   return [...served.values()].flatMap(({ node, service }): Exposed[] => {
     const port = filledAt(service)
     if (!port || into.has(node.id) || service.face.category !== 'input' || (filling !== null && !filling.nodes.includes(node.id))) return []
-    return [{ name: node.id, node: node.id, port: port.id, title: labelOf(node), ...(typeof node.data.description === 'string' ? { description: node.data.description.slice(0, 2_000) } : {}) }]
+    return [{ name: node.id, node: node.id, port: port.id, title: labelOf(node), ...(isMedia(port) && isSpared(node.id) ? { required: false } : {}), ...(typeof node.data.description === 'string' ? { description: node.data.description.slice(0, 2_000) } : {}) }]
   }).slice(0, graphLimits.exposed)
+}
+
+/** The graph without inputs that may be left empty and were. */
+export function withoutEmpty(graph: Graph, inputs: Fields): Graph {
+  const settings = new Map(graph.nodes.map(node => [node.id, node.settings]))
+  const empty = new Set(graph.exposed.flatMap(({ name, node, port, required }) => required === false && inputs[name] == null && settings.get(node)?.[port] === undefined ? [node] : []))
+  return empty.size === 0 ? graph : { nodes: graph.nodes.filter(({ id }) => !empty.has(id)), edges: graph.edges.filter(({ from, to }) => !empty.has(from.node) && !empty.has(to.node)), exposed: graph.exposed.filter(({ node }) => !empty.has(node)) }
 }
 
 export interface InputFace { name: string; nodeId: string; label: string; type: string; required: boolean; description: string | null; default: Json | null; words: string[] }
@@ -330,8 +341,10 @@ export function inputsOf(graph: Graph, wire: WireGraph, house: House): InputFace
  */
 export function pickInputs(values: Fields, inputs: InputName[], { isStrict }: { isStrict: boolean }): Fields {
   const picked: Fields = {}
-  for (const [word, value] of Object.entries(values)) {
-    const meant = [inputs.filter(({ name }) => name === word), inputs.filter(({ label }) => label === word), inputs.filter(({ words }) => words.includes(word))].find(found => found.length > 0) ?? []
+  const waysToMean = (word: string) => [inputs.filter(({ name }) => name === word), inputs.filter(({ label }) => label === word), inputs.filter(({ words }) => words.includes(word))]
+  // The more exact word goes first, whatever the order they came in.
+  const said = Object.entries(values).map(([word, value]) => { const ways = waysToMean(word); const way = ways.findIndex(found => found.length > 0); return { word, value, way, meant: ways[way] ?? [] } }).sort((a, b) => a.way - b.way)
+  for (const { word, value, meant } of said) {
     if (isStrict && meant.length === 0) {
       const names = inputs.map(({ name }) => name)
       throw no('bad_request', `There is no input ${word.slice(0, 100)}. ${names.length > 0 ? `This workflow has ${names.join(', ').slice(0, 400)}.` : 'This workflow has none.'}`, { code: 'unknown_input' }, { field: `inputs.${word.slice(0, 100)}`, allowed: names })

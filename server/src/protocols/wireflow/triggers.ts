@@ -5,7 +5,7 @@ import { Problem } from '../../domain/problem.ts'
 import { isId } from '../../kit/id.ts'
 import { parseJson, readBytes } from '../../kit/json.ts'
 import type { Desk, Incoming, Route } from '../contract.ts'
-import { fieldsOf, namesOfInputs, pickInputs, type WireNode } from './graph.ts'
+import { fieldsOf, namesOfInputs, pickInputs, withoutEmpty, type WireNode } from './graph.ts'
 import { executionPath, json } from './view.ts'
 import { no, noWorkflow } from './words.ts'
 
@@ -34,10 +34,12 @@ async function fire(request: Incoming, desk: Desk): Promise<Response> {
   const drawn = Array.isArray(saved?.nodes) ? saved.nodes as unknown as WireNode[] : []
   const key = request.headers['idempotency-key']
   if (key !== undefined && !/^[\x21-\x7e]{1,255}$/.test(key)) throw no('bad_request', 'Idempotency-Key must be 1 to 255 printable characters without spaces', { code: 'invalid_request' }, { field: 'Idempotency-Key' })
+  const given = pickInputs(fields, namesOfInputs(workflow.graph, drawn), { isStrict: false })
+  const graph = withoutEmpty(workflow.graph, given)
   const { execution, replayed } = await desk.workflows.fire(isId(name) ? name.replaceAll('-', '') : name, {
-    body, signature: request.headers['x-signature-256'], values: pickInputs(fields, namesOfInputs(workflow.graph, drawn), { isStrict: false }),
+    body, signature: request.headers['x-signature-256'], values: given,
     ...(key === undefined ? {} : { idempotencyKey: `wireflow-${createHash('sha256').update(JSON.stringify([workflow.id, name, key])).digest('hex')}` }),
-    more: { force: true, wire: { protocol: 'wireflow', triggerData: fields }, idempotencyBody: createHash('sha256').update(body).digest('hex'), ...(typeof saved?.webhookUrl === 'string' ? { callbackUrl: saved.webhookUrl } : {}) },
+    more: { force: true, ...(graph === workflow.graph ? {} : { graph }), wire: { protocol: 'wireflow', triggerData: fields }, idempotencyBody: createHash('sha256').update(body).digest('hex'), ...(typeof saved?.webhookUrl === 'string' ? { callbackUrl: saved.webhookUrl } : {}) },
   })
   return json({ executionId: execution.id, status: 'queued', message: 'Workflow execution queued successfully' }, 202, { location: executionPath(execution.id), ...(replayed ? { 'idempotency-replayed': 'true' } : {}) })
 }

@@ -6,7 +6,7 @@ import { readInstant } from '../../kit/schema.ts'
 import { streamEvents, type ServerEvent } from '../../kit/sse.ts'
 import type { Desk, Incoming, Route } from '../contract.ts'
 import { dimsOf, examine, fillingOf, hashOf, houseOf, open, refuseUnsound, runnable, theWorkflow, viewListed, viewWorkflow, wireOf, type Opened, type Saved } from './saved.ts'
-import { inputsOf, pickInputs, readGraph, type Filling, type Violation, type WireGraph, type WireNode } from './graph.ts'
+import { inputsOf, pickInputs, readGraph, withoutEmpty, type Filling, type Violation, type WireGraph, type WireNode } from './graph.ts'
 import { compose } from './compose.ts'
 import type { House } from './kinds.ts'
 import { arrange } from './layout.ts'
@@ -233,7 +233,8 @@ const estimate: Route = {
     const guessed = unfilled.filter(({ type }) => type === 'text')
     const missing = unfilled.find(({ type }) => type !== 'text')
     if (missing) throw wrong(`inputs.${missing.name}`, `${missing.label} has no value, and what it costs depends on it. Send it in inputs, or write one on the node.`)
-    const plan = await desk.workflows.plan({ workflowId: workflow.id, graph, force: true, inputs: { ...inputs, ...Object.fromEntries(guessed.map(({ name }) => [name, 'a picture'])) } })
+    const filled = { ...inputs, ...Object.fromEntries(guessed.map(({ name }) => [name, 'a picture'])) }
+    const plan = await desk.workflows.plan({ workflowId: workflow.id, graph: withoutEmpty(graph, filled), force: true, inputs: filled })
     const buys = plan.steps.filter(({ model }) => model !== null)
     const breakdown = buys.map(step => ({
       nodeId: step.node, nodeLabel: step.title, model: step.model, credits: creditsOf(step.priceMaxMicros ?? step.priceMinMicros), unitCredits: creditsOf(step.unitMicros ?? 0), iterations: step.times ?? 1,
