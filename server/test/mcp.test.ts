@@ -195,12 +195,19 @@ for (const [way, connect] of [['streamable HTTP', overHttp], ['plantain mcp', ov
       assert.ok(((await fetchPicture(task.outputs[0]!.url)).pages ?? 1) > 1)
     })
 
+    test('a text is written, and a picture described', async () => {
+      const { task } = await made(client, 'write_text', { prompt: 'Free shipping', system: 'Translate the text the user sends into German.', max_tokens: 100 })
+      assert.deepEqual([task.operation, task.text, task.outputs], ['write', 'Kostenloser Versand', []])
+      const { task: described } = await made(client, 'write_text', { prompt: 'Describe this in one sentence.', images: [dataUrl(await photo())] })
+      assert.match(described.text!, /^A \w+ picture/)
+    })
+
     test('whoever asks for progress gets it, rising', async () => {
       const heard: Progress[] = []
       await call(client, 'generate_image', { prompt: 'a fox sandbox:slow=300ms', ...small }, { onprogress: progress => { heard.push(progress) } })
       assert.ok(heard.length >= 2, `${heard.length} words`)
       assert.ok(heard.every(({ progress }, index) => index === 0 || progress > heard[index - 1]!.progress), JSON.stringify(heard))
-      assert.match(heard[0]!.message!, /^Task [0-9a-f]{32} is queued/)
+      assert.match(heard[0]!.message!, /^Task [0-9a-f]{32} is (queued|running|waiting)/)
     })
 
     test('a wait that runs out leaves the task, and wait_for_task brings it', async () => {

@@ -169,6 +169,33 @@ test('what is made after the deadline is kept for the task: its state stays, nob
   })
 })
 
+test('a text that comes after the deadline is kept beside the task, and nobody is charged', () => {
+  const { state, options } = slowUpstream({ writes: true, poll: async () => state.ready ? done({ made: [], text: 'Here it is.' }) : wait({ id: 'slow-1' }, 60_000) })
+  return withEngine(options, async ({ engine }) => {
+    const caller = await newPerson(database, { livemode: true })
+    const { taskId } = await submit(engine, caller, { operation: 'write' })
+    await until(async () => await stateOf(engine, caller, taskId) === 'waiting', 'the task to wait')
+    await overrun(engine, caller, taskId)
+    state.ready = true
+    await engine.nudge(taskId)
+    await until(async () => (await lateEvents(taskId)).length === 1, 'the late text')
+    const late = (await engine.find(ownerOf(caller), taskId))!
+    assert.deepEqual([late.state, late.text, late.chargedMicros, late.details.late_text, await costsOf(taskId)], ['failed', null, 0, 'Here it is.', [{ micros: 25_000, late: true, charged: 0 }]])
+    assert.deepEqual(await audit(database), [])
+  })
+})
+
+test('who makes no text is never asked for one, whatever its card says', () => {
+  let asked = 0
+  return withEngine({ submit: async () => { asked++; return done({ made: [{ bytes: picture }] }) } }, async ({ engine }) => {
+    const caller = await newPerson(database)
+    const { taskId } = await submit(engine, caller, { operation: 'write' })
+    const task = await ended(engine, caller, taskId)
+    assert.deepEqual([task.state, task.problem?.code, task.chargedMicros, asked], ['failed', 'unsupported_parameter', 0, 0])
+    assert.deepEqual(await audit(database), [])
+  })
+})
+
 test('a cancelled task is looked after likewise, unless its upstream was told to stop and did', async () => {
   for (const stops of [false, true]) {
     const { state, options } = slowUpstream({ cancel: async () => stops })

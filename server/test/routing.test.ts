@@ -336,6 +336,8 @@ test('pictures a minute are exact, and one order that is more than a minute’s 
   }
   assert.deepEqual(await claimAs(5), [2, 2], 'the third does not fit, and the small one behind it waits its turn')
   assert.deepEqual(await claimAs(5), [])
+  await house.database.query(`update task set operation = 'write' where state = 'queued' and count = 1 and provider = 'rehearsal-c'`)
+  assert.deepEqual(await claimAs(5), [1], 'a text is no picture, and goes by them')
   await house.database.query(`update provider_pace set images = 0 where provider = 'rehearsal-c'`)
   assert.deepEqual(await claimAs(1), [2], 'more than a minute’s worth, alone')
   await house.database.query(`update task set state = 'cancelled' where state in ('queued', 'running') and provider = 'rehearsal-c'`)

@@ -5,6 +5,7 @@ import Anthropic from '@anthropic-ai/sdk'
 import { GoogleGenAI } from '@google/genai'
 import OpenAI, { BadRequestError } from 'openai'
 import { testHouse, type TestHouse } from './kit/house.ts'
+import { send } from './kit/live.ts'
 import { paint } from './upstreams/loopback.ts'
 
 let house: TestHouse
@@ -219,6 +220,29 @@ describe('messages', () => {
     }
     assert.deepEqual(await counts(), before)
   })
+})
+
+describe('one house behind another', () => {
+  let outer: TestHouse
+  before(async () => {
+    outer = await testHouse({ settings: {
+      GEMINI_API_KEY: house.testKey, GEMINI_BASE_URL: house.url, OPENAI_API_KEY: house.testKey, OPENAI_BASE_URL: `${house.url}/v1`, ANTHROPIC_API_KEY: house.testKey, ANTHROPIC_BASE_URL: house.url,
+    } })
+  })
+  after(() => outer?.close())
+
+  for (const [model, provider] of [['gemini-3.5-flash-lite', 'gemini'], ['gpt-5.6-luna', 'openai'], ['claude-haiku-5.5', 'anthropic']] as const) {
+    test(`what ${provider} is asked, our own door of that dialect answers`, async () => {
+      const { body } = await send(outer, { model, prompt: 'Free shipping', parameters: { system: german, max_tokens: 50 }, inputs: [] })
+      assert.deepEqual([body.state, body.served_by, body.text, body.details.finish, body.details.tokens.output], ['done', provider, 'Kostenloser Versand', 'stop', 5], JSON.stringify(body.problem))
+      assert.ok(body.cost.micros > 0 && body.cost.micros < body.price.micros)
+      const cut = await send(outer, { model, prompt: 'Say abcdefghijkl', parameters: { max_tokens: 2 } })
+      assert.deepEqual([cut.body.text, cut.body.details.finish], ['abcdefgh', 'length'])
+      const refused = await send(outer, { model, prompt: 'hello sandbox:moderation' })
+      assert.deepEqual([refused.body.problem?.code, refused.body.cost.micros], ['content_rejected', 0])
+      assert.deepEqual(await outer.audit(), [])
+    })
+  }
 })
 
 describe('doors that know pictures only', () => {

@@ -31,6 +31,7 @@ export interface TestEngineOptions {
   glance?: Connection['glance']
   limits?: Partial<ProviderLimits>
   repeat?: Provider['repeat']
+  writes?: boolean
   workerId?: string
   work?: EngineOptions['work']
   /** What the model costs us and is sold for, and the format of its files. */
@@ -51,9 +52,9 @@ export const storeAnything: StepTools['storeMade'] = async made => {
 }
 
 /** One engine; several on one database are several processes to it. */
-export function testEngine(database: Database, { submit = async () => done({ made: [{ bytes: picture }] }), poll, find, cancel, glance, limits = {}, repeat = 'never', workerId = newId(), work = { slots: 50 }, lostAfterMs = 60_000, others = {}, down = [], card: more = {}, storeMade = storeAnything }: TestEngineOptions = {}) {
+export function testEngine(database: Database, { submit = async () => done({ made: [{ bytes: picture }] }), poll, find, cancel, glance, limits = {}, repeat = 'never', writes = false, workerId = newId(), work = { slots: 50 }, lostAfterMs = 60_000, others = {}, down = [], card: more = {}, storeMade = storeAnything }: TestEngineOptions = {}) {
   const connection: Connection = { submit, ...(poll ? { poll } : {}), ...(find ? { find } : {}), ...(cancel ? { cancel } : {}), ...(glance ? { glance } : {}) }
-  const provider: Provider = { id: 'made-up', title: 'Made up', settings: noSettings, repeat, limits: { concurrency: null, perMinute: null, perProcess: null, ...limits }, connect: () => connection }
+  const provider: Provider = { id: 'made-up', title: 'Made up', settings: noSettings, repeat, ...(writes ? { writes: true as const } : {}), limits: { concurrency: null, perMinute: null, perProcess: null, ...limits }, connect: () => connection }
   const benches = new Map([[provider.id, { provider, connection }], ...Object.entries(others).map(([id, { submit, find, repeat = 'never' }]) => {
     const other: Connection = { submit, ...(find ? { find } : {}) }
     return [id, { provider: { ...provider, id, repeat }, connection: other }] as const
@@ -93,7 +94,7 @@ export const ownerOf = ({ projectId, livemode }: Caller) => ({ projectId, livemo
 /** Submits one order. */
 export function submit(engine: Engine, caller: Caller, { prompt = 'a cat', count = 1, ...more }: Partial<Order> & { count?: number } = {}) {
   const order: Order = { model: 'model', prompt, parameters: {}, inputs: [], ...more }
-  const checked: CheckedOrder = { card, operation: 'generate', parameters: {}, count, width: 64, height: 64, priceMicros: priceMicros * count, warnings: [] }
+  const checked: CheckedOrder = { card, operation: more.operation ?? 'generate', parameters: {}, count, width: 64, height: 64, priceMicros: priceMicros * count, warnings: [] }
   return engine.submit({ caller, order, checked, provider: 'made-up', upstreamModel: 'model', bodyHash: createHash('sha256').update(JSON.stringify({ ...order, idempotencyKey: undefined, retryCount: undefined })).digest() })
 }
 

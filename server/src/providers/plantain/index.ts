@@ -25,6 +25,7 @@ export default provider({
   }),
   limits: { concurrency: 100, perMinute: null, perProcess: null },
   repeat: 'find',
+  writes: true,
   probe: ({ apiKey, baseUrl }) => ({ url: `${withoutTail(baseUrl, /\/plantain(\/v1)?$/)}/plantain/v1/project`, headers: { authorization: `Bearer ${apiKey}` } }),
   connect({ apiKey, baseUrl, callbackSecret }, { fetch, now, log }) {
     const root = withoutTail(baseUrl, /\/plantain(\/v1)?$/)

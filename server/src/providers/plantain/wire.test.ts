@@ -128,4 +128,15 @@ test('a task is written in words both houses know', () => {
     model: 'nano-banana', operation: 'edit', prompt: 'blue', parameters: { aspect_ratio: '1:1', count: 2 }, inputs: [{ asset: id, role: 'style' }], metadata: { plantain_attempt: 'k-1' }, callback_url: 'https://a.example/hooks/plantain/t' })
 })
 
+test('a text comes as a text, with the tokens it took; one without words is none', () => {
+  const task = (text: string | null) => {
+    const made = reply('done') as Extract<Reply, { kind: 'answered' }>
+    return readFound({ ...made, body: { object: 'list', data: [{ ...made.body as object, operation: 'write', outputs: [], usage: null, text, details: { finish: 'stop', tokens: { input: 12, output: 5 } } }], next: null, has_more: false } }, root, now)!
+  }
+  const outcome = task('Kostenloser Versand')
+  assert.ok(outcome.kind === 'done')
+  assert.deepEqual([outcome.value.made, outcome.value.text, outcome.value.usage, outcome.value.details?.finish], [[], 'Kostenloser Versand', { textIn: 12, textOut: 5 }, 'stop'])
+  assert.equal(said(task(null)), 'bad_output')
+})
+
 test('a cancelled task says so', () => assert.deepEqual(['cancelled', 'running', 'gateway'].map(name => readCancelled(reply(name))), [true, false, false]))

@@ -41,7 +41,7 @@ const Refusal = Type.Object({ error: Told })
 const Money = Type.Object({ micros: Type.Integer() })
 const Count = Type.Optional(Type.Integer({ minimum: 0 }))
 const Task = Type.Object({
-  object: Type.Literal('task'), id: Type.String({ pattern: '^[0-9a-f]{32}$' }), state: Type.String(), livemode: Type.Boolean(), served_by: Type.Optional(Type.String()), upstream_id: Maybe(Type.String()),
+  object: Type.Literal('task'), id: Type.String({ pattern: '^[0-9a-f]{32}$' }), state: Type.String(), livemode: Type.Boolean(), operation: Type.Optional(Type.String()), served_by: Type.Optional(Type.String()), upstream_id: Maybe(Type.String()),
   outputs: Type.Optional(Type.Array(Type.Object({ url: Type.String(), mime: Type.Optional(Type.String()) }))),
   text: Maybe(Type.String()), details: Type.Optional(Type.Record(Type.String(), Type.Unknown())), warnings: Type.Optional(Type.Array(Type.String())),
   problem: Maybe(Told), cost: Maybe(Money), attempts: Type.Optional(Type.Integer()), progress: Maybe(Type.Number()),
@@ -237,7 +237,8 @@ function readMade(task: Task, root: string): Seen {
     const link = readLink(url, root)
     return link === null ? [] : [{ url: link, ...(mime === undefined ? {} : { mime }) }]
   })
-  if (made.length === 0) return failed(new Problem('bad_output', `${title} says that it is made, but gives no link to it.`, { upstreamCode: 'done' }), null, readTook(task))
+  const isText = task.operation === 'write'
+  if (isText ? !task.text : made.length === 0) return failed(new Problem('bad_output', `${title} says that it is made, but gives ${isText ? 'no text' : 'no link to it'}.`, { upstreamCode: 'done' }), null, readTook(task))
   const { plantain: deeper, ...details } = (task.details ?? {}) as Record<string, Json>
   const about: Record<string, Json> = {
     task_id: task.id, livemode: task.livemode, ...(task.served_by === undefined ? {} : { served_by: task.served_by }), ...(task.upstream_id ? { upstream_id: task.upstream_id } : {}),
@@ -245,7 +246,7 @@ function readMade(task: Task, root: string): Seen {
   }
   return {
     kind: 'done', value: {
-      made, upstreamId: task.id, details: { ...details, plantain: about }, warnings: task.warnings ?? [],
+      made: isText ? [] : made, upstreamId: task.id, details: { ...details, plantain: about }, warnings: task.warnings ?? [],
       ...(task.text ? { text: task.text } : {}), ...readTook(task),
     } satisfies Making,
   }
@@ -257,9 +258,12 @@ export function readLink(url: string, root: string): string | null {
   return path === undefined ? null : `${root}${path}${new URL(url, root).search}`
 }
 
+/** How many tokens a text took, as every house writes it down. */
+const Tokens = Type.Object({ input: Type.Integer({ minimum: 0 }), output: Type.Integer({ minimum: 0 }) })
+
 /** What it took from us, whether it made something or not. Play money under a test key has cost nobody anything. */
-function readTook({ usage: told, cost, livemode }: Task): Took {
-  const usage = readUsage(told)
+function readTook({ usage: told, details, cost, livemode }: Task): Took {
+  const usage = readUsage(told) ?? (Value.Check(Tokens, details?.tokens) ? { textIn: details.tokens.input, textOut: details.tokens.output } : null)
   return { ...(usage ? { usage } : {}), ...(cost ? { costMicros: livemode ? cost.micros : 0 } : {}) }
 }
 
