@@ -28,10 +28,10 @@ export async function takeIn(upload: Upload, store: BlobStore, receiving: Receiv
 
 export async function storeFilm({ file, sizeBytes, mime }: Extract<Received, { kind: 'video' }>, store: BlobStore): Promise<StoredBlob> {
   try {
-    await checkFilm(file, sizeBytes, mime)
+    const { seconds } = await checkFilm(file, sizeBytes, mime)
     const sum = createHash('sha256')
     for await (const chunk of createReadStream(file)) sum.update(chunk as Buffer)
-    const blob = { sha256: sum.digest('hex'), mime, sizeBytes, width: null, height: null }
+    const blob = { sha256: sum.digest('hex'), mime, sizeBytes, width: null, height: null, ...(seconds === null ? {} : { seconds }) }
     await store.put(blob.sha256, { file, sizeBytes }, { mime })
     return blob
   } finally {

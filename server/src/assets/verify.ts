@@ -51,24 +51,26 @@ export const upright = ({ width, height, orientation }: Pick<Header, 'width' | '
  * Players need the `moov` box; a film cut off on the way has lost it or part of the pixels. Coordinates stand in it as text
  * (ISO 6709, `+48.8584+002.2945/`), so their digits become zeros and no offset moves.
  */
-export async function checkFilm(file: string, sizeBytes: number, mime: VideoMime | SoundMime): Promise<void> {
-  if (mime === 'audio/wav') return checkWave(file, sizeBytes)
-  if (mime === 'video/webm' || mime === 'audio/mpeg' || mime === 'audio/ogg') return
+export async function checkFilm(file: string, sizeBytes: number, mime: VideoMime | SoundMime): Promise<{ seconds: number | null }> {
+  if (mime === 'audio/wav') await checkWave(file, sizeBytes)
+  if (mime === 'video/webm' || mime === 'audio/wav' || mime === 'audio/mpeg' || mime === 'audio/ogg') return { seconds: null }
   const handle = await fs.open(file, 'r+')
   try {
     const head = Buffer.alloc(16)
     let hasMoov = false
+    let seconds: number | null = null
     for (let at = 0, boxes = 0; at < sizeBytes; boxes += 1) {
       const { bytesRead } = await handle.read(head, 0, 16, at)
       const short = bytesRead >= 8 ? head.readUInt32BE(0) : 1
       const length = short === 0 ? sizeBytes - at : short === 1 ? bytesRead < 16 ? 0 : Number(head.readBigUInt64BE(8)) : short
       if (length < 8 || at + length > sizeBytes || boxes > 100_000) throw new Broken('ends in the middle: it was cut off on the way')
-      if (head.toString('latin1', 4, 8) === 'moov') { hasMoov = true; await blankPlace(handle, at, Math.min(length, 64_000_000)) }
+      if (head.toString('latin1', 4, 8) === 'moov') { hasMoov = true; seconds ??= await readSeconds(handle, at + (short === 1 ? 16 : 8), at + length); await blankPlace(handle, at, Math.min(length, 64_000_000)) }
       at += length
     }
     if (!hasMoov) throw new Broken('has no index (moov), so nobody can play it')
+    return { seconds }
   } catch (error) {
-    readOrRefuse(() => { throw error }, mime.startsWith('audio/') ? 'sound' : 'film')
+    return readOrRefuse((): never => { throw error }, mime.startsWith('audio/') ? 'sound' : 'film')
   } finally {
     await handle.close()
   }
@@ -83,6 +85,25 @@ async function checkWave(file: string, sizeBytes: number): Promise<void> {
     const length = head.readUInt32LE(4)
     if (length !== 0 && length !== 0xffff_ffff && length + 8 > sizeBytes + 1) readOrRefuse(() => { throw new Broken('ends in the middle: it was cut off on the way') }, 'sound')
   } finally { await handle.close() }
+}
+
+/** How long a film plays by its header (`mvhd`, ISO 14496-12 8.2.2), in seconds; null where it has none or leaves it to its fragments. */
+async function readSeconds(handle: fs.FileHandle, from: number, to: number): Promise<number | null> {
+  const head = Buffer.alloc(40)
+  for (let at = from, boxes = 0; at + 8 <= to && boxes < 1_000; boxes += 1) {
+    const { bytesRead } = await handle.read(head, 0, 40, at)
+    const length = bytesRead < 8 ? 0 : head.readUInt32BE(0)
+    if (length < 8) return null
+    if (head.toString('latin1', 4, 8) === 'mvhd') {
+      const isLong = head[8] === 1
+      if (bytesRead < (isLong ? 40 : 28) || length < (isLong ? 40 : 28)) return null
+      const [scale, duration] = isLong ? [head.readUInt32BE(28), Number(head.readBigUInt64BE(32))] : [head.readUInt32BE(20), head.readUInt32BE(24)]
+      const seconds = duration / scale
+      return scale > 0 && duration > 0 && seconds < 86_400 ? seconds : null
+    }
+    at += length
+  }
+  return null
 }
 
 async function blankPlace(handle: fs.FileHandle, at: number, length: number): Promise<void> {

@@ -24,4 +24,6 @@ export interface StoredBlob {
   sizeBytes: number
   width: number | null
   height: number | null
+  /** How long a film plays, where its file says so. Not kept in the row. */
+  seconds?: number
 }

@@ -19,6 +19,13 @@ test('an answer in between begins the count again', () => {
   assert.deepEqual(after([...failing(4), 'alive']), healthy)
 })
 
+test('one order that fails again and again opens nothing; as the probe it does', () => {
+  const one = after(failing(4))
+  assert.deepEqual(observe(one, 'failing', { now: at(5_000), isProbe: false, again: true }), one)
+  assert.equal(observe(one, 'failing', { now: at(5_000), isProbe: false, again: false }).state, 'open')
+  assert.equal(observe({ ...healthy, state: 'half_open', trips: 1 }, 'failing', { now: at(5_000), isProbe: true, again: true }).state, 'open')
+})
+
 test('failures that are far apart are not one trouble', () => {
   const old = after(failing(4))
   const late = observe(old, 'failing', { now: at(windowMs + 5_000), isProbe: false })

@@ -29,11 +29,11 @@ export const openMs = (trips: number): number => Math.min(300_000, 10_000 * 2 **
 const open = (trips: number, now: Date): Health => ({ state: 'open', failures: 0, failingSince: null, trips, openUntil: new Date(now.getTime() + openMs(trips)) })
 
 /**
- * How an upstream stands after a sign of it. Pure.
+ * How an upstream stands after a sign of it. Pure. `again`: this task failed there before, so its failing once more is no news.
  *
  * While it is open or half open only the probe counts: answers of calls that were under way when it opened are about another moment.
  */
-export function observe(health: Health, sign: Sign, { now, isProbe }: { now: Date; isProbe: boolean }): Health {
+export function observe(health: Health, sign: Sign, { now, isProbe, again = false }: { now: Date; isProbe: boolean; again?: boolean }): Health {
   switch (health.state) {
     case 'open': return health
     case 'half_open':
@@ -41,6 +41,8 @@ export function observe(health: Health, sign: Sign, { now, isProbe }: { now: Dat
       return sign === 'alive' ? healthy : open(health.trips + 1, now)
     case 'closed': {
       if (sign === 'alive') return healthy
+      // One order that breaks an upstream each time it is put to it says something about that order.
+      if (again) return health
       const within = health.failingSince !== null && now.getTime() - health.failingSince.getTime() < windowMs
       const failures = within ? health.failures + 1 : 1
       if (failures >= failuresMax) return open(1, now)

@@ -360,10 +360,10 @@ export function createEngine(options: EngineOptions): Engine {
     }
   }
 
-  async function noteHealth(provider: string, sign: Sign, taskId: string): Promise<void> {
+  async function noteHealth(provider: string, sign: Sign, task: { taskId: string; again: boolean }): Promise<void> {
     if (sign === 'alive' && roads.isWell(provider)) return
     try {
-      const health = await noteSign(database, provider, sign, taskId, now())
+      const health = await noteSign(database, provider, sign, task, now())
       if (health.state === 'open') log.warn({ provider, until: health.openUntil }, 'a provider is left alone for a while: it failed again and again')
       await roads.changed()
     } catch (error) {

@@ -11,13 +11,13 @@ interface HealthRow { state: Health['state']; failures: number; failing_since: D
 
 const readRow = (row: HealthRow): Health => ({ state: row.state, failures: row.failures, failingSince: row.failing_since, trips: row.trips, openUntil: row.open_until })
 
-/** Writes down what an attempt told about its upstream; gives how it stands then. The row is locked, so signs of several processes count one after another. */
-export const noteSign = (database: Database, provider: string, sign: Sign, taskId: string, now: Date): Promise<Health> => database.transaction(async client => {
+/** Writes down what an attempt told about its upstream; gives how it stands then. `again`: the task failed there before. The row is locked, so signs of several processes count one after another. */
+export const noteSign = (database: Database, provider: string, sign: Sign, { taskId, again }: { taskId: string; again: boolean }, now: Date): Promise<Health> => database.transaction(async client => {
   // There from the first failure on, so that there is something to lock.
   await client.query({ name: 'health begin', text: `insert into provider_health (provider, state) values ($1, 'closed') on conflict do nothing` }, [provider])
   const { rows: [row] } = await client.query<HealthRow>({ name: 'health lock', text: 'select state, failures, failing_since, trips, open_until, probe_task from provider_health where provider = $1 for update' }, [provider])
   const before = readRow(row!)
-  const after = observe(before, sign, { now, isProbe: row!.probe_task === taskId })
+  const after = observe(before, sign, { now, isProbe: row!.probe_task === taskId, again })
   if (after !== before) {
     await client.query({ name: 'health write', text: `
       update provider_health set state = $2, failures = $3, failing_since = $4, trips = $5, open_until = $6, probe_task = case when $2 = 'half_open' then probe_task end, changed_at = now()

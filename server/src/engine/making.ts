@@ -111,14 +111,18 @@ export function costOfFailure(row: TaskRow, problem: Problem, took: Took | undef
 const formats: Record<string, string> = { png: 'image/png', jpeg: 'image/jpeg', jpg: 'image/jpeg', webp: 'image/webp', gif: 'image/gif', avif: 'image/avif' }
 
 /** What is different from what was asked, as sentences. What the caller left to the upstream (`auto`) is never different. */
-export function differencesOf({ width, height, parameters }: Pick<TaskRow, 'width' | 'height' | 'parameters'>, blobs: Pick<StoredBlob, 'width' | 'height' | 'mime'>[]): string[] {
+export function differencesOf({ width, height, parameters }: Pick<TaskRow, 'width' | 'height' | 'parameters'>, blobs: Pick<StoredBlob, 'width' | 'height' | 'mime' | 'seconds'>[]): string[] {
   const isOpen = parameters.size === 'auto' || parameters.size === undefined && parameters.aspect_ratio === 'auto'
   const sizes = isOpen || width === null || height === null ? [] : blobs.flatMap(blob =>
     blob.width !== null && blob.height !== null && (blob.width !== width || blob.height !== height) ? [`${width}x${height} was asked and ${blob.width}x${blob.height} was made.`] : [])
   const { output_format: format } = parameters
   const mime = typeof format === 'string' ? formats[format] : undefined
   const mimes = mime === undefined ? [] : blobs.flatMap(blob => blob.mime !== mime ? [`${String(format)} was asked and ${blob.mime} was made; the file is kept as it came.`] : [])
-  return [...new Set([...sizes, ...mimes])]
+  // Films are cut to whole pictures: half a second is no difference.
+  const { duration_s: wanted } = parameters
+  const lengths = typeof wanted !== 'number' ? [] : blobs.flatMap(({ seconds }) => seconds !== undefined && Math.abs(seconds - wanted) > 0.5
+    ? [`${wanted} s were asked and ${Math.round(seconds * 10) / 10} s were made.`] : [])
+  return [...new Set([...sizes, ...mimes, ...lengths])]
 }
 
 const extensions: Record<string, string> = { 'image/png': 'png', 'image/jpeg': 'jpg', 'image/webp': 'webp', 'image/gif': 'gif', 'image/avif': 'avif', 'video/mp4': 'mp4', 'video/webm': 'webm', 'video/quicktime': 'mov' }

@@ -26,7 +26,7 @@ export interface PumpOptions {
   /** Keeps what was brought for a task that had been ended meanwhile. */
   keepLate(row: TaskRow, settlement: Settlement): Promise<void>
   /** Writes down what an attempt told about its upstream. Never fails. */
-  noteHealth(provider: string, sign: Sign, taskId: string): Promise<void>
+  noteHealth(provider: string, sign: Sign, task: { taskId: string; again: boolean }): Promise<void>
   log: Log
 }
 
@@ -109,10 +109,10 @@ export function createPump({ database, workerId, benches, tools, slots, settle, 
     const { row } = one
     const bench = benches.get(row.provider)!
     const clock = setTimeout(() => abort.abort('deadline'), Math.max(0, row.end_by.getTime() - tools.now().getTime()))
-    const { settlement, pauseMs, sign } = await step(one, bench, tools, abort.signal).finally(() => clearTimeout(clock))
+    const { settlement, pauseMs, sign, again = false } = await step(one, bench, tools, abort.signal).finally(() => clearTimeout(clock))
     // Before the settlement: whoever claims this task or the next one knows of it, and a probe is not over before its word is written.
     if (pauseMs !== undefined) await pauseProvider(database, row.provider, Math.min(pauseMs, 60_000)).catch(() => {})
-    if (sign !== undefined && row.livemode) await noteHealth(row.provider, sign, row.id)
+    if (sign !== undefined && row.livemode) await noteHealth(row.provider, sign, { taskId: row.id, again })
     if (!await settleSurely(settlement)) await keepLate(row, settlement).catch(error => { log.error({ taskId: row.id, error }, 'what came after the end of a task could not be kept') })
     if (settlement.dueAt) lookAt(settlement.dueAt)
   }

@@ -49,7 +49,7 @@ export interface Workbench { provider: Provider; connection: Connection }
 const glanceMs = 1_000
 
 /** What came of a step: what becomes of the task, how long its provider wants to be left alone, and what it told about its health. */
-export interface Stepped { settlement: Settlement; pauseMs?: number; sign?: Sign }
+export interface Stepped { settlement: Settlement; pauseMs?: number; sign?: Sign; /** It failed at this provider before. */ again?: true }
 
 export async function step(claim: Claim, bench: Workbench, tools: StepTools, signal: AbortSignal): Promise<Stepped> {
   const { row } = claim
@@ -202,13 +202,16 @@ async function waysFor({ row, first }: Claim, problem: Problem, retryAfterMs: nu
 
 async function settleOutcome(claim: Claim, outcome: Outcome<unknown>, bench: Workbench, tools: StepTools): Promise<Stepped> {
   const { row } = claim
-  const { ways, ...past } = outcome.kind === 'failed' ? await waysFor(claim, outcome.problem, outcome.retryAfterMs, bench, tools) : { ways: null }
+  const { ways, ...past }: Awaited<ReturnType<typeof waysFor>> = outcome.kind === 'failed' ? await waysFor(claim, outcome.problem, outcome.retryAfterMs, bench, tools) : { ways: null }
   const decision = decide({ attempts: row.attempts, attemptsMax: row.attempts_max, endBy: row.end_by, polls: row.polls, ...past }, outcome, tools.now(), tools.chance(), ways)
   const problem = decision.problem && storeProblem(outcome.kind === 'failed' && outcome.retryAfterMs !== null && decision.problem.details.retryAfterS === undefined
     ? new Problem(decision.problem.code, decision.problem.message, { ...decision.problem.details, retryAfterS: Math.ceil(outcome.retryAfterMs / 1_000) }) : decision.problem)
   const cost = outcome.kind === 'failed' ? costOfFailure(row, outcome.problem, outcome.took, tools) : undefined
   const common = { id: row.id, turn: row.turn, problem, event: decision.event, ...(cost ? { cost } : {}) }
-  const pause = outcome.kind === 'failed' && outcome.problem.code === 'provider_busy' && outcome.retryAfterMs !== null ? { pauseMs: outcome.retryAfterMs } : {}
+  const told = {
+    ...outcome.kind === 'failed' && outcome.problem.code === 'provider_busy' && outcome.retryAfterMs !== null ? { pauseMs: outcome.retryAfterMs } : {},
+    ...(past.round ?? 1) > 1 ? { again: true as const } : {},
+  }
   switch (decision.state) {
     case 'waiting': {
       // A look that failed brings no receipt: the one we have stays.
@@ -221,11 +224,11 @@ async function settleOutcome(claim: Claim, outcome: Outcome<unknown>, bench: Wor
       const route = decision.route && decision.route.provider === row.provider && decision.route.model === row.upstream_model ? null : decision.route
       const warning = route ? movedWarning(row, decision.problem!.code) : null
       return { settlement: { ...common, state: 'queued', dueAt: decision.dueAt, receipt: null, attemptOutcome: 'failed', ...(route ? { route } : {}),
-        ...(warning && !row.warnings.includes(warning) ? { warnings: [warning] } : {}) }, ...pause }
+        ...(warning && !row.warnings.includes(warning) ? { warnings: [warning] } : {}) }, ...told }
     }
     default:
       return { settlement: { ...common, state: 'failed', attemptOutcome: outcome.kind === 'failed' && outcome.problem.code === 'outcome_unknown' ? 'unknown' : 'failed',
-        chargedMicros: decision.credits === 'capture' ? row.price_micros : 0 }, ...pause }
+        chargedMicros: decision.credits === 'capture' ? row.price_micros : 0 }, ...told }
   }
 }
 
