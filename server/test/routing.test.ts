@@ -157,6 +157,13 @@ test('five failures in a row: new work goes elsewhere without asking; one task f
   assert.deepEqual(after, { state: 'closed', failures: 0 })
 })
 
+test('one order that breaks its upstream each time it is asked keeps nobody else from it', async () => {
+  tell(0, { kind: 'error', status: 500 }, { times: 5 })
+  const { body } = await send(house, { model: 'rehearsal-1', prompt: 'a poisoned word' }, 60)
+  assert.deepEqual([body.state, body.attempts, asked()[0]], ['done', 6, 6], JSON.stringify(body.problem))
+  assert.equal((await house.database.query(`select from provider_health where provider = 'rehearsal' and state <> 'closed'`)).rowCount, 0)
+})
+
 test('an upstream whose work all went elsewhere is asked again too, once, when its time alone is over', async () => {
   tell(0, { kind: 'error', status: 500 }, { times: 6 })
   for (let index = 0; index < 5; index++) await order()
