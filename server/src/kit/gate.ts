@@ -1,30 +1,36 @@
-/** Lets so many in at once; whoever comes then waits in order. */
+/**
+ * Lets in as much as there is room for; whoever comes then waits in order, so that nothing heavy is passed by what is light for ever.
+ *
+ * What is heavier than the whole room goes in alone.
+ */
 export interface Gate {
-  /** Does the work when there is room. @throws the signal's reason when it fires before */
-  <T>(work: () => Promise<T>, signal?: AbortSignal): Promise<T>
+  /** Does the work when there is room for its weight. @throws the signal's reason when it fires before */
+  <T>(weight: number, work: () => Promise<T>, signal?: AbortSignal): Promise<T>
 }
 
-export function createGate(roomFor: number): Gate {
-  let inside = 0
-  const waiting = new Set<() => void>()
+export function createGate(room: number): Gate {
+  let [inside, weight] = [0, 0]
+  const waiting: { weight: number; go(): void }[] = []
 
-  const enter = (signal: AbortSignal | undefined) => new Promise<void>((resolve, reject) => {
-    const go = () => { signal?.removeEventListener('abort', stop); inside += 1; resolve() }
-    const stop = () => { waiting.delete(go); reject(signal!.reason as Error) }
+  const fits = (more: number) => inside === 0 || weight + more <= room
+  const letIn = () => { while (waiting.length > 0 && fits(waiting[0]!.weight)) waiting.shift()!.go() }
+  const enter = (own: number, signal: AbortSignal | undefined) => new Promise<void>((resolve, reject) => {
+    const one = { weight: own, go() { signal?.removeEventListener('abort', stop); inside += 1; weight += own; resolve() } }
+    const stop = () => { waiting.splice(waiting.indexOf(one), 1); reject(signal!.reason as Error); letIn() }
     if (signal?.aborted) { reject(signal.reason as Error); return }
-    if (inside < roomFor) { go(); return }
-    waiting.add(go)
     signal?.addEventListener('abort', stop, { once: true })
+    waiting.push(one)
+    letIn()
   })
 
-  return async (work, signal) => {
-    await enter(signal)
+  return async (own, work, signal) => {
+    await enter(own, signal)
     try {
       return await work()
     } finally {
       inside -= 1
-      const [next] = waiting
-      if (next) { waiting.delete(next); next() }
+      weight -= own
+      letIn()
     }
   }
 }

@@ -41,7 +41,7 @@ export interface StepTools {
   reads: StepReads
   /** Sets a price aside within the execution's cap. */
   reserve(wanted: Reservation): Promise<Reserved>
-  /** Nodes that work on pictures go one by one for each core: a decoded picture is a hundred times its file. */
+  /** Nodes that work on pictures share memory for so many bytes of them, decoded: a hundred times their files. */
   decoding: Gate
   now(): Date
   log: Log
@@ -114,10 +114,18 @@ async function begin(step: Step, tools: StepTools, signal: AbortSignal): Promise
       throw late.aborted && !(thrown instanceof Problem) ? new Problem('deadline', `This step took more than ${computeMs / 1_000} s. Give it smaller pictures, or fewer at once.`, { cause: thrown }) : thrown
     }
   }
-  const outputs = await (face.category === 'picture' || face.category === 'check' ? tools.decoding(compute, signal) : compute())
+  const outputs = await (face.category === 'picture' || face.category === 'check' ? tools.decoding(decodedBytes(values), compute, signal) : compute())
   // The items of an iteration stand in rows of their own.
   if (face.role === 'iterate') return { ...base(step), state: 'done', outputs: {}, items: outputs as Record<string, Json[]>, because }
   return { ...base(step), state: 'done', outputs, ...(face.reusable ? { key } : {}), because }
+}
+
+/** What a node that works on pictures will hold, about: each of them and what is made, in four bytes a pixel. */
+function decodedBytes(values: Values): number {
+  const { width, height } = values
+  let pixels = typeof width === 'number' && typeof height === 'number' ? width * height : 0
+  for (const media of mediaIn(values as Json)) pixels += (media.width ?? 1_000) * (media.height ?? 1_000)
+  return pixels * 2 * 4
 }
 
 export const valuesOf = (layout: Layout, run: { node: string; override: Values | null }, arrived: Parameters<typeof resolve>[2], given: Given): Values => {

@@ -4,7 +4,6 @@
  * Rows are the only truth: an execution, its runs, its reviews. What a run buys is a task like any other, bought once under a name of its own, so
  * that a killed process costs time and never money. Absent on purpose: what nodes do (`nodes/`), dialects (`protocols/`), prices (cards).
  */
-import { availableParallelism } from 'node:os'
 import type { Caller } from '../domain/caller.ts'
 import type { CheckedOrder } from '../domain/card.ts'
 import { unsound, type Execution, type ExecutionOrder, type Plan, type Review, type ReviewAnswer, type Workflow } from '../domain/graph/execution.ts'
@@ -95,6 +94,8 @@ function refuseDear(plans: Plan[]): void {
 /** Calls of workflows inside workflows. */
 const depthMax = 8
 const lookMs = 500
+/** What pictures that nodes work on may take at once, decoded; a larger one is worked on alone. */
+const decodedBytesMax = 400_000_000
 /** Executions begun in one transaction. */
 const togetherMax = 200
 
@@ -121,7 +122,7 @@ export function createWorkflows(options: WorkflowsOptions): Workflows {
   }
 
   const tools: StepTools = {
-    database, kinds, graphs, reads: sharedReads(database), reserve: createReserve(database), decoding: createGate(availableParallelism()), now, log, check: options.check, deskFor: options.deskFor,
+    database, kinds, graphs, reads: sharedReads(database), reserve: createReserve(database), decoding: createGate(decodedBytesMax), now, log, check: options.check, deskFor: options.deskFor,
     benchFor: (execution, desk, signal) => options.benchFor({ projectId: execution.project_id, livemode: execution.livemode, id: execution.id }, desk, signal),
     async call(execution, run, workflow, inputs) {
       if (execution.depth >= depthMax) throw new Problem('bad_request', `Workflows call each other more than ${depthMax} deep. Does one call itself?`)
