@@ -78,6 +78,12 @@ export const createDesks = (tools: DeskTools) => (caller: Caller, call: DeskCall
   /** Whether orders of this project have to name a template. Work that goes on without a key of its own asks the project. */
   const takesOnlyTemplates = async (): Promise<boolean> => caller.templatesOnly ?? access.projects.takesOnlyTemplates(caller)
 
+  /** @throws {Problem} `forbidden` for a model by its name where a template has to be named */
+  const checkName = async (model: string): Promise<void> => {
+    if (isTemplateName(model) || !await takesOnlyTemplates()) return
+    throw new Problem('forbidden', 'This project takes orders by template only. Name one as the model (template:<slug>@<label>); GET /plantain/v1/templates lists them.', { field: 'model', value: model.slice(0, 100) })
+  }
+
   const assetsOf = async (references: Order['inputs']): Promise<Asset[]> => {
     const found = await assets.findMany(owner, references.map(input => input.assetId).filter(isId))
     const byId = new Map(found.map(asset => [asset.id, asset]))
@@ -89,7 +95,7 @@ export const createDesks = (tools: DeskTools) => (caller: Caller, call: DeskCall
     const { variables, ...plain } = order
     if (!isTemplateName(order.model)) {
       if (variables !== undefined) throw new Problem('bad_request', 'variables go with a template: name one as the model (template:<slug>).', { field: 'variables' })
-      if (await takesOnlyTemplates()) throw new Problem('forbidden', 'This project takes orders by template only. Name one as the model (template:<slug>@<label>); GET /plantain/v1/templates lists them.', { field: 'model', value: order.model.slice(0, 100) })
+      await checkName(order.model)
       return { order: plain, template: null, values: {} }
     }
     const template = await resolve(order.model)
@@ -197,6 +203,7 @@ export const createDesks = (tools: DeskTools) => (caller: Caller, call: DeskCall
     const the = async (id: string) => found(isId(id) ? await sessions.find(owner, id) : null, 'session')
     /** Whether a session can be had with this model: it has to change pictures. */
     const checkModel = async (model: string) => {
+      await checkName(model)
       const serving = await desk.models.serving(model)
       if (!serving) { await check({ model, prompt: '-', parameters: {}, inputs: [] }); throw new Problem('unknown_model', `There is no model ${model}.`, { field: 'model' }) }
       const { card } = serving

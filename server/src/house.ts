@@ -254,9 +254,9 @@ export async function startHouse(config: Config, { roles = ['serve', 'work'], ca
 
     const workflows = createWorkflows({
       database, workerId, deskFor, now, log, nodes: await loadFolders<Node>(new URL('./nodes/', import.meta.url)), work: works ? { slots: workflowSlots } : null, secret, publicUrl: () => publicUrl, deliver: () => delivery.wake(),
-      async check(order, media, owner) {
+      async check(order, media, owner, { isOpen = false } = {}) {
         const seen = media.map((one): Asset => ({ ...one, ...owner, id: one.asset, kind: 'input', sizeBytes: 0, name: null, taskId: null, createdAt: now(), expiresAt: null }))
-        return isTemplateName(order.model) ? templates.foresee(owner, order, seen) : catalog.check(order, seen, now(), { livemode: owner.livemode })
+        return isTemplateName(order.model) ? templates.foresee(owner, order, seen, { isOpen }) : catalog.check(order, seen, now(), { livemode: owner.livemode })
       },
       benchFor: createBench({
         database, fetch: intakeFetch, publish: openPublishing(), now, log,

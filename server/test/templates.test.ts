@@ -133,6 +133,16 @@ describe('one template, every door', () => {
     assert.equal(again.body.state, 'done')
     assert.notEqual((await rows('select id from task order by id desc limit 1'))[0]!.id, task!.id, 'a draft is not the version it was made from')
   })
+  test('a node whose words are still to come is priced before they are there', async () => {
+    await made('numbered', { model: 'sandbox-1', prompt: 'House number {{n}}', variables: [{ name: 'n', type: 'integer', min: 1 }], parameters: { resolution: '512' } })
+    const graph = {
+      nodes: [{ id: 'p', kind: 'generate', settings: { model: 'sandbox-1', prompt: 'x', parameters: { resolution: '512' } } }, { id: 's', kind: 'describe', settings: {} }, { id: 'a', kind: 'generate', settings: { model: 'template:numbered' } }, { id: 'o', kind: 'output', settings: {} }],
+      edges: [{ from: { node: 'p', port: 'image' }, to: { node: 's', port: 'image' } }, { from: { node: 's', port: 'text' }, to: { node: 'a', port: 'prompt' } }, { from: { node: 'a', port: 'image' }, to: { node: 'o', port: 'value' } }],
+    }
+    const { status, text, body } = await native('POST', '/executions/estimate', { graph })
+    assert.deepEqual([status, body.warnings], [200, []], text)
+    assert.ok(body.steps.find((step: any) => step.node === 'a').unit_price.micros > 0)
+  })
   test('a form of the native door', async () => {
     const form = new FormData()
     form.set('model', model)
@@ -148,6 +158,7 @@ describe('one template, every door', () => {
     const spoken = await ask('POST', '/v1/videos', { model: 'template:film', prompt: 'waves' })
     assert.equal(spoken.status, 200, spoken.text)
     assert.equal((await rows('select parameters from task order by id desc limit 1'))[0]!.parameters.duration_s, 8)
+    assert.equal(spoken.body.seconds, '8')
     assert.equal((await ask('POST', '/v1/video', { model: 'template:film', prompt: 'waves', seconds: '4' })).status, 400)
   })
   test('models are shown under the name where one is asked for', async () => {
@@ -404,6 +415,7 @@ test('a project that takes templates only', async () => {
   const refused = await native('POST', '/tasks', plain, { key: mine.testKey })
   assert.deepEqual([refused.status, refused.body.error.code, refused.body.error.field], [403, 'forbidden', 'model'])
   assert.equal((await native('POST', '/estimate', plain, { key: mine.testKey })).status, 403)
+  assert.equal((await native('POST', '/sessions', { model: 'sandbox-1' }, { key: mine.testKey })).status, 403)
   assert.equal((await ask('POST', '/v1/images/generations', plain, { key: mine.testKey })).status, 403)
   assert.equal((await ask('POST', '/v1beta/models/sandbox-1:generateContent', { contents: [{ parts: [{ text: 'x' }] }] }, { key: mine.testKey })).body.error.status, 'PERMISSION_DENIED')
   assert.match((await ask('POST', '/api/v1/jobs/createTask', { model: 'sandbox-1', input: { prompt: 'x' } }, { key: mine.testKey })).body.msg, /do not have access/)

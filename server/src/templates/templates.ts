@@ -37,8 +37,8 @@ export interface TemplateChange { name?: string; description?: string; source?: 
 
 export interface Templates {
   resolve(owner: Owner, model: string): Promise<ResolvedTemplate>
-  /** Checks and prices an order of a template whose own pictures may not be there yet: `pictures` says what they will be. */
-  foresee(owner: Owner, order: Order, pictures: Asset[]): Promise<CheckedOrder>
+  /** Checks and prices an order of a template before its pictures are there: `pictures` says what they will be. With `isOpen` its words are to come too. */
+  foresee(owner: Owner, order: Order, pictures: Asset[], options?: { isOpen?: boolean }): Promise<CheckedOrder>
   find(owner: Owner, slug: string): Promise<Template | null>
   list(owner: Owner, filter: { after?: string | undefined; limit: number }): Promise<Page<Template>>
   create(owner: Owner & Changer, draft: TemplateDraft): Promise<Template>
@@ -85,8 +85,7 @@ export function createTemplates({ database, cardOf, check, pictures, now }: Temp
   /** Orders it with values its variables may have, as a test key would, and looks at what the catalogue says. */
   function tryOut(body: TemplateBody, card: Card): void {
     const wanted = body.variables.filter(({ type, required = true }) => type === 'image' && required)
-    const variables = Object.fromEntries(body.variables.filter(({ type }) => type !== 'image').map(variable => [variable.name, sample(variable)]))
-    const order: Order = { model: body.model, prompt: '', variables, parameters: {}, inputs: wanted.map((_one, index): InputReference => ({ assetId: `sample-${index}`, role: 'reference' })) }
+    const order: Order = { model: body.model, prompt: '', variables: samplesOf(body), parameters: {}, inputs: wanted.map((_one, index): InputReference => ({ assetId: `sample-${index}`, role: 'reference' })) }
     const samples = order.inputs.map(({ assetId }) => shown({ test: assetId, sha256: '0'.repeat(64), mime: card.inputs.mimes[0] ?? 'image/png', width: 1_024, height: 1_024, sizeBytes: 1 }))
     checkFilled({ stamp: { id: '', slug: 'draft', version: null }, body }, order, card, samples, false)
   }
@@ -125,11 +124,11 @@ export function createTemplates({ database, cardOf, check, pictures, now }: Temp
 
   return {
     resolve: (owner, model) => resolveTemplate(database, owner.projectId, model, owner),
-    async foresee(owner, order, given) {
+    async foresee(owner, order, given, { isOpen = false } = {}) {
       const template = await resolveTemplate(database, owner.projectId, order.model, owner)
       const found = cardOf(template.body.model)
       if (!found) throw new Problem('unknown_model', `The model ${template.body.model} of this template is not there any more.`, { field: 'model', value: template.body.model })
-      return checkFilled(template, order, found.card, given, owner.livemode)
+      return checkFilled(template, isOpen ? { ...order, prompt: '', variables: samplesOf(template.body) } : order, found.card, given, owner.livemode)
     },
     find: (owner, slug) => findTemplate(database, owner.projectId, slug),
     async list(owner, { after, limit }) {
@@ -177,6 +176,9 @@ function checkLocked({ locked }: Pick<TemplateBody, 'locked'>, card: Card): void
   const index = locked.findIndex(name => !names.includes(name))
   if (index >= 0) throw new Problem('unsupported_parameter', `${card.id} has no parameter ${locked[index]!.slice(0, 100).toWellFormed()} that could be locked.`, { field: `locked[${index}]`, value: locked[index]!.slice(0, 100).toWellFormed(), allowed: names })
 }
+
+/** Values for everything but pictures. */
+const samplesOf = ({ variables }: Pick<TemplateBody, 'variables'>): Record<string, Json> => Object.fromEntries(variables.filter(({ type }) => type !== 'image').map(variable => [variable.name, sample(variable)]))
 
 /** A value a variable may have. */
 function sample({ type, min, max, choices, default: usual }: TemplateVariable): Json {

@@ -211,9 +211,11 @@ function createPrices({ projectId, livemode }: Planning, tools: PlanTools) {
     const wanted: NodeOrder = node.order(values as never)
     const order: Order = writeOrder({ id, metadata: {} }, { node: id, item: [], attempt: 1 }, wanted)
     const media = picturesOf(order, values)
-    const name = JSON.stringify([order.model, order.operation, order.parameters, isTemplateName(order.model) ? order.prompt : order.prompt.length, media.map(({ width, height, mime }, index) => [order.inputs[index]!.role, width, height, mime])])
+    // A guess would be the wrong words for a template that reads them.
+    const isOpen = isTemplateName(order.model) && resolved.prompt === unknown
+    const name = JSON.stringify([isOpen, order.model, order.operation, order.parameters, isTemplateName(order.model) ? order.prompt : order.prompt.length, media.map(({ width, height, mime }, index) => [order.inputs[index]!.role, width, height, mime])])
     let checked = known.get(name)
-    if (!checked) known.set(name, checked = tools.check(order, media, { projectId, livemode }))
+    if (!checked) known.set(name, checked = tools.check(order, media, { projectId, livemode }, { isOpen }))
     return checked
   }
 }

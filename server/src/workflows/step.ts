@@ -37,7 +37,7 @@ export interface StepTools {
   /** Begins another workflow inside this run; the same run gets the same execution. */
   call(execution: ExecutionRow, run: RunRow, workflow: string, inputs: Record<string, Json>): Promise<string>
   /** Checks and prices an order whose pictures are these, buying nothing. @throws {Problem} as `desk.estimate` */
-  check(order: Order, media: Media[], owner: Owner): Promise<CheckedOrder>
+  check(order: Order, media: Media[], owner: Owner, options?: { /** Its words are still to come. */ isOpen?: boolean }): Promise<CheckedOrder>
   reads: StepReads
   /** Sets a price aside within the execution's cap. */
   reserve(wanted: Reservation): Promise<Reserved>

@@ -48,7 +48,7 @@ export interface WorkflowsOptions {
   deskFor(caller: Caller): Desk
   benchFor(execution: { projectId: string; livemode: boolean; id: string }, desk: Desk, signal: AbortSignal): Bench
   /** Checks and prices an order whose pictures are these, without looking for them. */
-  check(order: Order, media: Media[], owner: Owner): Promise<CheckedOrder>
+  check(order: Order, media: Media[], owner: Owner, options?: { /** Its words are still to come. */ isOpen?: boolean }): Promise<CheckedOrder>
   /** Something was written to the outbox; a hint. */
   deliver(): void
   /** Whether this process runs workflows, and how many steps at once. */

@@ -26,7 +26,11 @@ export function readVideoCall(body: Fields, { card, asked, isTemplate = false, w
     model: asked, operation: 'video', prompt,
     parameters: { ...settings.parameters, ...(seconds === undefined ? {} : { duration_s: Number(seconds) }) },
     warnings: [...warnings, ...settings.warnings.filter(one => !one.includes(`size ${sizeDefault} became`) || fields.size !== undefined)],
-    wire: { protocol: 'openai', body: { kind: 'video', seconds: seconds ?? String(card.output.seconds?.default ?? secondsDefault), size: size ?? null, remixedFrom } satisfies VideoWire as unknown as Json },
+    wire: { protocol: 'openai', body: {
+      kind: 'video', remixedFrom,
+      ...(seconds === undefined && isTemplate ? {} : { seconds: seconds ?? String(card.output.seconds?.default ?? secondsDefault) }),
+      ...(size === undefined && isTemplate ? {} : { size: size ?? null }),
+    } satisfies Partial<VideoWire> },
   }
 }
 
