@@ -301,6 +301,8 @@ describe('a saved workflow', () => {
     const kept = await ask('POST', '/workflows?strict=false', wrong)
     assert.deepEqual([kept.status, kept.body.diagnostics.counts.error, kept.body.nodes.length], [201, 3, 3])
     assert.equal((await ask('POST', `/workflows/${kept.body.id}/run`, {})).status, 422)
+    assert.equal((await ask('PATCH', `/workflows/${kept.body.id}/nodes/gen-1`, { config: { seed: 1 } })).status, 200)
+    assert.equal((await ask('POST', `/workflows/${kept.body.id}/execute`, {})).status, 422)
     assert.equal((await ask('PUT', `/workflows/${kept.body.id}`, poster())).status, 200)
     assert.equal((await run(`/workflows/${kept.body.id}/run`, {})).status, 'COMPLETED')
     assert.deepEqual((await ask('POST', '/workflows/lint', poster())).body, { ok: true, violations: [], warnings: [], data: { ok: true, violations: [], warnings: [] } })
@@ -525,6 +527,17 @@ describe('errors', () => {
     assert.equal(limited[0]!.body.error, 'Too many workflow executions. Please try again later.')
     assert.ok(Number(limited[0]!.headers.get('retry-after')) >= 1 && limited[0]!.body.retryAfter > Date.now() / 1_000 - 1)
     assert.equal((await ask('GET', `/workflows/executions/${first.body.executionId}/poll`, undefined, { key })).status, 200)
+  })
+
+  test('of a day\'s limit count executions, and a batch as many as it is', async () => {
+    const { testKey: key } = await house.newAccount({ limits: { executionsPerDay: 3 } })
+    const three = (count: number) => ask('POST', '/workflows/scratch/execute', { ...poster(), iteratorConfigs: [{ nodeId: 'input-1', items: Array.from({ length: count }, (_, index) => `${index}`) }] }, { key })
+    assert.deepEqual([(await three(2)).status, (await three(2)).status, (await ask('POST', '/workflows/scratch/execute', poster(), { key })).status], [201, 429, 201])
+    await quiet()
+    const before_ = await traces()
+    const over = await ask('POST', '/workflows/scratch/execute', poster(), { key })
+    assert.deepEqual([over.status, over.body.error, over.headers.get('x-ratelimit-limit')], [429, 'Too many workflow executions. Please try again later.', '3'])
+    assert.deepEqual(await traces(), before_)
   })
 
   test('of an address say that there is nothing there, and of a method that it is none', async () => {

@@ -17,8 +17,8 @@ interface ReplyRow { body_sha256: Buffer; status: number | null; headers: Record
 
 const waitMs = 10_000
 const lookMs = { first: 20, last: 250 }
-/** Longest anybody handles a call: then whoever had it is taken to have died. */
-const handlingS = 330
+/** Longer than anybody handles a call, pictures that are fetched for it included: then whoever had it is taken to have died. */
+const handlingS = 120
 /** Largest answer that is kept; a larger one is made anew. */
 const bodyMax = 8 * 1024 * 1024
 /** Headers that belong to the answer and not to one delivery of it. */

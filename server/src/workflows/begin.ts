@@ -48,6 +48,7 @@ export async function begin(database: Database, kinds: Kinds, { caller, all, key
   const ids = all.map(() => newId())
   return database.transaction(async client => {
     if (key !== null && !await claimKey(client, caller, key, ids[0]!)) return { ids: (await findBegun(client, caller, key, all.length > 1))!, replayed: true }
+    await countDay(client, caller, all.filter(one => one.parentId === null).length)
     for (const [index, one] of all.entries()) await insert(client, kinds, ids[index]!, one)
     return { ids, replayed: false }
   })
@@ -64,6 +65,20 @@ async function insert(client: Client, kinds: Kinds, id: string, one: Beginning):
   [id, one.caller.accountId, one.caller.projectId, one.caller.keyId, one.caller.livemode, one.workflowId, one.version, sha256, JSON.stringify(one.given), one.trigger, one.target, one.force, one.anew, one.parallelism,
     one.costMaxMicros, one.depth, one.parentId, one.batchId, one.position, JSON.stringify(one.metadata), one.callbackUrl, one.wire === null ? null : JSON.stringify(one.wire), first.length])
   await insertRuns(client, id, first.map(instance => ({ ...instance, state: 'ready', because: null })))
+}
+
+/**
+ * Counts executions towards the key's day, as tasks of its own are (`engine/submit.ts`); what an execution buys is not counted again.
+ *
+ * @throws {Problem} `rate_limited` beyond the limit; nothing of this transaction is kept then
+ */
+async function countDay(client: Client, { keyId, limits: { executionsPerDay: max } }: Caller, count: number): Promise<void> {
+  if (max === null || count === 0) return
+  const { rows: [row] } = await client.query<{ count: number; reset_s: number }>({ name: 'execution day', text: `
+    insert into rate_window (key_id, kind, starts_at, count) values ($1, 'executions_day', date_trunc('day', now(), 'UTC'), $2)
+    on conflict (key_id, kind, starts_at) do update set count = rate_window.count + excluded.count
+    returning count, ceil(extract(epoch from starts_at + interval '1 day' - now()))::int as reset_s` }, [keyId, count])
+  if (row!.count > max) throw new Problem('rate_limited', `This key may begin ${max} executions a day, and ${count === 1 ? 'has' : `has ${Math.max(0, max - row!.count + count)} left`}. The next day begins in ${row!.reset_s} s (UTC).`, { retryAfterS: row!.reset_s, limit: { name: 'executions_per_day', max, remaining: 0, resetS: row!.reset_s } })
 }
 
 const hashOf = (body: string): Buffer => createHash('sha256').update(body).digest()

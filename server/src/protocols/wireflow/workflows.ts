@@ -210,7 +210,9 @@ const patchNode: Route = {
     if (!node) throw no('not_found', 'Node not found')
     const next = patched(node, fields)
     const graph = { nodes: saved.nodes.map(one => one === node ? next : one), edges: saved.edges }
-    const { change } = examined(graph, fillingOf(saved), desk, house, isStrict(request))
+    // A drawing that cannot run yet may be mended node by node.
+    const strict = isStrict(request) && workflow.graph.nodes.length > 0
+    const { change } = examined(graph, fillingOf(saved), desk, house, strict)
     const changed = await writing(desk.workflows.change(workflow.id, { ...change!, wire: wireOf({ ...saved, ...graph, hash: hashOf(change!.graph) }) }, workflow.revision), workflow, fields, desk)
     return json({ data: { node: { id: next.id, type: next.type ?? 'basedNode', position: next.position ?? null, data: next.data }, updatedAt: changed.updatedAt.toISOString() } })
   },
