@@ -58,8 +58,10 @@ export function readSettings(fields: Fields, card: Card, known: readonly string[
   for (const name of ['input_fidelity', 'complexity'] as const) {
     const value = readChoice(fields, name, name === 'complexity' ? ['low', 'medium', 'high'] : ['low', 'high'])
     if (value === undefined) continue
-    if (!properties[name]) throw cannot(name, value, card)
-    parameters[name] = value
+    if (properties[name]) parameters[name] = value
+    // What is made anyway where nothing is said.
+    else if (name === 'input_fidelity' && value === 'low') warnings.push(`input_fidelity has no effect on ${card.id}.`)
+    else throw cannot(name, value, card)
   }
   readFrames(fields, format, settings)
   if (fields.svg !== undefined) throw invalid('svg', "'svg' goes with the output_format svg only, which no model here makes.")

@@ -25,7 +25,7 @@ function readPartId(value: unknown, uploadId: string, param: string): number {
 
 const bare = (id: string | undefined): string => (id ?? '').replace(/^upload_/, '')
 
-/** @throws {Problem} what was thrown, in this dialect's names; a conflict is nothing to repeat */
+/** What the room of files throws, with this dialect's names of things. @throws {Problem} */
 function namedHere(thrown: unknown): never {
   if (thrown instanceof Problem && thrown.code === 'not_found') throw new Problem('not_found', 'No such Upload object. Create a new one.', { param: 'upload_id' })
   if (thrown instanceof Problem && typeof thrown.details.field === 'string') throw new Problem(thrown.code === 'unsupported_media' ? 'bad_request' : thrown.code, thrown.message, { ...thrown.details, param: thrown.details.field })
