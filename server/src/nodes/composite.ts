@@ -10,6 +10,8 @@ import { fillWords, lookUp } from './toolkit/words.ts'
 const places = [1, 2, 3, 4, 5, 6, 7, 8] as const
 /** Pictures made at a time, and of one list of data. */
 const [atOnce, picturesMax] = [2, 50]
+/** Of all layers of a picture together: 400 MB. */
+const layerPixelsMax = 100_000_000
 /** Where nothing is said, a text fills a line or two and not the picture. */
 const textRoom = ['90%', '25%']
 
@@ -61,7 +63,13 @@ export default node({
     const one = async (record: Record<string, Json>): Promise<Media> => {
       const sources = { canvas: size, pictures, data: record }
       const specs: Spec[] = layers.length > 0 ? layers : [...pictures.keys(), ...pictureNames(record)].map(image => ({ image }))
-      const laid = await Promise.all(specs.map((spec, index) => draw(spec, `layers[${index}]`, sources, bench)))
+      const laid: Layer[] = []
+      for (let [index, left] = [0, layerPixelsMax]; index < specs.length; index++) {
+        const layer = await draw(specs[index]!, `layers[${index}]`, sources, bench)
+        left -= layer.width * layer.height
+        if (left < 0) throw new Problem('bad_request', `The layers have more than ${layerPixelsMax / 1e6} million pixels together. Make them smaller, or lay some of them over each other first.`, { field: `layers[${index}]` })
+        laid.push(layer)
+      }
       const under = bottom === null ? [] : [{ ...bottom, left: 0, top: 0 }]
       return bench.keep(await (await lay(blank(size, colour), size, [...under, ...laid])).png().toBuffer())
     }

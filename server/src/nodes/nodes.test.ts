@@ -260,6 +260,7 @@ describe('pictures', () => {
   for (const [what, settings, words] of [
     ['no size', { layer1: red }, /how large it is to be/], ['a picture that did not come', { background: red, layers: [{ image: 'logo' }] }, /logo, which did not come/], ['neither picture nor text', { background: red, layers: [{}] }, /either an image or a text/],
     ['too large a canvas', { width: 16_000, height: 16_000 }, /at most 64 million/], ['a name nothing was given for', { background: red, layers: [{ text: '{{x}}' }] }, /asks for \{\{x\}\}/], ['a list of no records', { background: red, data: [] }, /1 to 50/],
+    ['more pixels in its layers than can be held', { width: 6_000, height: 6_000, layer1: red, layers: Array.from({ length: 4 }, () => ({ image: 'layer1', width: 6_000, height: 6_000, fit: 'fill' })) }, /more than 100 million pixels together/],
     ['a blend there is not', { background: red, layers: [{ image: 'layer1', blend: 'mix' }] }, /layers/],
   ] as [string, object, RegExp][]) refuses(what, 'composite', settings as Record<string, unknown>, words, desk)
 
@@ -273,6 +274,8 @@ describe('pictures', () => {
     const marked = [0, 100, 200, 300].map(x => Array.from({ length: 100 * 200 }, (_, index) => made.at(x + index % 100, Math.floor(index / 100))).some(([r, g]) => r! > 150 && r! < 200 && g! < 60))
     assert.deepEqual(marked, [true, true, true, true])
   })
+  draws('a mark so small that it is there thousands of times', 'watermark', { image: disc, text: 'x', tiled: true, size: 0.02, opacity: 1 }, size(400, 200))
+  draws('a mark as wide as the picture, tiled', 'watermark', { image: gradient, mark: red, tiled: true, size: 1, opacity: 1 }, made => { size(200, 100)(made); assert.ok([...Array(100).keys()].some(y => made.at(20, y)[0] === 255)) })
   refuses('text and picture at once', 'watermark', { image: red, text: 'x', mark: red }, /either a text or a picture/, desk)
   refuses('no mark', 'watermark', { image: red }, /either a text or a picture/, desk)
   refuses('blanks', 'watermark', { image: red, text: '  ' }, /empty/, desk)

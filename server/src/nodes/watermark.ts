@@ -1,7 +1,8 @@
+import type { Sharp } from 'sharp'
 import { Type } from 'typebox'
 import { Problem } from '../domain/problem.ts'
 import { faces, node, port, type Plate } from './contract.ts'
-import { anchors, colourSetting, decoded, fromPixels, lay, openPicture, pixelsOf, placeAt, type Anchor, type Layer } from './toolkit/pixels.ts'
+import { anchors, blank, colourSetting, decoded, fromPixels, lay, openPicture, pixelsOf, placeAt, type Anchor } from './toolkit/pixels.ts'
 
 /** A mark on a picture: a text or a picture of its own, in a corner or all over. */
 export default node({
@@ -29,8 +30,7 @@ export default node({
       : await bench.type(text!, { width, height: picture.height, maxLines: text!.includes('\n') || text!.length > 40 ? 4 : 1, maxSize: picture.height / 4, face, fill: colour, shadow: shadowOf(colour) })
     const plate = rotate === 0 ? made : await pixelsOf(fromPixels(made).rotate(rotate, { background: { r: 0, g: 0, b: 0, alpha: 0 } }))
     const away = Math.round(Math.min(picture.width, picture.height) * margin)
-    const layers: Layer[] = (tiled ? spread(plate, picture) : [placeAt(at as Anchor, picture, plate, { x: away, y: away })]).map(place => ({ ...plate, ...place, opacity }))
-    const marked = await lay(fromPixels(picture), picture, layers)
+    const marked = tiled ? await spread(plate, picture, opacity) : await lay(fromPixels(picture), picture, [{ ...plate, ...placeAt(at as Anchor, picture, plate, { x: away, y: away }), opacity }])
     return { image: await bench.keep(await marked.png().toBuffer()) }
   },
 })
@@ -41,12 +41,13 @@ function shadowOf(colour: string): string {
   return red * 0.3 + green * 0.59 + blue * 0.11 > 110 ? 'rgba(0, 0, 0, 0.55)' : 'rgba(255, 255, 255, 0.55)'
 }
 
-/** Places all over a picture, every other row half a step aside, a little over its edges. */
-function spread({ width, height }: Plate, picture: { width: number; height: number }): { left: number; top: number }[] {
-  const [across, down] = [Math.ceil(width * 1.5), Math.ceil(height * 2 + picture.height * 0.06)]
-  const places: { left: number; top: number }[] = []
-  for (let row = 0, top = Math.round(-height / 2); top < picture.height; row++, top += down) {
-    for (let left = row % 2 === 0 ? -Math.round(width / 4) : -Math.round(width / 4 + across / 2); left < picture.width; left += across) places.push({ left, top })
-  }
-  return places
+/** All over a picture, every other row half a step aside: as a pattern, since a small mark fits thousands of times. */
+async function spread(plate: Plate, picture: Plate, opacity: number): Promise<Sharp> {
+  const step = { across: Math.ceil(plate.width * 1.5), down: Math.ceil(plate.height * 2 + picture.height * 0.06) }
+  const half = Math.round(step.across / 2)
+  const pattern = { width: step.across, height: 2 * step.down }
+  const places = [{ left: 0, top: Math.round(step.down / 3) }, { left: half, top: Math.round(step.down * 4 / 3) }, { left: half - step.across, top: Math.round(step.down * 4 / 3) }]
+  const drawn = await pixelsOf(fromPixels(await pixelsOf(await lay(blank(pattern, 'transparent'), pattern, places.map(place => ({ ...plate, ...place, opacity })))))
+    .extract({ left: 0, top: 0, width: Math.min(pattern.width, picture.width), height: Math.min(pattern.height, picture.height) }))
+  return fromPixels(picture).composite([{ input: drawn.pixels, raw: { width: drawn.width, height: drawn.height, channels: 4 }, tile: true, gravity: 'northwest' }])
 }
