@@ -22,12 +22,13 @@ export interface Priced { operation: Operation; prompt: string; inputs: readonly
 
 /** Beside the words themselves: roles, marks of a turn, an upstream's own. */
 const frameTokens = 64
-/** No maker of ours counts more for one picture: Google 1,120, OpenAI 2,489, Anthropic 4,784 (their pages, November 2026). */
+/** More than makers are known to count for one picture: Google about 1,100, Anthropic's newer models up to some 4,800 (unconfirmed for each of ours). */
 const pictureTokensMax = 5_000
 
 /**
- * The most tokens an order to write may take: one for every UTF-16 unit that goes in (a token of any maker is that or more of every script;
- * most are three or four letters), the dearest picture for every picture, and as many as may come out, thinking included.
+ * The most tokens an order to write is charged for: one for every UTF-16 unit that goes in, the dearest picture for every picture, and as many as
+ * may come out, thinking included. A token is three or four letters of most scripts, and about one of Chinese or Japanese; where a model knows a
+ * script so badly that it takes more, that is the house's loss.
  */
 export const tokensMaxOf = ({ prompt, parameters: { system, max_tokens: out }, inputs }: Pick<Priced, 'prompt' | 'parameters' | 'inputs'>): Usage => ({
   textIn: prompt.length + (typeof system === 'string' ? system.length : 0) + frameTokens,
