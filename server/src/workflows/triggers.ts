@@ -5,12 +5,12 @@
  * whatever stops in between; times that passed while nobody was there are handled as its policy says.
  */
 import { createHash, createHmac, timingSafeEqual } from 'node:crypto'
-import { Cron } from 'croner'
 import type { Caller } from '../domain/caller.ts'
 import type { Trigger, TriggerOrder } from '../domain/graph/execution.ts'
 import type { Json } from '../domain/outcome.ts'
 import { Problem } from '../domain/problem.ts'
 import type { Client, Database } from '../db/pool.ts'
+import { dueTimes, readCron } from '../kit/cron.ts'
 import { newId, randomText } from '../kit/id.ts'
 
 interface TriggerRow {
@@ -34,19 +34,6 @@ const callerOf = (row: TriggerRow): Caller => ({
 const hashOf = (hook: string): Buffer => createHash('sha256').update(hook).digest()
 const perMinuteMax = 10_000
 const perMinuteDefault = 60
-/** Times of a schedule that are made up for at most. */
-const madeUpMax = 100
-
-/** @throws {Problem} `bad_request` for an expression or a time zone that is none */
-function readCron(cron: string, timeZone: string): Cron {
-  try {
-    const one = new Cron(cron, { timezone: timeZone, mode: '5-part' })
-    if (one.nextRun() === null) throw new Error('it never comes')
-    return one
-  } catch (thrown) {
-    throw new Problem('bad_request', `${cron} in ${timeZone} is no schedule: ${(thrown as Error).message}. A schedule has five parts, minute, hour, day, month and weekday ("0 6 * * 1-5"), and a time zone like Europe/Berlin.`, { field: 'cron', value: cron.slice(0, 100) })
-  }
-}
 
 export async function createTrigger(database: Database, caller: Caller, workflowId: string, order: TriggerOrder, now: Date): Promise<{ trigger: Trigger; hook: string | null; secret: string | null }> {
   const id = newId()
@@ -131,21 +118,6 @@ export async function openHook(database: Database, hook: string, body: Uint8Arra
   if (window!.count > row.per_minute!) throw new Problem('rate_limited', `This webhook takes ${row.per_minute} calls a minute. Try again in ${window!.reset_s} s.`, { retryAfterS: window!.reset_s, limit: { name: 'trigger_per_minute', max: row.per_minute!, remaining: 0, resetS: window!.reset_s } })
   await database.query('update workflow_trigger set last_at = now() where id = $1', [row.id])
   return { caller: callerOf(row), workflowId: row.workflow_id, inputs: row.inputs, trigger: `webhook ${row.id}` }
-}
-
-/** Times of a schedule that are due, by its policy: all of them, the last one, or none but the present one. Pure. */
-export function dueTimes(cron: string, timeZone: string, missed: NonNullable<Trigger['missed']>, from: Date, now: Date): { times: Date[]; next: Date | null } {
-  const schedule = readCron(cron, timeZone)
-  const times: Date[] = [from]
-  let next = schedule.nextRun(from)
-  while (next !== null && next <= now && times.length < 10_000) { times.push(next); next = schedule.nextRun(next) }
-  const last = times.at(-1)!
-  switch (missed) {
-    case 'all': return { times: times.slice(-madeUpMax), next }
-    case 'once': return { times: [last], next }
-    // Late by more than a minute is missed.
-    case 'skip': return { times: now.getTime() - last.getTime() <= 60_000 ? [last] : [], next }
-  }
 }
 
 /** Begins what is due. The time stands on the row until it was begun; beginning it twice gives the same execution. */
