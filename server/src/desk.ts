@@ -9,6 +9,7 @@ import type { Asset } from './domain/asset.ts'
 import { mayUse, type Caller, type Scope } from './domain/caller.ts'
 import type { Card, CheckedOrder } from './domain/card.ts'
 import type { Order } from './domain/order.ts'
+import { formatDollars } from './domain/money.ts'
 import type { Json } from './domain/outcome.ts'
 import { Problem } from './domain/problem.ts'
 import { withoutHistory, writePrompt, type Brand, type Session, type TurnPlace } from './domain/session.ts'
@@ -168,13 +169,22 @@ export const createDesks = (tools: DeskTools) => (caller: Caller, call: DeskCall
     return thing
   }
 
+  /** What is done only with `tasks:write`. */
+  const write = <A extends unknown[], R>(work: (...given: A) => Promise<R>) => async (...given: A): Promise<R> => { guarded('tasks:write'); return work(...given) }
+
   /** Reading workflows needs `tasks:read`, which every route asks for; what writes or runs needs `tasks:write`. */
   const workflowDesk = (): WorkflowDesk => {
     const all = tools.workflows().of(caller)
-    const write = <A extends unknown[], R>(work: (...given: A) => Promise<R>) => async (...given: A): Promise<R> => { guarded('tasks:write'); return work(...given) }
     return { ...all, create: write(all.create), change: write(all.change), remove: write(all.remove), publish: write(all.publish), begin: write(all.begin), beginTogether: write(all.beginTogether), cancel: write(all.cancel), resume: write(all.resume), answer: write(all.answer),
       setBaseline: write(all.setBaseline), approveBaseline: write(all.approveBaseline), rejectBaseline: write(all.rejectBaseline), removeBaseline: write(all.removeBaseline),
       createTrigger: write(all.createTrigger), changeTrigger: write(all.changeTrigger), removeTrigger: write(all.removeTrigger), rotateTrigger: write(all.rotateTrigger) }
+  }
+
+  /** Reading batches needs `tasks:read`, which every route asks for; what changes them needs `tasks:write`. */
+  const guardWrites = (all: Omit<Desk['batches'], 'create'>): Omit<Desk['batches'], 'create'> => {
+    const { schedules } = all
+    return { ...all, cancel: write(all.cancel), remove: write(all.remove), pause: write(all.pause), resume: write(all.resume), retry: write(all.retry),
+      schedules: { ...schedules, create: write(schedules.create), change: write(schedules.change), remove: write(schedules.remove) } }
   }
 
   /** Drafts are for who makes tasks; what everybody gets from then on is an administrator's act. */
@@ -262,6 +272,9 @@ export const createDesks = (tools: DeskTools) => (caller: Caller, call: DeskCall
     const wanted: Order = row === null ? asked : { ...bare, priority: 'batch', endWithinS: row.endWithinS }
     const { order, checked, inputs } = await check(wanted, session?.around)
     if (checked.template) desk.told.set('x-template', showStamp(checked.template))
+    if (row?.priceMaxMicros != null && checked.priceMicros > row.priceMaxMicros) {
+      throw new Problem('conflict', `This row was checked at $${formatDollars(row.priceMaxMicros)} and costs $${formatDollars(checked.priceMicros)} now. Send it again in a new batch.`, { field: 'model' })
+    }
     if (checked.replaces) desk.told.set('x-model-replaced', `${checked.replaces.id}; by=${checked.card.id}`)
     const id = newId(now().getTime())
     const stickyKey = order.stickyKey ?? call.stickyKey
@@ -348,6 +361,8 @@ export const createDesks = (tools: DeskTools) => (caller: Caller, call: DeskCall
     files: {
       // Nobody's until something comes of it, so the right that counts is the one to what does.
       take: stream => files.take(stream),
+      fetch: url => { guarded('assets:write'); return files.fetch(url) },
+      openTaken: taken => files.openTaken(taken),
       keep: (taken, file) => { guarded('assets:write'); return files.keep(owner, taken, file) },
       find: fileId => files.find(owner, fileId),
       list: filter => files.list(owner, filter),
@@ -364,11 +379,13 @@ export const createDesks = (tools: DeskTools) => (caller: Caller, call: DeskCall
     },
 
     batches: {
-      create: batch => { guarded('tasks:write'); checkKey(batch.idempotencyKey); return batches().create(caller, batch) },
-      find: (protocol, batchId) => batches().find(owner, protocol, batchId),
-      list: filter => batches().list(owner, filter),
-      cancel: (protocol, batchId) => { guarded('tasks:write'); return batches().cancel(owner, protocol, batchId) },
-      remove: (protocol, batchId) => { guarded('tasks:write'); return batches().remove(owner, protocol, batchId) },
+      create: batch => {
+        guarded('tasks:write')
+        checkKey(batch.idempotencyKey)
+        if (batch.callbackUrl !== undefined) checkTarget(batch.callbackUrl, { allowPrivate: tools.allowPrivate, field: 'callback_url' })
+        return batches().create(caller, batch)
+      },
+      ...guardWrites(batches().of(caller)),
     },
 
     money: {

@@ -13,6 +13,8 @@ import { createAssets, type Assets } from './assets/assets.ts'
 import { openDiskStore } from './assets/disk.ts'
 import { sniff } from './assets/sniff.ts'
 import { createBatches, type Batches } from './batches/batches.ts'
+import { linkExecution } from './batches/rows.ts'
+import { readerOf as batchReader } from './batches/runner.ts'
 import { loadCatalog, ownCards, type Catalog } from './catalog/catalog.ts'
 import { readAccounts, readPacing, readProviderSettings, type Config } from './config.ts'
 import { startEmbedded } from './db/embedded/start.ts'
@@ -40,6 +42,7 @@ import { createLog, type Log } from './kit/log.ts'
 import { grant } from './ledger/ledger.ts'
 import { createMetrics } from './metrics.ts'
 import type { Desk, Protocol } from './protocols/contract.ts'
+import { writeBatchEvent } from './protocols/native/batches-view.ts'
 import { writeTaskEvent } from './protocols/native/view.ts'
 import { writeExecutionEvent } from './protocols/native/workflows.ts'
 import { findProviders, hostsOf } from './providers.ts'
@@ -160,7 +163,7 @@ export async function startHouse(config: Config, { roles = ['serve', 'work'], ca
     })
 
     const files = createFiles({
-      database, store, now, bytesMax: config.FILE_BYTES_MAX, days: config.INPUT_DAYS === 0 ? null : config.INPUT_DAYS,
+      database, store, now, fetch: intakeFetch, bytesMax: config.FILE_BYTES_MAX, days: config.INPUT_DAYS === 0 ? null : config.INPUT_DAYS,
       pictures: {
         begins: head => sniff(head).kind !== 'refused',
         keep: (owner, upload, options) => assets.keep({ ...owner, inputDays: null }, upload, options),
@@ -181,7 +184,12 @@ export async function startHouse(config: Config, { roles = ['serve', 'work'], ca
 
     const delivery = createDelivery({
       database, allowPrivate: config.ALLOW_PRIVATE_ADDRESSES, signingKey, workerId, now, log, random: Math.random,
-      async writeBody({ taskId, executionId, projectId, livemode, style, eventType }) {
+      async writeBody({ taskId, executionId, batchId, projectId, livemode, style, eventType }) {
+        if (batchId) {
+          const batch = await batches.find({ projectId, livemode }, batchId)
+          if (batch === null) throw new Problem('not_found', 'The batch of this delivery is gone.')
+          return writeBatchEvent(eventType, batch, deskFor(batchReader(batch)))
+        }
         if (executionId) {
           const found = await workflows.told(executionId)
           if (found === null) throw new Problem('not_found', 'The execution of this delivery is gone.')
@@ -253,7 +261,7 @@ export async function startHouse(config: Config, { roles = ['serve', 'work'], ca
     })
 
     const workflows = createWorkflows({
-      database, workerId, deskFor, now, log, nodes: await loadFolders<Node>(new URL('./nodes/', import.meta.url)), work: works ? { slots: workflowSlots } : null, secret, publicUrl: () => publicUrl, deliver: () => delivery.wake(),
+      database, workerId, deskFor, now, log, nodes: await loadFolders<Node>(new URL('./nodes/', import.meta.url)), work: works ? { slots: workflowSlots } : null, secret, publicUrl: () => publicUrl, deliver: () => delivery.wake(), linkRow: linkExecution,
       async check(order, media, owner, { isOpen = false } = {}) {
         const seen = media.map((one): Asset => ({ ...one, ...owner, id: one.asset, kind: 'input', sizeBytes: 0, name: null, taskId: null, createdAt: now(), expiresAt: null }))
         return isTemplateName(order.model) ? templates.foresee(owner, order, seen, { isOpen }) : catalog.check(order, seen, now(), { livemode: owner.livemode })
@@ -270,13 +278,15 @@ export async function startHouse(config: Config, { roles = ['serve', 'work'], ca
         const door = protocols.find(one => one.id === protocol)
         return door?.batches ? { words: door.batches, refuse: (problem, call) => door.refuse(problem, { method: 'POST', path: call, requestId: newId() }) } : null
       },
-      callerOf: access.callerOf, findTask: engine.find, cancelTask: engine.cancel, findFile: files.find, removeFile: files.remove,
+      callerOf: access.callerOf, findTask: engine.find, cancelTask: engine.cancel, findFile: files.find, removeFile: files.remove, deliver: () => delivery.wake(),
+      findExecution: (caller, id) => workflows.of(caller).execution(id), cancelExecution: (caller, id) => workflows.of(caller).cancel(id),
       openInput: sha256 => store.get(sha256), openRange: (sha256, range) => store.get(sha256, range), inlineFolder: openInlineFolder,
       outputExpiry,
     })
 
     const collect = async ({ graceMs }: { graceMs?: number } = {}) => {
       await files.sweep()
+      await batches.sweep()
       const counts = await assets.collect(graceMs === undefined ? {} : { graceMs })
       await store.sweep()
       await delivery.sweep()

@@ -3,7 +3,7 @@ import type { Database } from '../db/pool.ts'
 import type { Batch, BatchProblem } from '../domain/batch.ts'
 import { asProblem, Problem, storeProblem } from '../domain/problem.ts'
 import { Lines, readJsonLine } from '../kit/lines.ts'
-import type { BatchWords, RowFrame } from '../protocols/contract.ts'
+import type { BatchWords, Desk, RowFrame } from '../protocols/contract.ts'
 import { beginRunning, deleteRows, insertRows, keepBatch, refuseBatch, selectTwins, type HeldBatch, type NewRow } from './rows.ts'
 
 /** Bytes of one row; a picture in it may be as large as in a call. */
@@ -11,22 +11,29 @@ export const rowBytesMax = 100 * 1024 * 1024
 const atOnce = 500
 /** Mistakes that are told; more of them help nobody. */
 const problemsMax = 100
+/** Rows that are looked into at the same time, and those of one write. */
+const checkAtOnce = 8
+const checkPage = 100
+const keepEveryMs = 5_000
 
-interface Read { row: NewRow; frame: RowFrame | null }
+type Body = Awaited<ReturnType<typeof readJsonLine>>
+interface Read { row: NewRow; frame: RowFrame | null; /** The row itself, for whoever wants to look into it and lets it go then. */ body: Body | null }
 
 /** The rows of a stream, each with what is wrong with it. Blank lines are none. */
-async function* readRows(stream: AsyncIterable<Buffer>, batch: Pick<Batch, 'call' | 'options'>, words: BatchWords, folder: string): AsyncGenerator<Read> {
+async function* readRows(stream: AsyncIterable<Buffer>, batch: Pick<Batch, 'call' | 'options'>, words: BatchWords, folder: string, keep = false): AsyncGenerator<Read> {
   const lines = new Lines(stream)
   for (let line = await lines.next(); line !== null; line = await lines.next()) {
     let frame: RowFrame | null = null
     let problem: Problem | null = null
+    let kept: Body | null = null
     try {
       const body = await readJsonLine(line, { bytesMax: rowBytesMax, folder })
       try {
         if (body.value === undefined) continue
         frame = words.readFrame(body.value, batch)
+        if (keep) kept = body
       } finally {
-        await body.release()
+        if (kept === null) await body.release()
       }
     } catch (thrown) {
       problem = asProblem(thrown)
@@ -34,7 +41,7 @@ async function* readRows(stream: AsyncIterable<Buffer>, batch: Pick<Batch, 'call
     }
     // A line that was given up half-way is read to its end before it is measured.
     while (await line.read() !== null);
-    yield { frame, row: { number: line.number, name: frame?.name ?? null, note: frame?.note ?? null, fromByte: line.fromByte, sizeBytes: line.sizeBytes, problem: problem && storeProblem(problem) } }
+    yield { frame, body: kept, row: { number: line.number, name: frame?.name ?? null, note: frame?.note ?? null, fromByte: line.fromByte, sizeBytes: line.sizeBytes, priceMicros: null, problem: problem && storeProblem(problem) } }
   }
 }
 
@@ -63,7 +70,17 @@ export async function checkRows(sha256: string, batch: Pick<Batch, 'call' | 'opt
 const tooMany = ({ rowsMax }: BatchWords) => new Problem('too_large', `A batch has at most ${rowsMax} requests. Send several.`, { allowed: rowsMax })
 
 /** Reads the rows of a batch in hand into the table and lets it run, or refuses it as a whole. Begun again after a crash. */
-export async function readBatchRows(held: HeldBatch, words: BatchWords, { database, openInput, inlineFolder }: ReadingTools, signal: AbortSignal): Promise<void> {
+export async function readBatchRows(held: HeldBatch, words: BatchWords, desk: Desk | null, tools: ReadingTools, signal: AbortSignal): Promise<void> {
+  // Checking may wait for addresses elsewhere; the batch stays ours meanwhile.
+  const keeping = setInterval(() => { keepBatch(tools.database, held).catch(() => {}) }, keepEveryMs)
+  try {
+    await (words.check ? readChecked(held, words, desk, tools, signal) : readFrames(held, words, tools, signal))
+  } finally {
+    clearInterval(keeping)
+  }
+}
+
+async function readFrames(held: HeldBatch, words: BatchWords, { database, openInput, inlineFolder }: ReadingTools, signal: AbortSignal): Promise<void> {
   const { batch } = held
   const problems: BatchProblem[] = []
   let model: string | null = null
@@ -77,7 +94,6 @@ export async function readBatchRows(held: HeldBatch, words: BatchWords, { databa
   const say = (code: string, message: string, line: number | null, param: string | null = null) => { if (problems.length < problemsMax) problems.push({ code, message, line, param }) }
 
   await deleteRows(database, held)
-  let keptAt = Date.now()
   for await (const { row, frame } of readRows(openInput(batch.inputSha256!), batch, words, await inlineFolder())) {
     if (signal.aborted) return
     if (++count > words.rowsMax) { say('too_many_requests', tooMany(words).message, row.number); break }
@@ -88,14 +104,69 @@ export async function readBatchRows(held: HeldBatch, words: BatchWords, { databa
     model ??= frame?.model ?? null
     rows.push(row)
     if (rows.length >= atOnce && !await flush()) return
-    if (Date.now() - keptAt > 5_000) {
-      if (!await keepBatch(database, held)) return
-      keptAt = Date.now()
-    }
   }
   if (!await flush()) return
   if (count === 0) say('empty_file', 'The input file has no lines.', null)
   if (words.uniqueNames) for (const { number, name } of await selectTwins(database, batch.id, problemsMax)) say('duplicate_custom_id', `The custom_id "${name}" is there twice. Give every line one of its own.`, number, 'custom_id')
-  if (problems.length > 0) await refuseBatch(database, held, problems.sort((a, b) => (a.line ?? 0) - (b.line ?? 0)))
-  else await beginRunning(database, held, model)
+  if (problems.length > 0) await refuseBatch(database, held, problems.sort((a, b) => (a.line ?? 0) - (b.line ?? 0)), { keepRows: false })
+  else await beginRunning(database, held, { model, priceMinMicros: null, priceMaxMicros: null, problems: [] })
+}
+
+/**
+ * Looks into every row before the first is bought: order, pictures, price.
+ *
+ * With a row that is wrong the batch is refused, unless its maker said to leave such rows out; the rows stay either way, so that what is
+ * wrong with each can be read.
+ */
+async function readChecked(held: HeldBatch, words: BatchWords, desk: Desk | null, { database, openInput, inlineFolder }: ReadingTools, signal: AbortSignal): Promise<void> {
+  const { batch } = held
+  const memory = new Map<string, Promise<unknown>>()
+  const problems: BatchProblem[] = []
+  const prices = { priceMinMicros: 0, priceMaxMicros: 0 }
+  let total = 0
+  let wrong = 0
+
+  const check = async ({ row, body }: Read): Promise<void> => {
+    if (!body) return
+    try {
+      if (!desk) throw new Problem('unauthorized', 'The key of this batch has expired or was revoked.')
+      const { priceMinMicros, priceMaxMicros, note } = await words.check!(body, batch, desk, memory)
+      Object.assign(row, { priceMicros: priceMaxMicros, ...(note === undefined ? {} : { note }) })
+      prices.priceMinMicros += priceMinMicros
+      prices.priceMaxMicros += priceMaxMicros
+    } catch (thrown) {
+      const problem = asProblem(thrown)
+      // The house's own trouble is not the row's.
+      if (problem.code === 'internal' || problem.code === 'unavailable') throw thrown
+      row.problem = storeProblem(problem)
+    } finally {
+      await body.release()
+    }
+  }
+  const flush = async (reads: Read[]): Promise<boolean> => {
+    const waiting = reads.values()
+    await Promise.all(Array.from({ length: checkAtOnce }, async () => { for (const read of waiting) if (!signal.aborted) await check(read) }))
+    if (signal.aborted) return false
+    for (const { row } of reads) {
+      if (!row.problem) continue
+      wrong++
+      for (const told of words.tell?.(row.problem, row.number) ?? []) if (problems.length < problemsMax) problems.push(told)
+    }
+    return await insertRows(database, held, reads.map(({ row }) => row))
+  }
+
+  await deleteRows(database, held)
+  let reads: Read[] = []
+  for await (const read of readRows(openInput(batch.inputSha256!), batch, words, await inlineFolder(), true)) {
+    if (signal.aborted) return
+    total++
+    reads.push(read)
+    if (reads.length >= checkPage) { if (!await flush(reads)) return; reads = [] }
+  }
+  if (reads.length > 0 && !await flush(reads)) return
+  const isRefused = wrong > 0 && (batch.options.onErrors !== 'skip' || wrong === total)
+  if (isRefused) {
+    await refuseBatch(database, held, problems, { keepRows: true, ...prices })
+    if (desk) await words.forget?.(memory, desk)
+  } else await beginRunning(database, held, { model: null, ...prices, problems })
 }

@@ -8,7 +8,7 @@ import type { StoredFile } from '../domain/file.ts'
 import { asProblem, Problem, storeProblem } from '../domain/problem.ts'
 import type { Task } from '../domain/task.ts'
 import { newId } from '../kit/id.ts'
-import type { BatchWords, Desk, RowResult, WrittenRow } from '../protocols/contract.ts'
+import type { BatchWords, Desk, ResultWords, RowResult, WrittenRow } from '../protocols/contract.ts'
 import { endBatch, keepBatch, selectRows, type HeldBatch, type Owner } from './rows.ts'
 
 export interface WritingTools {
@@ -25,6 +25,11 @@ export interface WritingTools {
 
 const pageRows = 100
 const blockBytes = 256 * 1024
+
+type FileWords = BatchWords & ResultWords
+
+/** Whether results are handed out as files, written at the end; the others are read row by row. */
+export const hasFiles = (words: BatchWords): words is FileWords => words.writeRow !== undefined
 
 /** A file on its way into the store. */
 class Sink {
@@ -78,7 +83,7 @@ class Sink {
  *
  * After a crash it is begun again: files of a first try belong to nobody and are collected.
  */
-export async function writeResults(held: HeldBatch, words: BatchWords, desk: Desk, tools: WritingTools, signal: AbortSignal): Promise<void> {
+export async function writeResults(held: HeldBatch, words: FileWords, desk: Desk, tools: WritingTools, signal: AbortSignal): Promise<void> {
   const { batch } = held
   const { database, store, now } = tools
   const sinks = { output: new Sink(store), error: new Sink(store) }
@@ -120,7 +125,7 @@ export async function writeResults(held: HeldBatch, words: BatchWords, desk: Des
 /** Somebody else has the batch: what was written here is dropped. */
 class TurnLost extends Error {}
 
-async function resultOf(row: BatchRow, task: Task | null, batch: Batch, words: BatchWords, desk: Desk, { refuse }: WritingTools): Promise<RowResult> {
+async function resultOf(row: BatchRow, task: Task | null, batch: Batch, words: FileWords, desk: Desk, { refuse }: WritingTools): Promise<RowResult> {
   if (row.state === 'cancelled') return { kind: 'cancelled' }
   if (row.state === 'expired') return { kind: 'expired' }
   const refused = (problem: Problem): RowResult => ({ kind: 'refused', problem: storeProblem(problem), refusal: refuse(problem, batch.call), taskId: task?.id ?? null })

@@ -12,13 +12,15 @@ import { asProblem, Problem, storeProblem } from '../domain/problem.ts'
 import { lineOf, readJsonLine } from '../kit/lines.ts'
 import type { BatchWords, Desk } from '../protocols/contract.ts'
 import { readBatchRows, rowBytesMax, type ReadingTools } from './reading.ts'
-import { writeResults, type WritingTools } from './results.ts'
+import { hasFiles, writeResults, type WritingTools } from './results.ts'
+import { beginDue } from './schedules.ts'
 import {
-  beginWriting, claimBatch, claimRows, endRows, endWaiting, freeRows, leaveBatch, postponeRow, selectEndedTasks, selectOpen, selectQueuedTasks, type EndedTask, type Owner, type RowEnd,
+  beginWriting, claimBatch, claimRows, endRows, endWaiting, endWithoutFiles, freeRows, leaveBatch, pauseBatch, postponeRow, selectEndedMakings, selectOpen, selectQueuedTasks, selectRunningExecutions,
+  type EndedMaking, type Owner, type RowEnd,
 } from './rows.ts'
 
 /** The row a desk's next order belongs to. */
-export interface RowPlace { batchId: string; number: number; turn: number; /** What is left of the batch's time. */ endWithinS: number }
+export interface RowPlace { batchId: string; number: number; turn: number; /** What is left of the batch's time. */ endWithinS: number; /** As it was checked; a dearer one is not bought. */ priceMaxMicros: number | null }
 
 export interface RunnerOptions extends ReadingTools, Omit<WritingTools, 'refuse' | 'database'> {
   database: Database
@@ -30,6 +32,9 @@ export interface RunnerOptions extends ReadingTools, Omit<WritingTools, 'refuse'
   /** A desk whose orders are rows of a batch; without a row, one that reads. */
   deskFor(caller: Caller, row: RowPlace | null): Desk
   cancelTask(owner: Owner, taskId: string): Promise<unknown>
+  cancelExecution(caller: Caller, executionId: string): Promise<unknown>
+  /** Something was written to the outbox; a hint. */
+  deliver(): void
   /** Bytes of an input, from and to a byte. */
   openRange(sha256: string, range: { start: number; end: number }): AsyncIterable<Buffer>
   log: { info(fields: object, message: string): void; warn(fields: object, message: string): void; error(fields: object, message: string): void }
@@ -47,6 +52,10 @@ const batchesMax = 50
 const lookMs = 250
 const idleMs = 1_000
 const pauseS = 5
+/** How often schedules are looked at. */
+const dueEveryMs = 1_000
+/** What ends a pause for the whole batch, where all its rows would meet the same: credits are added, another key lets it go on. */
+const pausing: Partial<Record<string, 'credits' | 'key'>> = { credits_required: 'credits', unauthorized: 'key' }
 /** What passes by itself: such a row waits and is tried again. Everything else is the row's result. */
 const passing = new Set(['rate_limited', 'unavailable', 'shutting_down', 'idempotency_busy'])
 
@@ -65,10 +74,15 @@ export function createRunner(options: RunnerOptions): Runner {
   let looking: Promise<void> | null = null
   let isWoken = false
   let lookedUpTo: string | null = null
+  let dueAt = 0
 
   /** Begins a step of every batch that nobody here has in hand; when to look again. */
   const look = async (): Promise<number> => {
     isWoken = false
+    if (Date.now() >= dueAt) {
+      dueAt = Date.now() + dueEveryMs
+      if (await beginDue(options)) isWoken = true
+    }
     const open = await selectOpen(database, lookedUpTo, batchesMax)
     const isFull = open.length === batchesMax
     const hasMore = lookedUpTo !== null || isFull
@@ -104,36 +118,44 @@ export function createRunner(options: RunnerOptions): Runner {
   async function carryOn(batch: Batch): Promise<boolean> {
     const dialect = options.wordsOf(batch.protocol)
     if (!dialect) return false
-    if (batch.state === 'running') return makeRows(batch, dialect.words)
+    const { words } = dialect
+    if (batch.state === 'running') return makeRows(batch, words)
     const held = await claimBatch(database, batch.id, batch.state as 'reading' | 'writing', workerId)
     if (!held) return false
     try {
-      if (batch.state === 'reading') await readBatchRows(held, dialect.words, options, stopping.signal)
-      else await writeResults(held, dialect.words, options.deskFor(readerOf(batch), null), { ...options, refuse: dialect.refuse }, stopping.signal)
+      if (batch.state === 'reading') {
+        const caller = words.check ? await options.callerOf(batch.keyId) : null
+        await readBatchRows(held, words, caller && options.deskFor(caller, null), options, stopping.signal)
+      } else if (hasFiles(words)) await writeResults(held, words, options.deskFor(readerOf(batch), null), { ...options, refuse: dialect.refuse }, stopping.signal)
     } catch (thrown) {
       log.error({ batchId: batch.id, err: thrown }, `a batch could not be ${batch.state === 'reading' ? 'read' : 'written'}; it is tried again`)
       // The lease stays: a bug is met again when it is over, and not at once.
       return false
     }
     await leaveBatch(database, held)
+    options.deliver()
     return true
   }
 
   async function makeRows(batch: Batch, words: BatchWords): Promise<boolean> {
     const isLate = batch.endsBy <= now()
     for (;;) {
-      const ended = await selectEndedTasks(database, batch.id, 500)
-      if (ended.length > 0) await endRows(database, batch.id, ended.map(task => endOf(task, batch, words, isLate)))
+      const ended = await selectEndedMakings(database, batch.id, 500)
+      if (ended.length > 0) await endRows(database, batch.id, ended.map(making => endOf(making, batch, words, isLate)))
       if (ended.length < 500) break
     }
     if (batch.cancellingAt || isLate) {
       await endWaiting(database, batch.id, batch.cancellingAt ? 'cancelled' : 'expired')
       // What is being made is paid for and goes on; what waits is given up.
       for (const taskId of await selectQueuedTasks(database, batch.id, openMax)) await options.cancelTask(batch, taskId)
+      // An execution may have far to go, and may wait for a person: what it has paid for is kept.
+      for (const executionId of await selectRunningExecutions(database, batch.id, openMax)) await options.cancelExecution(readerOf(batch), executionId)
     }
     await freeRows(database, batch.id)
-    await beginWriting(database, batch.id)
-    const rows = await claimRows(database, batch.id, workerId, { openMax, atOnce: claimAtOnce, leaseMs: claimMs })
+    if (hasFiles(words)) await beginWriting(database, batch.id)
+    else if (await endWithoutFiles(database, batch)) { options.deliver(); return false }
+    const { rows, paused } = await claimRows(database, batch.id, workerId, { openMax, atOnce: claimAtOnce, leaseMs: claimMs })
+    if (paused) options.deliver()
     if (rows.length === 0) return false
     const caller = await options.callerOf(batch.keyId)
     const waiting = rows.values()
@@ -150,7 +172,8 @@ export function createRunner(options: RunnerOptions): Runner {
       const chunks = options.openRange(batch.inputSha256!, { start: row.fromByte, end: row.fromByte + row.sizeBytes - 1 })
       const { value, inline, release } = await readJsonLine(lineOf(chunks), { bytesMax: rowBytesMax, folder: await options.inlineFolder() })
       try {
-        await words.submit({ value, inline }, batch, options.deskFor(caller, { batchId: batch.id, number, turn, endWithinS }))
+        const { note, priceMicros } = row
+        await words.submit({ value, inline, note, number, turn, priceMicros }, batch, options.deskFor(caller, { batchId: batch.id, number, turn, endWithinS, priceMaxMicros: priceMicros }))
       } finally {
         await release()
       }
@@ -160,6 +183,12 @@ export function createRunner(options: RunnerOptions): Runner {
       if (problem.details.row === 'taken') return
       if (passing.has(problem.code)) {
         await postponeRow(database, batch.id, row, new Date(now().getTime() + (problem.details.retryAfterS ?? pauseS) * 1_000))
+        return
+      }
+      const because = hasFiles(words) ? undefined : pausing[problem.code]
+      if (because) {
+        await postponeRow(database, batch.id, row, now())
+        if (await pauseBatch(database, batch, because)) options.deliver()
         return
       }
       if (problem.code === 'internal') log.error({ batchId: batch.id, row: number, err: thrown }, 'a row of a batch met a bug')
@@ -179,16 +208,17 @@ export function createRunner(options: RunnerOptions): Runner {
   }
 }
 
-/** What a task's end means for its row. */
-function endOf({ number, state, problem }: EndedTask, batch: Batch, words: BatchWords, isLate: boolean): RowEnd {
-  if (state === 'done') return { number, state: 'done' }
-  if (state === 'cancelled') return { number, state: isLate && !batch.cancellingAt ? 'expired' : 'cancelled' }
-  if (isLate && problem?.code === 'deadline') return { number, state: 'expired' }
-  return { number, state: problem && words.isAnswer(problem) ? 'done' : 'failed' }
+/** What the end of a task or an execution means for its row. */
+function endOf({ number, state, problem, chargedMicros }: EndedMaking, batch: Batch, words: BatchWords, isLate: boolean): RowEnd {
+  const end = (state: RowEnd['state']): RowEnd => ({ number, state, chargedMicros, ...(problem && state === 'failed' && !hasFiles(words) ? { problem } : {}) })
+  if (state === 'done') return end('done')
+  if (state === 'cancelled') return end(isLate && !batch.cancellingAt ? 'expired' : 'cancelled')
+  if (isLate && problem?.code === 'deadline') return end('expired')
+  return end(problem && words.isAnswer?.(problem) ? 'done' : 'failed')
 }
 
-/** Who reads the results: the batch's own project, whatever has become of the key. */
-const readerOf = ({ accountId, projectId, keyId, livemode }: Batch): Caller => ({
-  accountId, projectId, keyId, livemode, keyName: 'batch', keyPrefix: '', scopes: ['tasks:read', 'assets:read'], limits: { requestsPerMinute: null, executionsPerDay: null, concurrent: null },
+/** Who reads the results and stops what is left: the batch's own project, whatever has become of the key. */
+export const readerOf = ({ accountId, projectId, keyId, livemode }: Batch): Caller => ({
+  accountId, projectId, keyId, livemode, keyName: 'batch', keyPrefix: '', scopes: ['tasks:read', 'tasks:write', 'assets:read'], limits: { requestsPerMinute: null, executionsPerDay: null, concurrent: null },
 })
 

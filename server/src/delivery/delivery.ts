@@ -50,7 +50,7 @@ export interface DeliveryOptions {
   allowPrivate: boolean
   /** The house's own key (`readSigningKey`), for projects that want its signature as well; without one, nobody gets it. */
   signingKey?: KeyObject
-  /** The body of a delivery about a task or an execution; the same bytes each time. `not_found` parks the delivery. */
+  /** The body of a delivery about a task, an execution or a batch; the same bytes each time. `not_found` parks the delivery. */
   writeBody(delivery: Outgoing): Promise<string>
   /** The id under which this process beats in `worker`. */
   workerId: string
@@ -217,7 +217,7 @@ export function createDelivery({
   const tell = async (held: HeldDelivery, { url, secrets, kieKey, houseSignature, createdAt }: Seal, at: Date): Promise<Result> => {
     let body: string
     try {
-      body = held.taskId === null && !held.executionId ? writePing(held, createdAt) : await writeBody(held)
+      body = outbox.isPing(held) ? writePing(held, createdAt) : await writeBody(held)
     } catch (error) {
       if (error instanceof Problem && error.code === 'not_found') return parked('What it tells of is no longer kept.')
       log.error({ error, deliveryId: held.id, taskId: held.taskId }, 'could not write the body of a delivery')

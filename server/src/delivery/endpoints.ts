@@ -1,6 +1,7 @@
 /** Registered addresses of a project, in one mode: made, changed, removed, their secrets replaced. */
 import { writeAct } from '../db/audit.ts'
 import type { Client, Database } from '../db/pool.ts'
+import { batchEvents } from '../domain/batch.ts'
 import { Problem } from '../domain/problem.ts'
 import { isId, newId } from '../kit/id.ts'
 import type { Endpoint } from '../protocols/contract.ts'
@@ -9,7 +10,7 @@ import { newWebhookSecret } from './signature.ts'
 import { checkTarget } from './target.ts'
 
 /** What an endpoint can listen to. A ping arrives in any case: it was asked for. */
-export const endpointEvents = ['task.completed', 'task.failed', 'task.cancelled', 'task.late_result', 'execution.completed', 'execution.failed', 'execution.cancelled', 'review.requested']
+export const endpointEvents: string[] = ['task.completed', 'task.failed', 'task.cancelled', 'task.late_result', 'execution.completed', 'execution.failed', 'execution.cancelled', 'review.requested', ...batchEvents]
 
 const endpointsMax = 50
 

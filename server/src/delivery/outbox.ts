@@ -15,9 +15,10 @@ export interface Outgoing {
   id: string
   projectId: string
   livemode: boolean
-  /** Null for a ping, and for what tells of an execution. */
+  /** Null for a ping, and for what tells of an execution or a batch. */
   taskId: string | null
   executionId?: string | null
+  batchId?: string | null
   endpointId: string | null
   eventType: string
   style: string
@@ -36,6 +37,9 @@ export interface HeldDelivery extends Outgoing {
 /** The same as the generated column `host`. */
 export const hostOf = (url: string): string => (/^[^:/]+:\/\/([^/?#]+)/.exec(url)?.[1] ?? '?').toLowerCase()
 
+/** Does it tell of nothing but that it can be told? */
+export const isPing = ({ taskId, executionId, batchId }: Outgoing): boolean => taskId === null && !executionId && !batchId
+
 /** Takes a row that was written in our hands. */
 export const holdFresh = (row: Outgoing): HeldDelivery => ({ ...row, host: hostOf(row.url), seen: 0, number: 1, attemptsBefore: 0 })
 
@@ -45,6 +49,7 @@ interface ClaimedRow {
   livemode: boolean
   task_id: string | null
   execution_id: string | null
+  batch_id: string | null
   endpoint_id: string | null
   event_type: string
   style: string
@@ -78,7 +83,7 @@ const claimSql = {
          update delivery d set worker = $1, attempts = d.attempts + 1
          from due
          where d.id = due.id
-         returning d.id, d.project_id, d.livemode, d.task_id, d.execution_id, d.endpoint_id, d.event_type, d.style, d.url, d.host, d.attempts, d.attempts_before`,
+         returning d.id, d.project_id, d.livemode, d.task_id, d.execution_id, d.batch_id, d.endpoint_id, d.event_type, d.style, d.url, d.host, d.attempts, d.attempts_before`,
 }
 
 export interface Claim {
@@ -94,7 +99,7 @@ export interface Claim {
 export async function claim(client: Client, { workerId, now, after, rooms, limit }: Claim): Promise<HeldDelivery[]> {
   const { rows } = await client.query<ClaimedRow>(claimSql, [workerId, now, after, rooms.map(({ host }) => host), rooms.map(({ room }) => room), limit])
   return rows.map(row => ({
-    id: row.id, projectId: row.project_id, livemode: row.livemode, taskId: row.task_id, executionId: row.execution_id, endpointId: row.endpoint_id,
+    id: row.id, projectId: row.project_id, livemode: row.livemode, taskId: row.task_id, executionId: row.execution_id, batchId: row.batch_id, endpointId: row.endpoint_id,
     eventType: row.event_type, style: row.style, url: row.url, host: row.host,
     seen: row.attempts, number: row.attempts, attemptsBefore: row.attempts_before,
   }))
@@ -193,7 +198,7 @@ export const createSeals = ({ database, workerId, now }: { database: Client; wor
       }
       const secrets = liveSecrets({ secret: row.endpoint_secret, old: row.endpoint_old_secret, oldUntil: row.endpoint_old_until }, now())
       if (row.endpoint_url === null) return { ...common, url: held.url, secrets, obstacle: 'The endpoint was removed.' }
-      if (!row.enabled && (held.taskId !== null || held.executionId)) return { ...common, url: row.endpoint_url, secrets, obstacle: 'The endpoint is switched off. Switch it on and deliver again.' }
+      if (!row.enabled && !isPing(held)) return { ...common, url: row.endpoint_url, secrets, obstacle: 'The endpoint is switched off. Switch it on and deliver again.' }
       return { ...common, url: row.endpoint_url, secrets }
     }))
   }, { max: 500, lanes: 2 })

@@ -29,6 +29,8 @@ export interface FilesOptions {
     find(owner: Owner, id: string): Promise<Asset | null>
     remove(owner: Owner, id: string): Promise<void>
   }
+  /** Asks addresses that callers name. */
+  fetch: typeof globalThis.fetch
   /** Largest file taken in. */
   bytesMax: number
   /** Days an upload is kept where nobody says; null for ever. */
@@ -39,6 +41,9 @@ export interface FilesOptions {
 export interface Files {
   /** @throws {Problem} `too_large`, `bad_request` */
   take(stream: Readable): Promise<Taken>
+  /** What a public address answers. @throws {Problem} as `take`, `input_unreachable`, `private_address` */
+  fetch(url: string): Promise<Taken>
+  openTaken(taken: Taken): Readable
   /** Makes bytes a file of somebody's. @throws {Problem} `bad_request` for an empty one, and for `isPicture` what taking in a picture throws */
   keep(owner: Owner, taken: Taken, file: NewFile): Promise<StoredFile>
   /** A file, or an asset as one: what was made can be read by the same name. */
@@ -72,7 +77,7 @@ const uploadMs = 2 * dayMs
 /** How often an upload's bytes may come: a part that was sent again, because its answer was lost, is another part. */
 const sendingsMax = 3
 
-export function createFiles({ database, store, pictures, bytesMax, days, now }: FilesOptions): Files {
+export function createFiles({ database, store, pictures, fetch, bytesMax, days, now }: FilesOptions): Files {
   const open = async ({ sha256, mime, name }: Pick<StoredFile, 'sha256' | 'mime' | 'name'>): Promise<OpenAsset> => {
     const object = await store.head(sha256)
     if (!object) throw new Problem('not_found', 'The bytes of this file are gone.')
@@ -125,6 +130,15 @@ export function createFiles({ database, store, pictures, bytesMax, days, now }: 
 
   const files: Files = {
     take: stream => takeBytes(readStream(stream), store, bytesMax),
+
+    async fetch(url) {
+      if (!/^https?:\/\/./i.test(url) || !URL.canParse(url)) throw new Problem('bad_request', 'url must be an address that begins with https:// or http://.', { field: 'url', value: url.slice(0, 100) })
+      const answer = await fetch(url)
+      if (!answer.ok || !answer.body) throw new Problem('input_unreachable', `${new URL(url).host} answered with status ${answer.status}. Check the address.`, { field: 'url' })
+      return takeBytes(readStream(Readable.fromWeb(answer.body as Parameters<typeof Readable.fromWeb>[0])), store, bytesMax)
+    },
+
+    openTaken: taken => store.get(taken.sha256),
 
     async keep(owner, taken, wanted) {
       if (taken.sizeBytes === 0) throw new Problem('bad_request', 'The file is empty.', { field: 'file' })

@@ -7,7 +7,7 @@
 import type { Readable } from 'node:stream'
 import type { TSchema } from 'typebox'
 import type { Asset } from '../domain/asset.ts'
-import type { Batch, BatchRow } from '../domain/batch.ts'
+import type { Batch, BatchRow, BatchProblem, BatchSchedule, BatchScheduleChange, BatchScheduleOrder, BatchStanding, MadeRow, RowState } from '../domain/batch.ts'
 import type { Caller, KeyLimits, RetiredModels, Scope } from '../domain/caller.ts'
 import type { Card, CheckedOrder, DialectName } from '../domain/card.ts'
 import type { StoredFile } from '../domain/file.ts'
@@ -94,6 +94,14 @@ export interface NewBatch {
   outputExpiresS?: number | undefined
   idempotencyKey?: string | undefined
   retryCount?: number | undefined
+  name?: string | undefined
+  callbackUrl?: string | undefined
+  concurrency?: number | undefined
+  budgetMaxMicros?: number | undefined
+  /** Only to be checked: it waits for somebody who lets it run. */
+  dryRun?: boolean
+  /** The file the lines were made of. */
+  fileId?: string | undefined
 }
 
 /** What stands around a row's request. */
@@ -108,20 +116,41 @@ export type RowResult =
 /** A line of a result file: text, and bodies that are copied into it as they are. */
 export interface WrittenRow { file: 'output' | 'error'; parts: (string | Response)[] }
 
+/** A row as it stands in the input. */
+export interface ReadRow { value: unknown; inline: Incoming['inline'] }
+
+/** What checking a row brought: what it may cost, and what its making need not find out again. */
+export interface CheckedRow { priceMinMicros: number; priceMaxMicros: number; note?: Json }
+
 /** How batches are spoken in a dialect. The calls themselves do the work: they read a row and answer it as they would alone. */
-export interface BatchWords {
+export interface BatchWords extends Partial<ResultWords> {
   rowsMax: number
   /** Whether a row whose frame cannot be read fails the batch as a whole, or only itself. */
   badFrame: 'batch' | 'row'
   uniqueNames: boolean
-  /** `purpose` of the result files; `internal` for those that are in no list. */
-  resultPurpose(batch: Batch): string
   /** @throws {Problem} `bad_request` */
   readFrame(row: unknown, batch: Pick<Batch, 'call' | 'options'>): RowFrame
   /** A mistake in a row of a request, with its place (from 0). */
   atRow(index: number, message: string): string
+  /**
+   * Tries a row against everything that can be tried without buying, for dialects that want all rows checked before the first is bought.
+   * `memory` lives as long as the reading of this batch. @throws {Problem} what is wrong with the row
+   */
+  check?(row: ReadRow, batch: Batch, desk: Desk, memory: Map<string, Promise<unknown>>): Promise<CheckedRow>
+  /** Lets go of what checking took in for a batch that is refused. */
+  forget?(memory: Map<string, Promise<unknown>>, desk: Desk): Promise<void>
+  /** What is told of a row that is wrong. */
+  tell?(problem: StoredProblem, number: number): BatchProblem[]
   /** Reads a row and submits it as the call would. @throws {Problem} what the call would be refused with */
-  submit(row: { value: unknown; inline: Incoming['inline'] }, batch: Batch, desk: Desk): Promise<Submitted>
+  submit(row: ReadRow & { note: Json | null; number: number; turn: number; priceMicros: number | null }, batch: Batch, desk: Desk): Promise<unknown>
+  /** Makes a batch of an order that was kept, for schedules. @throws {Problem} */
+  begin?(body: Json, desk: Desk, idempotencyKey: string): Promise<Batch>
+}
+
+/** Words of dialects that hand out files of results. The others are asked row by row. */
+export interface ResultWords {
+  /** `purpose` of the result files; `internal` for those that are in no list. */
+  resultPurpose(batch: Batch): string
   /** What the call would answer with. @throws {Problem} */
   answer(task: Task, batch: Batch, desk: Desk): Promise<Response>
   /** Whether the call answers a task that ended so, and does not refuse it. */
@@ -333,6 +362,10 @@ export interface Desk {
   files: {
     /** Takes bytes in, before it is known what they are for. @throws {Problem} `too_large`, `bad_request` */
     take(stream: Readable): Promise<Taken>
+    /** The same with what a public address answers. @throws {Problem} as `take`, `input_unreachable`, `private_address` */
+    fetch(url: string): Promise<Taken>
+    /** Bytes that were taken in and belong to nobody yet. */
+    openTaken(taken: Taken): Readable
     keep(taken: Taken, file: NewFile): Promise<StoredFile>
     /** A file, or an asset as one. */
     find(fileId: string): Promise<StoredFile | null>
@@ -357,17 +390,39 @@ export interface Desk {
     cancel(uploadId: string): Promise<BegunUpload>
   }
 
-  /** Batches of the caller's project, told apart by the door that made them. */
+  /** Batches of the caller's project, told apart by the door that made them; null for `protocol` means any. */
   batches: {
     /** @throws {Problem} `not_found` for the input file, `bad_request`, `too_large`, `idempotency_mismatch` */
     create(batch: NewBatch): Promise<{ batch: Batch; replayed: boolean }>
-    find(protocol: string, batchId: string): Promise<Batch | null>
+    find(protocol: string | null, batchId: string): Promise<Batch | null>
     /** Newest first; `before` asks for the page above an id. */
-    list(filter: { protocol: string; after?: string | undefined; before?: string | undefined; limit: number }): Promise<Page<Batch>>
-    /** Asks for its end: rows that wait are given up, those in the making end by themselves. @throws {Problem} `not_found` */
-    cancel(protocol: string, batchId: string): Promise<Batch>
+    list(filter: { protocol: string | null; after?: string | undefined; before?: string | undefined; limit: number }): Promise<Page<Batch>>
+    /** Asks for its end: rows that wait are given up, those in the making end by themselves, executions are stopped. @throws {Problem} `not_found` */
+    cancel(protocol: string | null, batchId: string): Promise<Batch>
     /** @throws {Problem} `not_found`, `conflict` while it has not ended */
-    remove(protocol: string, batchId: string): Promise<void>
+    remove(protocol: string | null, batchId: string): Promise<void>
+    standing(batch: Batch): Promise<BatchStanding>
+    /** The batch as it stands, each time that changes; ends with its end. */
+    follow(batchId: string, signal: AbortSignal): AsyncIterable<{ batch: Batch; standing: BatchStanding }>
+    /** The batch once its rows have been looked through, or as it stands after `waitMs`. @throws {Problem} `not_found` */
+    checked(batchId: string, options: { waitMs: number; signal?: AbortSignal }): Promise<Batch>
+    /** Begins no more rows. @throws {Problem} `not_found`, `conflict` when it has ended */
+    pause(batchId: string): Promise<Batch>
+    /** Goes on, with another cap where one is given (null: none). @throws {Problem} `not_found`, `conflict` where it is not paused or the cap is used up */
+    resume(batchId: string, options: { budgetMaxMicros?: number | null }): Promise<Batch>
+    /** Tries rows again that ended so; what is done is not touched. @throws {Problem} `not_found`, `conflict` where there are none */
+    retry(batchId: string, options: { states: RowState[]; budgetMaxMicros?: number | null }): Promise<Batch>
+    /** Rows in order after a number, one more than `limit` where there are. @throws {Problem} `not_found` */
+    rows(batchId: string, filter: { after: number; limit: number; states?: RowState[] | undefined }): Promise<MadeRow[]>
+    schedules: {
+      create(order: BatchScheduleOrder): Promise<BatchSchedule>
+      find(id: string): Promise<BatchSchedule | null>
+      list(filter: { after?: string | undefined; limit: number }): Promise<Page<BatchSchedule>>
+      /** @throws {Problem} `not_found`, `bad_request` */
+      change(id: string, change: BatchScheduleChange): Promise<BatchSchedule>
+      /** @throws {Problem} `not_found` */
+      remove(id: string): Promise<void>
+    }
   }
 
   money: {

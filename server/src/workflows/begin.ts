@@ -34,6 +34,8 @@ export interface Beginning {
   metadata: Record<string, string>
   callbackUrl: string | null
   wire: Json
+  /** Makes a row of a batch this execution, once however often the row is taken in hand; false where it has become one already. */
+  linkRow: ((client: Client, executionId: string) => Promise<boolean>) | null
 }
 
 /** A name under which something is begun once, and what was asked for under it. */
@@ -64,6 +66,7 @@ async function insert(client: Client, kinds: Kinds, id: string, one: Beginning):
     values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23)` },
   [id, one.caller.accountId, one.caller.projectId, one.caller.keyId, one.caller.livemode, one.workflowId, one.version, sha256, JSON.stringify(one.given), one.trigger, one.target, one.force, one.anew, one.parallelism,
     one.costMaxMicros, one.depth, one.parentId, one.batchId, one.position, JSON.stringify(one.metadata), one.callbackUrl, one.wire === null ? null : JSON.stringify(one.wire), first.length])
+  if (one.linkRow && !await one.linkRow(client, id)) throw new Problem('conflict', 'Somebody else has taken this row of the batch.', { row: 'taken' })
   await insertRuns(client, id, first.map(instance => ({ ...instance, state: 'ready', because: null })))
 }
 

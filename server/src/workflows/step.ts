@@ -139,11 +139,13 @@ export const keyOf = (face: NodeFace, values: Values, checked: CheckedOrder | nu
   createHash('sha256').update(keyText(face, values, checked === null ? null : checked.template ? [checked.card.id, checked.template.id, checked.template.version, checked.template.revision ?? null] : checked.card.id)).digest()
 
 /** The order of a run: bought under a name that is the same for every repetition of this attempt. */
-export function writeOrder(execution: Pick<ExecutionRow, 'id' | 'metadata'>, run: Pick<RunRow, 'node' | 'item' | 'attempt'>, wanted: NodeOrder): Order {
+export function writeOrder(execution: Pick<ExecutionRow, 'id' | 'metadata'> & { trigger?: string }, run: Pick<RunRow, 'node' | 'item' | 'attempt'>, wanted: NodeOrder): Order {
   const { model, operation, prompt, parameters, inputs } = wanted
   const name = createHash('sha256').update(JSON.stringify([execution.id, run.node, run.item, run.attempt])).digest('hex')
   return {
     model, prompt, parameters, ...(operation === undefined ? {} : { operation }), inputs: inputs.map(({ asset, role }) => ({ assetId: asset, role })),
+    // Rows of a batch wait behind what somebody sits in front of.
+    ...(execution.trigger?.startsWith('batch ') ? { priority: 'batch' as const } : {}),
     idempotencyKey: `workflow-${name}`, metadata: { execution_id: execution.id, node: run.node.slice(0, 512), ...(run.item.length > 0 ? { item: itemKey(run.item) } : {}) },
   }
 }

@@ -17,7 +17,7 @@ import type { Json } from '../domain/outcome.ts'
 import { Problem } from '../domain/problem.ts'
 import type { Bench, Node } from '../nodes/contract.ts'
 import type { Desk, WorkflowDesk } from '../protocols/contract.ts'
-import type { Database } from '../db/pool.ts'
+import type { Client, Database } from '../db/pool.ts'
 import { createGate } from '../kit/gate.ts'
 import { isId } from '../kit/id.ts'
 import type { Log } from '../kit/log.ts'
@@ -51,6 +51,8 @@ export interface WorkflowsOptions {
   check(order: Order, media: Media[], owner: Owner, options?: { /** Its words are still to come. */ isOpen?: boolean }): Promise<CheckedOrder>
   /** Something was written to the outbox; a hint. */
   deliver(): void
+  /** Makes a row of a batch the execution that is about to be written; false where somebody else has the row. */
+  linkRow(client: Client, row: { batchId: string; number: number; turn: number }, executionId: string): Promise<boolean>
   /** Whether this process runs workflows, and how many steps at once. */
   work: { slots: number } | null
   secret: Buffer
@@ -233,6 +235,7 @@ export function createWorkflows(options: WorkflowsOptions): Workflows {
         caller, graph: prepared[index]!.graph, given: prepared[index]!.given, workflowId: prepared[index]!.workflow?.id ?? null, version: prepared[index]!.version, trigger: order.trigger ?? 'api', target: order.target ?? null,
         force: order.force ?? false, anew: order.anew ?? [], ...prepared[index]!.limits, depth: parent ? parent.depth + 1 : 0, parentId: parent?.id ?? null, batchId: order.batch?.id ?? null, position: order.batch?.position ?? 0,
         metadata: order.metadata ?? {}, callbackUrl: order.callbackUrl ?? null, wire: order.wire ?? null,
+        linkRow: order.batch?.turn === undefined ? null : (client, id) => options.linkRow(client, { batchId: order.batch!.id, number: order.batch!.position + 1, turn: order.batch!.turn! }, id),
       })),
     })
     runner?.wake()

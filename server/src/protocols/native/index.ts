@@ -5,6 +5,9 @@
  */
 import { protocol } from '../contract.ts'
 import { assets } from './assets.ts'
+import { batchSchedules } from './batches-schedules.ts'
+import { batchWords } from './batches-words.ts'
+import { batches } from './batches.ts'
 import { documents } from './documents.ts'
 import { events } from './events.ts'
 import { keys } from './keys.ts'
@@ -25,11 +28,12 @@ import { workflows } from './workflows.ts'
 export default protocol({
   id: 'native',
   title: 'Plantain',
-  routes: [...tasks, ...events, ...models, ...assets, ...money, ...keys, ...project, ...webhooks, ...routing, ...templates, ...sessions, ...workflows, ...baselines, ...triggers, ...reviewPage, ...documents],
+  routes: [...tasks, ...events, ...models, ...assets, ...money, ...keys, ...project, ...webhooks, ...routing, ...templates, ...sessions, ...workflows, ...baselines, ...triggers, ...batches, ...batchSchedules, ...reviewPage, ...documents],
   readSecret({ headers }) {
     const bearer = /^Bearer\s+(\S+)\s*$/i.exec(headers['authorization'] ?? '')
     return bearer?.[1] ?? headers['x-api-key'] ?? null
   },
   refuse,
+  batches: batchWords,
   prefixes: ['/plantain/v1', '/files', '/review', '/openapi.json', '/docs'],
 })

@@ -1,4 +1,5 @@
 import { Type } from 'typebox'
+import { batchEvents } from '../../domain/batch.ts'
 import { reader, queryReader } from '../../kit/schema.ts'
 import type { Route } from '../contract.ts'
 import { After, base, found, Limit, limitDefault, readAfter, readFilterId, readId } from './read.ts'
@@ -6,7 +7,7 @@ import { DeliveryView, EndpointView, json, ListView, PageView, viewDelivery, vie
 
 const Url = Type.String({ minLength: 1, maxLength: 2_048, description: 'https (http too, where private addresses are allowed).' })
 const endEvents = ['task.completed', 'task.failed', 'task.cancelled']
-const events = [...endEvents, 'task.late_result', 'execution.completed', 'execution.failed', 'execution.cancelled', 'review.requested']
+const events = [...endEvents, 'task.late_result', 'execution.completed', 'execution.failed', 'execution.cancelled', 'review.requested', ...batchEvents]
 const Events = Type.Array(Type.Enum([...events]), { minItems: 1, maxItems: events.length, description: 'Which events to tell. Default: the three of which each ends a task. `task.late_result`: something came for a task that had ended without it.' })
 
 const EndpointBody = Type.Object({ url: Url, events: Type.Optional(Events) }, { additionalProperties: false, title: 'NewWebhook', examples: [{ url: 'https://example.com/plantain', events: ['task.completed', 'task.failed'] }] })

@@ -1,0 +1,116 @@
+/** What came of a batch, as tables and as one archive: made while they are read, so that ten thousand rows need no more room than a hundred. */
+import { makeZip } from 'client-zip'
+import type { Batch, MadeRow, RowState } from '../../domain/batch.ts'
+import { formatDollars } from '../../domain/money.ts'
+import type { Json } from '../../domain/outcome.ts'
+import { Problem } from '../../domain/problem.ts'
+import { tidyName } from '../../kit/name.ts'
+import { streamPieces } from '../../kit/pieces.ts'
+import { writeDisposition } from '../../kit/respond.ts'
+import { mark, writeRow } from '../../kit/sheets/write.ts'
+import type { Desk } from '../contract.ts'
+import { errorsOf, outputsOf, sentOf, viewRow } from './batches-view.ts'
+import { keptOf, protocol } from './batches-words.ts'
+
+const pageRows = 100
+
+/** Rows of a batch, page by page. */
+export async function* rowsOf(batch: Batch, desk: Desk, states?: RowState[]): AsyncGenerator<MadeRow> {
+  for (let after = -1; ;) {
+    const page = await desk.batches.rows(batch.id, { after, limit: pageRows, states })
+    yield* page
+    if (page.length < pageRows) return
+    after = page.at(-1)!.row.number
+  }
+}
+
+const columnsOf = (batch: Batch): string[] => batch.protocol === protocol ? keptOf(batch).columns.map(({ name }) => name) : []
+const cellOf = (value: Json | undefined): string | number | boolean | null => value !== null && typeof value === 'object' ? JSON.stringify(value) : value ?? null
+
+const ours = ['result_row', 'result_name', 'result_state', 'result_links', 'result_text', 'result_cost_usd', 'result_error_code', 'result_error', 'result_id']
+
+/** A row of the table of results; `files` in place of links where the pictures come along. */
+async function writeResult(made: MadeRow, columns: string[], desk: Desk, files: string[] | null): Promise<string> {
+  const { row } = made
+  const { outputs, text } = await outputsOf(made, desk)
+  const problem = row.state === 'done' ? null : row.problem ?? made.task?.problem ?? made.execution?.problem ?? null
+  const sent = sentOf(made)
+  return writeRow([
+    ...columns.map(name => cellOf(sent?.[name])), row.number, row.name, row.state, (files ?? outputs.map(({ url }) => url)).join('\n'), text, formatDollars(row.chargedMicros), problem?.code ?? null, problem?.message ?? null,
+    row.taskId ?? row.executionId,
+  ])
+}
+
+async function* csv(batch: Batch, desk: Desk): AsyncGenerator<string> {
+  const columns = columnsOf(batch)
+  yield mark + writeRow([...columns, ...ours])
+  for await (const made of rowsOf(batch, desk)) yield writeResult(made, columns, desk, null)
+}
+
+async function* errorsCsv(batch: Batch, desk: Desk): AsyncGenerator<string> {
+  const columns = columnsOf(batch)
+  yield mark + writeRow(['row', 'column', 'value', 'code', 'what_to_do', ...columns])
+  for await (const made of rowsOf(batch, desk, ['failed'])) {
+    const sent = sentOf(made)
+    const told = errorsOf(made)
+    const problem = made.task?.problem ?? made.execution?.problem
+    const errors = told.length > 0 || !problem ? told : [{ row: made.row.number, column: null, value: '', code: problem.code, message: problem.message }]
+    for (const { row, column, value, code, message } of errors) yield writeRow([row, column, value, code, message, ...columns.map(name => cellOf(sent?.[name]))])
+  }
+}
+
+async function* lines(batch: Batch, desk: Desk): AsyncGenerator<string> {
+  for await (const made of rowsOf(batch, desk)) yield `${JSON.stringify(await viewRow(made, desk))}\n`
+}
+
+const headers = (mime: string, batch: Batch, end: string) => ({
+  'content-type': mime, 'content-disposition': writeDisposition('attachment', `${tidyName(batch.name ?? '') ?? `batch-${batch.id.slice(-8)}`}-${end}`), 'cache-control': 'no-store', 'x-content-type-options': 'nosniff',
+})
+
+export const respondWithCsv = (batch: Batch, desk: Desk): Response => streamPieces(csv(batch, desk), { headers: headers('text/csv; charset=utf-8', batch, 'results.csv') })
+export const respondWithErrors = (batch: Batch, desk: Desk): Response => streamPieces(errorsCsv(batch, desk), { headers: headers('text/csv; charset=utf-8', batch, 'errors.csv') })
+export const respondWithLines = (batch: Batch, desk: Desk): Response => streamPieces(lines(batch, desk), { headers: headers('application/jsonl', batch, 'results.jsonl') })
+
+const endings: Record<string, string> = { 'image/png': 'png', 'image/jpeg': 'jpg', 'image/webp': 'webp', 'image/gif': 'gif', 'image/avif': 'avif', 'video/mp4': 'mp4', 'video/webm': 'webm' }
+
+/** What a picture of a row is called in the archive: the row's number, so that they sort, its name, and which of several it is. Pure. */
+export function nameFile(row: { number: number; name: string | null }, nth: number, mime: string): string {
+  const name = (row.name ?? '').normalize('NFKD').replace(/[^\p{L}\p{N}._-]+/gu, '-').replace(/^[-.]+|[-.]+$/g, '').slice(0, 80)
+  return `${[String(row.number).padStart(5, '0'), ...name === '' ? [] : [name], nth + 1].join('-')}.${endings[mime] ?? 'bin'}`
+}
+
+interface ZipEntry { name: string; input: AsyncIterable<Uint8Array>; lastModified: Date }
+
+/** Pictures as they are asked for, then the table that names them. Pictures do not get smaller by packing, so nothing is packed. */
+async function* entries(batch: Batch, desk: Desk): AsyncGenerator<ZipEntry> {
+  const columns = columnsOf(batch)
+  for await (const made of rowsOf(batch, desk)) {
+    const { outputs } = await outputsOf(made, desk)
+    for (const [nth, { id, mime }] of outputs.entries()) {
+      const opened = await openOutput(id, desk)
+      if (opened) yield { name: nameFile(made.row, nth, mime), input: opened, lastModified: made.row.endedAt ?? batch.createdAt }
+    }
+  }
+  yield { name: 'results.csv', lastModified: batch.endedAt ?? batch.createdAt, input: table() }
+
+  async function* table(): AsyncGenerator<Uint8Array> {
+    yield Buffer.from(mark + writeRow([...columns, ...ours.map(name => name === 'result_links' ? 'result_files' : name)]))
+    for await (const made of rowsOf(batch, desk)) {
+      const { outputs } = await outputsOf(made, desk)
+      yield Buffer.from(await writeResult(made, columns, desk, outputs.map(({ mime }, nth) => nameFile(made.row, nth, mime))))
+    }
+  }
+}
+
+/** A picture's bytes; null where they are gone. */
+async function openOutput(id: string, desk: Desk): Promise<AsyncIterable<Uint8Array> | null> {
+  try {
+    const asset = await desk.assets.find(id)
+    return asset && (await desk.assets.open(asset)).stream()
+  } catch (thrown) {
+    if (thrown instanceof Problem && thrown.code === 'not_found') return null
+    throw thrown
+  }
+}
+
+export const respondWithZip = (batch: Batch, desk: Desk): Response => new Response(makeZip(entries(batch, desk)), { headers: headers('application/zip', batch, 'results.zip') })
