@@ -4,6 +4,7 @@ import { retiredChoices } from '@plantain/server/domain/caller.ts'
 import { operations } from '@plantain/server/domain/order.ts'
 import { readDollars } from '@plantain/server/domain/money.ts'
 import manifest from '../package.json' with { type: 'json' }
+import { cancelBatch, getBatch, listBatches, pauseBatch, readMapping, resumeBatch, retryBatch, runBatch, saveResults, showErrors, watchBatch, type BatchOptions, type GoOn } from './batch.ts'
 import { runDoctor } from './doctor.ts'
 import { showCosts, showUnknown, type CostOptions, type UnknownOptions } from './costs.ts'
 import { Exit, exitCodes } from './exit.ts'
@@ -116,6 +117,7 @@ export function createProgram(terminal: Terminal): Command {
   remote(templates.command('label').argument('<slug>').argument('<label>').argument('<version>', 'its number', whole(1, 999_999_999)).description('let a label stand for a version'))
     .action((slug: string, label: string, version: number, options: Shared) => labelTemplate(slug, label, version, options, terminal))
 
+  batchCommands(program, terminal)
   const models = program.command('models').description('what can be asked, and what it costs; cards of your own')
   remote(models.command('list', { isDefault: true }).description('what a server offers')).option('--family <name>', 'as flux-2, seedream, gpt-image')
     .addOption(new Option('--operation <what>').choices(operations)).addOption(new Option('--life <state>').choices(['active', 'deprecated', 'retired']))
@@ -179,6 +181,30 @@ export function createProgram(terminal: Terminal): Command {
   program.command('doctor').description('look at everything this house needs').option('--url <address>', 'the server (PLANTAIN_URL; http://127.0.0.1:7700)').option('--json', 'print one JSON document and nothing else')
     .action((options: Shared) => runDoctor(options, terminal))
   return program
+}
+
+function batchCommands(program: Command, terminal: Terminal): void {
+  const batch = program.command('batch').description('sheets of orders: a row, a picture')
+  remote(batch.command('run').argument('<sheet>', 'CSV, XLSX or JSON Lines; names in its first row').description('make every row of a sheet'))
+    .option('--model <name>', 'what makes the rows, where no column says').option('--workflow <name>', 'or the workflow that is run for each').option('--workflow-version <n>', 'the published one by default', whole(1, 1_000_000))
+    .option('--map <column=field>', 'which field a column fills, as "Text=prompt" or "Photo=inputs.reference"; may be repeated', readMapping)
+    .option('--set <field=value>', 'a field of every row, as "prompt=a picture of {{product}}" or resolution=2K; may be repeated', readPair)
+    .option('--budget <dollars>', 'pause before it costs more', dollars).option('--concurrency <n>', 'rows at once', whole(1, 128)).option('--name <text>', 'what the batch is called')
+    .option('--sheet <name>', 'of a workbook').addOption(new Option('--delimiter <sign>', 'of CSV, where it is not found out').choices([',', ';', '|', '\t']))
+    .option('--skip-errors', 'leave rows out that are wrong, and make the others').option('--dry-run', 'only look through the rows').option('--detach', 'print the batch id and leave').option('--out <folder>', 'where results go; a folder beside you by default')
+    .action((sheet: string, options: BatchOptions) => runBatch(sheet, options, terminal))
+  remote(batch.command('watch').argument('<id>').description('watch a batch to its end')).option('--out <folder>', 'save its results there')
+    .action((id: string, options: Shared & { out?: string }) => watchBatch(id, options, terminal))
+  const onward = (command: Command) => remote(command).option('--budget <dollars>', 'another cap', dollars).option('--no-budget', 'no cap any more').option('--detach', 'do not watch').option('--out <folder>', 'save its results there')
+  const budgetOf = ({ budget, ...options }: Omit<GoOn, 'budget'> & { budget?: number | boolean }): GoOn => ({ ...options, ...(typeof budget === 'number' ? { budget } : budget === false ? { budget: null } : {}) })
+  onward(batch.command('resume').argument('<id>').description('let a paused batch go on, or one that was only checked')).action((id: string, options: Parameters<typeof budgetOf>[0]) => resumeBatch(id, budgetOf(options), terminal))
+  onward(batch.command('retry').argument('<id>').description('try the rows again that failed')).action((id: string, options: Parameters<typeof budgetOf>[0]) => retryBatch(id, budgetOf(options), terminal))
+  remote(batch.command('pause').argument('<id>').description('begin no more rows')).action((id: string, options: Shared) => pauseBatch(id, options, terminal))
+  remote(batch.command('cancel').argument('<id>').description('give up the rows that wait')).action((id: string, options: Shared) => cancelBatch(id, options, terminal))
+  remote(batch.command('list').description('newest batches, of every door')).option('--limit <n>', 'how many', whole(1, 100), 20).action((options: Shared & { limit: number }) => listBatches(options, terminal))
+  remote(batch.command('get').argument('<id>').description('how a batch stands')).action((id: string, options: Shared) => getBatch(id, options, terminal))
+  remote(batch.command('errors').argument('<id>').description('rows that are wrong or failed, and what to do')).option('--out <file>', 'as CSV, with the rows as they were sent').action((id: string, options: Shared & { out?: string }) => showErrors(id, options, terminal))
+  remote(batch.command('results').argument('<id>').description('save pictures and results.csv')).option('--out <folder>', 'a folder beside you by default').option('--zip <file>', 'as one archive').action((id: string, options: Shared & { out?: string; zip?: string }) => saveResults(id, options, terminal))
 }
 
 /** Runs one command and says how it ended. */

@@ -33,6 +33,8 @@ export interface Remote {
   patch<T>(path: string, body: unknown): Promise<T>
   put<T>(path: string, body: unknown): Promise<T>
   upload<T>(path: string, bytes: Uint8Array<ArrayBuffer>): Promise<T>
+  /** An answer that is no JSON, with the key. @throws {Exit} for a refusal */
+  open(path: string): Promise<Response>
   download(url: string): Promise<Response>
 }
 
@@ -100,6 +102,10 @@ export async function openRemote(shared: Shared, terminal: Terminal): Promise<Re
     patch: (path, body) => change('PATCH', path, body),
     put: (path, body) => change('PUT', path, body),
     upload: async (path, bytes) => read(await reach(url + path, { method: 'POST', body: bytes, headers: { ...headers, 'content-type': 'application/octet-stream' } })),
+    async open(path) {
+      const response = await reach(url + path, { headers: { ...headers, accept: '*/*' } })
+      return response.ok ? response : read<never>(response)
+    },
     // A signed link carries its own right, and may lead to another host that has no business with our key.
     download: (link) => reach(new URL(link, url).href, {}),
   }

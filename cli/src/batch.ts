@@ -1,0 +1,341 @@
+/** `plantain batch`: a sheet of orders, made by the server whether or not anybody watches, and a folder of what came of it. */
+import { randomUUID } from 'node:crypto'
+import { createWriteStream } from 'node:fs'
+import { mkdir, readFile, rename, rm, stat } from 'node:fs/promises'
+import { basename, dirname, extname, join, resolve } from 'node:path'
+import { Readable } from 'node:stream'
+import { pipeline } from 'node:stream/promises'
+import { setTimeout as pause } from 'node:timers/promises'
+import { Exit, exitCodes, usage } from './exit.ts'
+import { openRemote, type Money, type Output, type Remote } from './remote.ts'
+import { showPath } from './save.ts'
+import { formatTable, plainLine, type Shared, type Terminal } from './terminal.ts'
+
+interface RowError { row: number | null; column: string | null; value?: string; code: string; message: string }
+export interface BatchView {
+  id: string; name: string | null; state: string; livemode: boolean; dialect: string
+  columns: { name: string; field: string | null }[]; unmapped: string[]
+  rows: { total: number; checked: number; waiting: number; making: number; done: number; failed: number; cancelled: number; expired: number }
+  progress: number; eta: { seconds: number } | null; price: { min: Money; max: Money } | null; cost: Money; budget_max: Money | null
+  paused: { because: string; message: string } | null; errors: RowError[]; source: string | null; created_at: string; ended_at: string | null
+}
+interface RowView { row: number; name: string | null; state: string; outputs: Output[] }
+
+export interface BatchOptions extends Shared {
+  map?: Record<string, string | null>
+  set?: Record<string, unknown>
+  model?: string
+  workflow?: string
+  workflowVersion?: number
+  sheet?: string
+  delimiter?: string
+  name?: string
+  budget?: number
+  concurrency?: number
+  skipErrors?: boolean
+  dryRun?: boolean
+  detach?: boolean
+  out?: string
+}
+
+/** `column=field`; `column=` leaves the column aside. The last equals sign counts: names of fields have none. */
+export function readMapping(text: string, before: Record<string, string | null> = {}): Record<string, string | null> {
+  const at = text.lastIndexOf('=')
+  if (at < 1) throw usage(`--map takes column=field, not "${text}".`)
+  return { ...before, [text.slice(0, at)]: text.slice(at + 1).trim() || null }
+}
+
+const taskFields = new Set(['prompt', 'operation', 'name', 'parameters', 'metadata', 'inputs', 'variables', 'sticky_key'])
+const workflowFields = new Set(['version', 'inputs', 'parallelism', 'cost_max_micros', 'metadata', 'name'])
+
+/** What is made of every row, out of `--model` or `--workflow` and `--set`. A name that is no field is a parameter of the model, or an input of the workflow. Pure. */
+export function readTarget({ model, workflow, workflowVersion: version, set = {} }: Pick<BatchOptions, 'model' | 'workflow' | 'workflowVersion' | 'set'>): Record<string, unknown> {
+  if (model !== undefined && workflow !== undefined) throw usage('Give --model or --workflow, not both.')
+  const [fields, rest] = workflow === undefined ? [taskFields, 'parameters'] as const : [workflowFields, 'inputs'] as const
+  const target: Record<string, unknown> = workflow === undefined ? model === undefined ? {} : { model } : { workflow, ...(version === undefined ? {} : { version }) }
+  for (const [name, value] of Object.entries(set)) {
+    const [outer = '', ...inner] = name.split('.')
+    const path = fields.has(outer) ? [outer, ...inner] : [rest, name]
+    let here = target
+    for (const step of path.slice(0, -1)) here = (typeof here[step] === 'object' && here[step] !== null ? here[step] : here[step] = {}) as Record<string, unknown>
+    here[path.at(-1)!] = value
+  }
+  return target
+}
+
+export async function runBatch(file: string, options: BatchOptions, terminal: Terminal): Promise<void> {
+  const target = readTarget(options)
+  const remote = await openRemote(options, terminal)
+  const bytes = await readFile(resolve(terminal.folder, file)).catch((thrown: NodeJS.ErrnoException) => { throw usage(`${file} cannot be read (${thrown.code ?? 'unknown'}). Give a CSV, XLSX or JSON Lines file.`) })
+  const { file: id } = await remote.upload<{ file: string }>(`/plantain/v1/sheets?${query({ sheet: options.sheet, delimiter: options.delimiter })}`, bytes)
+  const order = {
+    file: id, target, ...(options.map ? { map: options.map } : {}), ...(options.sheet ? { sheet: options.sheet } : {}), ...(options.delimiter ? { delimiter: options.delimiter } : {}), name: options.name ?? basename(file),
+    ...(options.budget === undefined ? {} : { budget_max_micros: options.budget }), ...(options.concurrency === undefined ? {} : { concurrency: options.concurrency }), ...(options.skipErrors ? { on_errors: 'skip' } : {}), ...(options.dryRun ? { dry_run: true } : {}),
+  }
+  // A Ctrl-C while the order is on its way is kept until there is a batch to come back to.
+  let interrupted = false
+  const forget = terminal.onInterrupt(() => { interrupted = true })
+  let batch: BatchView
+  try {
+    batch = await remote.post<BatchView>('/plantain/v1/batches?wait=5', order, { idempotencyKey: randomUUID() })
+  } catch (thrown) {
+    throw explain(thrown, terminal)
+  } finally {
+    forget()
+  }
+  if (!interrupted) batch = await checked(batch, remote, terminal)
+  if (!options.json) for (const line of showChecked(batch)) terminal.note(line)
+  if (batch.state === 'failed') throw refused(batch, terminal)
+  if (options.dryRun || options.detach) {
+    if (options.json) return terminal.print(JSON.stringify(batch))
+    terminal.print(batch.id)
+    return terminal.note(options.dryRun ? `Nothing was made. To have it made as it was checked: plantain batch resume ${batch.id}` : `It goes on without you. Come back with: plantain batch watch ${batch.id}`)
+  }
+  await finish(await follow(batch, remote, terminal, interrupted), { ...options, out: options.out ?? folderOf(file, batch.id) }, remote, terminal)
+}
+
+/** Waits until all rows have been looked through. */
+async function checked(batch: BatchView, remote: Remote, terminal: Terminal): Promise<BatchView> {
+  let now = batch
+  for (; now.state === 'checking'; now = await remote.get<BatchView>(`/plantain/v1/batches/${batch.id}`)) {
+    terminal.redraw(`checking ${now.rows.checked}/${now.rows.total} rows`)
+    await pause(300)
+  }
+  terminal.redraw(null)
+  return now
+}
+
+const query = (given: Record<string, string | number | undefined>): string => String(new URLSearchParams(Object.entries(given).flatMap(([name, value]): [string, string][] => value === undefined ? [] : [[name, String(value)]])))
+const folderOf = (file: string, id: string): string => `${basename(file, extname(file))}-${id.slice(-8)}`
+const pathOf = (id: string): string => {
+  if (!/^[0-9a-f-]{32,36}$/.test(id)) throw usage(`"${id}" is no batch id: 32 hexadecimal characters, as batch run and batch list show them.`)
+  return `/plantain/v1/batches/${id}`
+}
+
+/** What the check found, on a few lines. Pure. */
+export function showChecked({ rows, price, columns, unmapped, livemode }: BatchView): string[] {
+  const mapped = columns.flatMap(({ name, field }) => field === null ? [] : [`${plainLine(name, 40)} → ${field}`])
+  return [
+    ...(mapped.length > 0 ? [`columns: ${mapped.join(', ')}`] : []),
+    ...(unmapped.length > 0 ? [`left aside: ${unmapped.map(name => plainLine(name, 40)).join(', ')} (use one with --map "${plainLine(unmapped[0]!, 40)}=<field>" or {{${plainLine(unmapped[0]!, 40)}}})`] : []),
+    `${rows.total} rows${rows.failed > 0 ? `, ${rows.failed} of them wrong` : ''}${price ? `, ${price.min.micros === price.max.micros ? `$${price.max.usd}` : `$${price.min.usd} to $${price.max.usd}`}${livemode ? '' : ' of play money (test key)'}` : ''}`,
+  ]
+}
+
+const showError = ({ row, column, value, message }: RowError): string[] => [row === null ? '' : `row ${row}`, plainLine(column ?? '', 40), plainLine(value ?? '', 40), plainLine(message, 300)]
+
+function refused(batch: BatchView, terminal: Terminal): Exit {
+  for (const line of formatTable(batch.errors.map(showError))) terminal.note(line)
+  const more = batch.rows.failed > batch.errors.length ? ` (${batch.errors.length} of them are shown)` : ''
+  return new Exit(exitCodes.usage, 'bad_request', `${batch.rows.failed} of ${batch.rows.total} rows cannot be made${more}, so nothing was. All of them, with what to do: plantain batch errors ${batch.id} --out errors.csv. Leave them out with --skip-errors.`, { batch: batch.id, errors: batch.errors })
+}
+
+/** A refusal that came with what is wrong, row by row. */
+function explain(thrown: unknown, terminal: Terminal): unknown {
+  const { violations, batch } = thrown instanceof Exit ? thrown.details as { violations?: RowError[]; batch?: string } : {}
+  if (!(thrown instanceof Exit) || !violations || !batch) return thrown
+  for (const line of formatTable(violations.map(showError))) terminal.note(line)
+  return new Exit(thrown.exitCode, thrown.code, `${thrown.message.replace(/ Mend them.*$/s, '')} All of them, with what to do: plantain batch errors ${batch} --out errors.csv. Leave them out with --skip-errors.`, thrown.details)
+}
+
+const frames = ['⠋', '⠙', '⠹', '⠸', '⠼', '⠴', '⠦', '⠧', '⠇', '⠏']
+const barCells = 24
+
+/** Seconds as people say them. Pure. */
+export const showTime = (seconds: number): string => seconds < 90 ? `${Math.round(seconds)} s` : seconds < 5_400 ? `${Math.round(seconds / 60)} min` : `${(seconds / 3_600).toFixed(1)} h`
+
+/** The line that moves while a batch is made. Pure. */
+export function showBar({ state, rows, progress, eta, cost }: BatchView, frame: number): string {
+  const full = Math.floor(progress * barCells)
+  const ended = rows.done + rows.failed + rows.cancelled + rows.expired
+  return `${frames[frame % frames.length]} ${'█'.repeat(full)}${'░'.repeat(barCells - full)} ${String(Math.floor(progress * 100)).padStart(3)} %  ${ended}/${rows.total} rows${rows.failed > 0 ? `, ${rows.failed} failed` : ''}  $${cost.usd}${
+    state !== 'running' ? `  ${state}` : eta ? `  about ${showTime(eta.seconds)} left` : ''}`
+}
+
+const lookMs = 500
+/** How long a server may be gone while we watch; the batch goes on without us. */
+const patienceMs = 60_000
+const hasEnded = ({ state }: BatchView): boolean => ['done', 'failed', 'cancelled', 'expired'].includes(state)
+
+/** Watches a batch to its end, or to a pause. Ctrl-C leaves the batch alone and says how to come back. */
+async function follow(batch: BatchView, remote: Remote, terminal: Terminal, interrupted = false): Promise<BatchView> {
+  let now = batch
+  let frame = 0
+  let saidAt = 0
+  const timer = terminal.isWatched ? setInterval(() => terminal.redraw(showBar(now, frame++)), 100) : undefined
+  const gone = new AbortController()
+  const back = `plantain batch watch ${batch.id}`
+  const leave = () => gone.abort(new Exit(exitCodes.interrupted, 'interrupted', `Stopped watching. The batch goes on; come back with: ${back}, or stop it with: plantain batch pause ${batch.id}`, { batch: batch.id }))
+  const forget = terminal.onInterrupt(leave)
+  if (interrupted) leave()
+  try {
+    let reachedAt = Date.now()
+    while (!hasEnded(now) && now.state !== 'paused') {
+      await pause(lookMs, undefined, { signal: gone.signal }).catch(() => gone.signal.throwIfAborted())
+      try {
+        now = await remote.get<BatchView>(`/plantain/v1/batches/${batch.id}`, gone.signal)
+        reachedAt = Date.now()
+      } catch (thrown) {
+        gone.signal.throwIfAborted()
+        if (!(thrown instanceof Exit) || thrown.exitCode !== exitCodes.unreachable) throw thrown
+        if (Date.now() - reachedAt > patienceMs) throw new Exit(exitCodes.unreachable, thrown.code, `${thrown.message} The batch goes on; come back with: ${back}`, { batch: batch.id })
+      }
+      // Where nobody looks, a line for every tenth says that it moves.
+      if (!terminal.isWatched && Math.floor(now.progress * 10) > saidAt) {
+        saidAt = Math.floor(now.progress * 10)
+        terminal.note(`${saidAt * 10} %  ${now.rows.done} done${now.rows.failed > 0 ? `, ${now.rows.failed} failed` : ''} of ${now.rows.total}  $${now.cost.usd}`)
+      }
+    }
+    return now
+  } finally {
+    clearInterval(timer)
+    forget()
+    terminal.redraw(null)
+  }
+}
+
+/** Says how it ended and saves what came of it. @throws {Exit} where rows failed, or where it is paused */
+async function finish(batch: BatchView, { out, json }: { out?: string; json?: boolean }, remote: Remote, terminal: Terminal): Promise<void> {
+  const { rows, cost, paused, id } = batch
+  if (paused) throw new Exit(paused.because === 'credits' ? exitCodes.credits : exitCodes.failed, 'paused', `Paused after ${rows.done} of ${rows.total} rows, $${cost.usd}: ${paused.message} plantain batch resume ${id}${paused.because === 'budget' ? ' --budget <dollars>' : ''}`, { batch: id })
+  const folder = out === undefined ? null : await saveFolder(batch, out, remote, terminal)
+  if (json) terminal.print(JSON.stringify({ ...batch, folder }))
+  else {
+    if (folder) terminal.print(`${showPath(folder.path, terminal.folder)}  ${folder.pictures} pictures, results.csv`)
+    terminal.print(`${batch.state}: ${rows.done} done${rows.failed > 0 ? `, ${rows.failed} failed` : ''}${rows.cancelled > 0 ? `, ${rows.cancelled} cancelled` : ''}${rows.expired > 0 ? `, ${rows.expired} expired` : ''} of ${rows.total}, $${cost.usd}${batch.livemode ? '' : ' of play money (test key)'}, batch ${id}`)
+  }
+  if (batch.state === 'failed' || rows.failed > 0) throw new Exit(exitCodes.failed, 'rows_failed', `${rows.failed} rows failed. Why: plantain batch errors ${id}. Again: plantain batch retry ${id}`, { batch: id })
+  if (batch.state !== 'done') throw new Exit(exitCodes.failed, batch.state, `The batch was ${batch.state}. To go on where it stopped: plantain batch retry ${id}`, { batch: id })
+}
+
+const endings: Record<string, string> = { 'image/png': 'png', 'image/jpeg': 'jpg', 'image/webp': 'webp', 'image/gif': 'gif', 'image/avif': 'avif', 'video/mp4': 'mp4', 'video/webm': 'webm' }
+
+/** Where a picture of a row goes, as in the archive of the server. Pure. */
+export function nameFile({ row, name }: Pick<RowView, 'row' | 'name'>, nth: number, mime: string): string {
+  const word = (name ?? '').normalize('NFKD').replace(/[^\p{L}\p{N}._-]+/gu, '-').replace(/^[-.]+|[-.]+$/g, '').slice(0, 80)
+  return `${[String(row).padStart(5, '0'), ...word === '' ? [] : [word], nth + 1].join('-')}.${endings[mime] ?? 'bin'}`
+}
+
+const atOnce = 6
+
+/** Saves pictures and the table of results. What is there already is left alone, so that a second time only fetches the rest. */
+async function saveFolder({ id, rows }: BatchView, out: string, remote: Remote, terminal: Terminal): Promise<{ path: string; pictures: number }> {
+  const path = resolve(terminal.folder, out)
+  let pictures = 0
+  for (let after: number | null = 0, seen = 0; after !== null;) {
+    const page: { data: RowView[]; next: number | null } = await remote.get(`/plantain/v1/batches/${id}/rows?limit=100&after=${after}&state=done`)
+    const wanted = page.data.flatMap(row => row.outputs.map((output, nth) => ({ output, to: join(path, nameFile(row, nth, output.mime)) }))).values()
+    await Promise.all(Array.from({ length: atOnce }, async () => {
+      for (const { output, to } of wanted) {
+        if ((await stat(to).catch(() => null))?.size !== output.size_bytes) await saveAs(await remote.download(output.url), to)
+        pictures++
+        terminal.redraw(`saving ${pictures} pictures`)
+      }
+    }))
+    seen += page.data.length
+    terminal.redraw(`saving row ${seen}/${rows.done}`)
+    after = page.next
+  }
+  await saveAs(await remote.open(`/plantain/v1/batches/${id}/results.csv`), join(path, 'results.csv'))
+  terminal.redraw(null)
+  return { path, pictures }
+}
+
+/** A file is there whole or not at all. */
+async function saveAs(response: Response, path: string): Promise<void> {
+  if (!response.ok || !response.body) throw new Exit(exitCodes.failed, 'not_saved', `${basename(path)} could not be fetched (HTTP ${response.status}).`)
+  const part = `${path}.${process.pid}.part`
+  try {
+    await mkdir(dirname(path), { recursive: true })
+    await pipeline(Readable.fromWeb(response.body as Parameters<typeof Readable.fromWeb>[0]), createWriteStream(part))
+    await rename(part, path)
+  } catch (thrown) {
+    await rm(part, { force: true })
+    const { code, message } = thrown as NodeJS.ErrnoException
+    throw new Exit(exitCodes.failed, 'not_saved', `${path} could not be saved (${code ?? message}). Choose another place with --out.`)
+  }
+}
+
+// Batches that exist already -------------------------------------------------------------------------------------------------
+
+export async function watchBatch(id: string, options: Shared & { out?: string }, terminal: Terminal): Promise<void> {
+  const path = pathOf(id)
+  const remote = await openRemote(options, terminal)
+  await finish(await follow(await remote.get<BatchView>(path), remote, terminal), options, remote, terminal)
+}
+
+const act = (verb: string, say: (batch: BatchView) => string) => async (id: string, options: Shared, terminal: Terminal): Promise<void> => {
+  const path = pathOf(id)
+  const batch = await (await openRemote(options, terminal)).post<BatchView>(`${path}/${verb}`, {})
+  terminal.print(options.json ? JSON.stringify(batch) : say(batch))
+}
+export const pauseBatch = act('pause', ({ id, rows }) => `Paused after ${rows.done} of ${rows.total} rows; ${rows.making} are still being made. Go on with: plantain batch resume ${id}`)
+export const cancelBatch = act('cancel', ({ rows, cost }) => `Stopping. ${rows.done} of ${rows.total} rows are done, $${cost.usd}; those in the making end, the others are given up.`)
+
+export interface GoOn extends Shared { budget?: number | null; detach?: boolean; out?: string }
+
+const goOn = (verb: 'resume' | 'retry') => async (id: string, options: GoOn, terminal: Terminal): Promise<void> => {
+  const path = pathOf(id)
+  const remote = await openRemote(options, terminal)
+  const batch = await remote.post<BatchView>(`${path}/${verb}`, options.budget === undefined ? {} : { budget_max_micros: options.budget })
+  if (!options.detach) return finish(await follow(batch, remote, terminal), options, remote, terminal)
+  terminal.print(options.json ? JSON.stringify(batch) : batch.id)
+}
+export const resumeBatch = goOn('resume')
+export const retryBatch = goOn('retry')
+
+export async function listBatches(options: Shared & { limit: number }, terminal: Terminal): Promise<void> {
+  const remote = await openRemote(options, terminal)
+  const page = await remote.get<{ data: BatchView[] }>(`/plantain/v1/batches?limit=${options.limit}`)
+  if (options.json) return terminal.print(JSON.stringify(page))
+  if (page.data.length === 0) return terminal.note('No batches yet. Make one with: plantain batch run sheet.csv --model sandbox-1')
+  const rows = page.data.map(({ id, state, rows: { done, failed, total }, cost, created_at, name, dialect }) =>
+    [id, state, `${done}/${total}${failed > 0 ? ` (${failed} failed)` : ''}`, `$${cost.usd}`, created_at.slice(0, 19).replace('T', ' '), plainLine(name ?? dialect, 40)])
+  for (const line of formatTable([['batch', 'state', 'rows', 'cost', 'made (UTC)', 'name'], ...rows])) terminal.print(line)
+}
+
+export async function getBatch(id: string, options: Shared, terminal: Terminal): Promise<void> {
+  const path = pathOf(id)
+  const batch = await (await openRemote(options, terminal)).get<BatchView>(path)
+  if (options.json) return terminal.print(JSON.stringify(batch))
+  const { rows, price, budget_max: budget, paused, eta } = batch
+  const lines = [
+    ['batch', batch.id], ['name', plainLine(batch.name ?? '')], ['state', batch.state], ['rows', `${rows.done} done, ${rows.failed} failed, ${rows.making} in the making, ${rows.waiting} waiting of ${rows.total}`],
+    ...(paused ? [['paused', paused.message]] : []), ...(eta ? [['left', `about ${showTime(eta.seconds)}`]] : []), ...(price ? [['price', price.min.micros === price.max.micros ? `$${price.max.usd}` : `$${price.min.usd} to $${price.max.usd}`]] : []),
+    ['cost', `$${batch.cost.usd}${budget ? ` of at most $${budget.usd}` : ''}`], ...batch.errors.slice(0, 5).map(error => ['error', showError(error).filter(Boolean).join('  ')]),
+  ]
+  for (const line of formatTable(lines)) terminal.print(line)
+}
+
+/** The rows that are wrong or failed, as the table of the server; into a file, or onto the screen. */
+export async function showErrors(id: string, options: Shared & { out?: string }, terminal: Terminal): Promise<void> {
+  const path = pathOf(id)
+  const remote = await openRemote(options, terminal)
+  if (options.out !== undefined) {
+    const to = resolve(terminal.folder, options.out)
+    await saveAs(await remote.open(`${path}/errors.csv`), to)
+    return terminal.print(showPath(to, terminal.folder))
+  }
+  const errors: (RowError & { row: number })[] = []
+  for (let after: number | null = 0; after !== null;) {
+    const page: { data: { row: number; errors: RowError[]; problem: { code: string; message: string } | null }[]; next: number | null } = await remote.get(`${path}/rows?limit=100&after=${after}&state=failed`)
+    for (const { row, errors: told, problem } of page.data) errors.push(...(told.length > 0 || !problem ? told : [{ column: null, ...problem }]).map(error => ({ ...error, row })))
+    after = page.next
+  }
+  if (options.json) return terminal.print(JSON.stringify(errors))
+  if (errors.length === 0) return terminal.note('No row is wrong or failed.')
+  for (const line of formatTable([['row', 'column', 'value', 'what to do'], ...errors.map(error => [String(error.row), ...showError(error).slice(1)])])) terminal.print(line)
+}
+
+export async function saveResults(id: string, options: Shared & { out?: string; zip?: string }, terminal: Terminal): Promise<void> {
+  const path = pathOf(id)
+  const remote = await openRemote(options, terminal)
+  const batch = await remote.get<BatchView>(path)
+  if (options.zip !== undefined) {
+    const to = resolve(terminal.folder, options.zip)
+    await saveAs(await remote.open(`${path}/results.zip`), to)
+    return terminal.print(options.json ? JSON.stringify({ batch: batch.id, file: to }) : showPath(to, terminal.folder))
+  }
+  const folder = await saveFolder(batch, options.out ?? folderOf(batch.source ?? 'batch', batch.id), remote, terminal)
+  terminal.print(options.json ? JSON.stringify({ batch: batch.id, folder }) : `${showPath(folder.path, terminal.folder)}  ${folder.pictures} pictures, results.csv`)
+}
