@@ -120,6 +120,20 @@ describe('a table becomes tasks', () => {
     assert.deepEqual([made.status, made.body.file, (await ended(made.body.id)).rows.done], [201, seen.body.file, 2])
   })
 
+  test('a template is a model by another name, and its variables are columns', async () => {
+    const saved = await ask('POST', '/templates', { slug: 'poster', name: 'Poster', template: { model: 'sandbox-1', prompt: 'A poster for {{title}}, no. {{number}}', variables: [{ name: 'title', type: 'text' }, { name: 'number', type: 'integer' }], parameters: { resolution: '512' } } })
+    assert.equal(saved.status, 201, saved.text)
+    const published = await ask('POST', '/templates/poster/publish', { label: 'production' })
+    assert.ok(published.status < 300, published.text)
+    const made = await send('sku,title,number\na,1984,7\nb,Emma,8\n', { target: { model: 'template:poster@production', name: '{{sku}}' } })
+    assert.equal(made.status, 201, made.text)
+    assert.deepEqual(made.body.columns.map((one: any) => one.field), [null, 'variables.title', 'variables.number'])
+    assert.equal((await ended(made.body.id)).rows.done, 2)
+    assert.equal((await ask('GET', `/tasks/${(await rowsOf(made.body.id))[0].task}`)).body.prompt, 'A poster for 1984, no. 7')
+    const wrong = await send('title,number\nEmma,many\n', { target: { model: 'template:poster@production' } })
+    assert.deepEqual([wrong.status, wrong.body.batch?.errors[0].column], [400, 'number'])
+  })
+
   test('the same call again is the same batch', async () => {
     const headers = { 'idempotency-key': 'sheet-once' }
     const files = await count('file')

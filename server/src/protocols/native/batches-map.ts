@@ -49,16 +49,19 @@ const taskScalars = Object.keys(properties).filter(name => !left.has(name) && pr
 const taskNested = Object.keys(properties).filter(name => !left.has(name) && properties[name]!.type === 'object')
 const pictureNames = ['inputs', 'input', 'image', 'images', 'image_url', 'image_urls', 'picture', 'pictures', 'photo']
 
-/** Fields of a task. `parametersOf` knows the parameters of a model by its name; `parameters` are all there are. */
-export function taskFields(parametersOf: (model: string) => JsonSchema | null, parameters: Iterable<string>): Fields {
+/** Fields of a task. `parametersOf` knows the parameters of a model by its name; `parameters` are all there are, `variables` those of its template. */
+export function taskFields(parametersOf: (model: string) => JsonSchema | null, parameters: Iterable<string>, variables: Map<string, JsonSchema>): Fields {
   const byName = new Map<string, string>([...parameters].map(name => [name, `parameters.${name}`]))
   for (const name of pictureNames) byName.set(name, 'inputs.reference')
   for (const role of roles) byName.set(role, `inputs.${role}`)
   for (const name of [...taskScalars, ...taskNested, 'name']) byName.set(name, name)
   byName.set('id', 'name')
+  for (const name of variables.keys()) byName.set(name, `variables.${name}`)
   return {
     scalars: [...taskScalars, 'name'], nested: taskNested, hasInputs: true, takesName: false, byName,
     schemaOf(field, order) {
+      const variable = /^variables\.(.+)$/.exec(field)?.[1]
+      if (variable !== undefined) return variables.get(variable) ?? null
       const name = /^parameters\.(.+)$/.exec(field)?.[1]
       const model = order.model
       if (name === undefined || typeof model !== 'string') return null

@@ -11,6 +11,7 @@ import type { InputReference } from '../../domain/order.ts'
 import type { Json } from '../../domain/outcome.ts'
 import { asProblem, Problem } from '../../domain/problem.ts'
 import type { StoredFile } from '../../domain/file.ts'
+import { isTemplateName, mainLabel, readTemplateName } from '../../domain/template.ts'
 import { isId } from '../../kit/id.ts'
 import { openSheet } from '../../kit/sheets/sheet.ts'
 import { readObject, type RowFlaw, type SheetRow } from '../../kit/sheets/table.ts'
@@ -66,7 +67,7 @@ async function fieldsOf(target: Target, desk: Desk): Promise<{ fields: Fields; w
       if (!schemas.has(name)) schemas.set(name, cards.find(one => one.id === name || one.aliases.includes(name))?.parameters ?? (name === target.model.model ? card?.parameters : null) ?? null)
       return schemas.get(name)!
     }
-    return { fields: taskFields(byModel, card ? Object.keys(card.parameters.properties as object ?? {}) : names), workflow: null }
+    return { fields: taskFields(byModel, card ? Object.keys(card.parameters.properties as object ?? {}) : names, await variablesOf(target.model.model, desk)), workflow: null }
   }
   const { workflow: name, version: wanted } = target.workflow
   const workflow = await desk.workflows.find(name)
@@ -78,6 +79,17 @@ async function fieldsOf(target: Target, desk: Desk): Promise<{ fields: Fields; w
   const ports = new Map(graph.exposed.map(({ name, node, port }) => [name, kinds.get(graph.nodes.find(({ id }) => id === node)?.kind ?? '')?.inputs.find(({ id }) => id === port)] as const))
   const media = [...ports].flatMap(([name, port]) => port && (port.type === 'image' || port.type === 'video' || port.type === 'audio') ? [name] : [])
   return { fields: workflowFields(new Map([...ports].map(([name, port]) => [name, schemaOf(port)]))), workflow: { id: workflow.id, slug: workflow.slug, version, media, places: Object.fromEntries(graph.exposed.map(({ name, node, port }) => [`nodes.${node}.${port}`, name])) } }
+}
+
+/** What a template's variables take, as cells are read for them; which template it is in the end, and whether there is one, shows when rows are checked. */
+async function variablesOf(model: string | undefined, desk: Desk): Promise<Map<string, JsonSchema>> {
+  if (model === undefined || !isTemplateName(model)) return new Map()
+  const { slug, wanted } = readTemplateName(model)
+  const template = await desk.templates.find(slug)
+  if (!template) return new Map()
+  const number = wanted.kind === 'version' ? wanted.number : wanted.kind === 'label' ? template.labels[wanted.label] : wanted.kind === 'main' ? template.labels[mainLabel] ?? template.published : null
+  const body = number == null ? template.draft : (await desk.templates.version(slug, number))?.body ?? template.draft
+  return new Map(body.variables.map(({ name, type, choices }): [string, JsonSchema] => [name, type === 'choice' ? { enum: choices ?? [] } : { type: type === 'text' || type === 'image' ? 'string' : type }]))
 }
 
 /** What a port takes, as a cell is read for it. */
