@@ -45,6 +45,16 @@ export function readMapping(text: string, before: Record<string, string | null> 
   return { ...before, [text.slice(0, at)]: text.slice(at + 1).trim() || null }
 }
 
+/** `field=value`: text, which the server reads as the field wants it; a list or an object where it is JSON. */
+export function readSetting(text: string, before: Record<string, unknown> = {}): Record<string, unknown> {
+  const at = text.indexOf('=')
+  if (at < 1) throw usage(`--set takes field=value, not "${text}".`)
+  let value: unknown = text.slice(at + 1)
+  if (/^\s*[[{](?!\{)/.test(text.slice(at + 1))) try { value = JSON.parse(text.slice(at + 1)) } catch { /* plain text */ }
+  return { ...before, [text.slice(0, at)]: value }
+}
+
+const numbers = new Set(['parallelism', 'cost_max_micros'])
 const taskFields = new Set(['prompt', 'operation', 'name', 'parameters', 'metadata', 'inputs', 'variables', 'sticky_key'])
 const workflowFields = new Set(['version', 'inputs', 'parallelism', 'cost_max_micros', 'metadata', 'name'])
 
@@ -58,7 +68,7 @@ export function readTarget({ model, workflow, workflowVersion: version, set = {}
     const path = fields.has(outer) ? [outer, ...inner] : [rest, name]
     let here = target
     for (const step of path.slice(0, -1)) here = (typeof here[step] === 'object' && here[step] !== null ? here[step] : here[step] = {}) as Record<string, unknown>
-    here[path.at(-1)!] = value
+    here[path.at(-1)!] = path.length === 1 && numbers.has(name) && /^\d{1,15}$/.test(String(value)) ? Number(value) : value
   }
   return target
 }

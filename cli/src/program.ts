@@ -4,7 +4,7 @@ import { retiredChoices } from '@plantain/server/domain/caller.ts'
 import { operations } from '@plantain/server/domain/order.ts'
 import { readDollars } from '@plantain/server/domain/money.ts'
 import manifest from '../package.json' with { type: 'json' }
-import { cancelBatch, getBatch, listBatches, pauseBatch, readMapping, resumeBatch, retryBatch, runBatch, saveResults, showErrors, watchBatch, type BatchOptions, type GoOn } from './batch.ts'
+import { cancelBatch, getBatch, listBatches, pauseBatch, readMapping, readSetting, resumeBatch, retryBatch, runBatch, saveResults, showErrors, watchBatch, type BatchOptions, type GoOn } from './batch.ts'
 import { runDoctor } from './doctor.ts'
 import { showCosts, showUnknown, type CostOptions, type UnknownOptions } from './costs.ts'
 import { Exit, exitCodes } from './exit.ts'
@@ -188,7 +188,7 @@ function batchCommands(program: Command, terminal: Terminal): void {
   remote(batch.command('run').argument('<sheet>', 'CSV, XLSX or JSON Lines; names in its first row').description('make every row of a sheet'))
     .option('--model <name>', 'what makes the rows, where no column says').option('--workflow <name>', 'or the workflow that is run for each').option('--workflow-version <n>', 'the published one by default', whole(1, 1_000_000))
     .option('--map <column=field>', 'which field a column fills, as "Text=prompt" or "Photo=inputs.reference"; may be repeated', readMapping)
-    .option('--set <field=value>', 'a field of every row, as "prompt=a picture of {{product}}" or resolution=2K; may be repeated', readPair)
+    .option('--set <field=value>', 'a field of every row, as "prompt=a picture of {{product}}" or resolution=2K; may be repeated', readSetting)
     .option('--budget <dollars>', 'pause before it costs more', dollars).option('--concurrency <n>', 'rows at once', whole(1, 128)).option('--name <text>', 'what the batch is called')
     .option('--sheet <name>', 'of a workbook').addOption(new Option('--delimiter <sign>', 'of CSV, where it is not found out').choices([',', ';', '|', '\t']))
     .option('--skip-errors', 'leave rows out that are wrong, and make the others').option('--dry-run', 'only look through the rows').option('--detach', 'print the batch id and leave').option('--out <folder>', 'where results go; a folder beside you by default')

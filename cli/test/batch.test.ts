@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, test } from 'node:test'
 import { testHouse, type TestHouse } from '../../server/test/kit/house.ts'
-import { nameFile, readMapping, readTarget, showBar, showChecked, showTime, type BatchView } from '../src/batch.ts'
+import { nameFile, readMapping, readSetting, readTarget, showBar, showChecked, showTime, type BatchView } from '../src/batch.ts'
 import { plantain, start } from './cli.ts'
 
 let house: TestHouse
@@ -106,7 +106,8 @@ test('slips are said before anything is sent', async () => {
 
 test('names that are no field are parameters of the model, or inputs of the workflow', () => {
   assert.deepEqual(readTarget({ model: 'm', set: { prompt: 'p', seed: 1, 'metadata.sku': '{{sku}}', 'parameters.size': 2 } }), { model: 'm', prompt: 'p', parameters: { seed: 1, size: 2 }, metadata: { sku: '{{sku}}' } })
-  assert.deepEqual(readTarget({ workflow: 'w', workflowVersion: 2, set: { prompt: 'p', parallelism: 4 } }), { workflow: 'w', version: 2, inputs: { prompt: 'p' }, parallelism: 4 })
+  assert.deepEqual(readTarget({ workflow: 'w', workflowVersion: 2, set: readSetting('parallelism=4', { prompt: 'p' }) }), { workflow: 'w', version: 2, inputs: { prompt: 'p' }, parallelism: 4 })
+  assert.deepEqual(readSetting('a={{b}} = c', readSetting('l=[1]')), { l: [1], a: '{{b}} = c' })
   assert.deepEqual(readMapping('a=b=prompt', readMapping('c=')), { c: null, 'a=b': 'prompt' })
 })
 

@@ -213,15 +213,21 @@ function fill(value: Json, cells: Record<string, Json>): Json | undefined {
 
 /** Gives text the type its field wants: a sheet has only text, and a number where text is wanted is text. */
 function typed(line: Line, fields: Fields): void {
+  const read = (value: Json, field: string): Json => {
+    const schema = fields.schemaOf(field, line.order)
+    // What the target says as JSON has a type already; only text may still be read as what is wanted, where that is known.
+    const isSaid = line.from[field] === undefined
+    return isSaid && (typeof value !== 'string' || schema === null || Object.keys(schema).length === 0) ? value : readAs(value, schema)
+  }
   for (const [field, value] of Object.entries(line.order)) {
     if (fields.nested.includes(field) && typeof value === 'object' && value !== null && !Array.isArray(value)) {
       line.order[field] = Object.fromEntries(Object.entries(value).map(([name, inner]) => {
         const path = `${field}.${name}`
         if (field === 'metadata') return [name, textOf(inner)]
-        return [name, line.from[path] === undefined ? inner : readAs(inner, fields.schemaOf(path, line.order))]
+        return [name, read(inner, path)]
       }))
     } else if (fields.hasInputs) line.order[field] = typeof value === 'string' || typeof value === 'object' ? value : String(value)
-    else if (line.from[field] !== undefined) line.order[field] = readAs(value, fields.schemaOf(field, line.order))
+    else line.order[field] = read(value, field)
   }
 }
 
