@@ -75,13 +75,15 @@ export function createRunner(options: RunnerOptions): Runner {
   let isWoken = false
   let lookedUpTo: string | null = null
   let dueAt = 0
+  /** Schedules under way: an address that is slow to answer holds up no batch. */
+  let beginning: Promise<void> | null = null
 
   /** Begins a step of every batch that nobody here has in hand; when to look again. */
   const look = async (): Promise<number> => {
     isWoken = false
-    if (Date.now() >= dueAt) {
+    if (!beginning && Date.now() >= dueAt) {
       dueAt = Date.now() + dueEveryMs
-      if (await beginDue(options)) isWoken = true
+      beginning = beginDue(options).then(hasBegun => { if (hasBegun) wake() }, err => { log.warn({ err }, 'scheduled batches could not be begun just now') }).finally(() => { beginning = null })
     }
     const open = await selectOpen(database, lookedUpTo, batchesMax)
     const isFull = open.length === batchesMax
@@ -203,7 +205,7 @@ export function createRunner(options: RunnerOptions): Runner {
       stopping.abort()
       clearTimeout(timer)
       await looking
-      await Promise.all(busy.values())
+      await Promise.all([...busy.values(), beginning])
     },
   }
 }
