@@ -122,7 +122,7 @@ export function createBatches(options: BatchesOptions): Batches {
       return batch
     }
     const standing = async (batch: Batch): Promise<BatchStanding> =>
-      batchHasEnded(batch.state) ? { checked: batch.rows.total, waiting: 0, making: 0, endedLately: 0, latelyS: 0 } : selectStanding(database, batch, now())
+      batchHasEnded(batch.state) ? { checked: batch.rows.total, waiting: 0, making: 0, ended: batch.rows, endedLately: 0, latelyS: 0 } : selectStanding(database, batch, now())
     const looks = async function* (batchId: string, signal?: AbortSignal): AsyncGenerator<Batch> {
       for (;;) {
         yield await found(batchId)
@@ -163,7 +163,7 @@ export function createBatches(options: BatchesOptions): Batches {
         for await (const batch of looks(batchId, signal)) {
           const now: { batch: Batch; standing: BatchStanding } = { batch, standing: await standing(batch) }
           const { endedLately: _lately, latelyS: _seconds, ...counts } = now.standing
-          const mark = JSON.stringify([batch.state, batch.rows, batch.costMicros, batch.pausedAt, batch.cancellingAt, batch.budgetMaxMicros, counts])
+          const mark = JSON.stringify([batch.state, batch.rows.total, batch.costMicros, batch.pausedAt, batch.cancellingAt, batch.budgetMaxMicros, counts])
           if (mark !== last) yield now
           last = mark
           if (batchHasEnded(batch.state)) return

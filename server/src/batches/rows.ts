@@ -190,7 +190,7 @@ const rowColumns = 'number, name, note, from_byte, size_bytes, state, turn, task
 
 const readRow = (row: RowColumns): BatchRow => ({
   number: row.number, name: row.name, note: row.note, fromByte: row.from_byte, sizeBytes: row.size_bytes, state: row.state, turn: row.turn, taskId: row.task_id, problem: row.problem,
-  executionId: row.execution_id, priceMicros: row.price_micros, chargedMicros: row.charged_micros, attempt: row.attempt, tried: row.tried, endedAt: row.ended_at,
+  executionId: row.execution_id, priceMicros: row.price_micros, chargedMicros: row.charged_micros, attempt: row.attempt, tried: row.tried.map(id => id.replaceAll('-', '')), endedAt: row.ended_at,
 })
 
 /**
@@ -364,10 +364,12 @@ const latelyS = 60
 export async function selectStanding(client: Client, { id, startedAt, resumedAt }: Batch, now: Date): Promise<BatchStanding> {
   const since = Math.max(startedAt?.getTime() ?? 0, resumedAt?.getTime() ?? 0)
   const seconds = since === 0 ? 0 : Math.min(latelyS, Math.max(0, (now.getTime() - since) / 1_000))
-  const { rows: [row] } = await client.query<{ checked: number; waiting: number; making: number; lately: number }>({ name: 'batch standing', text: `
+  const { rows: [row] } = await client.query<{ checked: number; waiting: number; making: number; done: number; failed: number; cancelled: number; expired: number; lately: number }>({ name: 'batch standing', text: `
     select count(*)::int as checked, count(*) filter (where state = 'waiting')::int as waiting, count(*) filter (where state in ('claimed', 'making'))::int as making,
-      count(*) filter (where ended_at > now() - make_interval(secs => $2))::int as lately from batch_row where batch_id = $1` }, [id, seconds])
-  return { checked: row!.checked, waiting: row!.waiting, making: row!.making, endedLately: row!.lately, latelyS: seconds }
+      count(*) filter (where state = 'done')::int as done, count(*) filter (where state = 'failed')::int as failed, count(*) filter (where state = 'cancelled')::int as cancelled,
+      count(*) filter (where state = 'expired')::int as expired, count(*) filter (where ended_at > now() - make_interval(secs => $2))::int as lately from batch_row where batch_id = $1` }, [id, seconds])
+  const { checked, waiting, making, lately, ...ended } = row!
+  return { checked, waiting, making, ended, endedLately: lately, latelyS: seconds }
 }
 
 /** Inputs of batches that ended before a time are let go of: their rows as they were sent, and with them another attempt. */

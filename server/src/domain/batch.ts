@@ -67,6 +67,8 @@ export interface BatchStanding {
   checked: number
   waiting: number
   making: number
+  /** Counted at the same moment as the others. */
+  ended: Pick<Batch['rows'], 'done' | 'failed' | 'cancelled' | 'expired'>
   /** Rows that ended within the last `latelyS` seconds, for how fast it goes. */
   endedLately: number
   latelyS: number

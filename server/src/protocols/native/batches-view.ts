@@ -61,7 +61,7 @@ export function etaOf(batch: Batch, { waiting, making, endedLately, latelyS }: B
 
 export function viewBatch(batch: Batch, standing: BatchStanding, desk: Desk): Static<typeof BatchView> {
   const kept: Partial<Kept> = batch.protocol === protocol ? keptOf(batch) : {}
-  const { rows } = batch
+  const rows = { ...batch.rows, ...standing.ended }
   const ended = rows.done + rows.failed + rows.cancelled + rows.expired
   const eta = etaOf(batch, standing)
   const urlOf = (what: string) => `${desk.publicUrl}${base}/batches/${batch.id}/${what}`
@@ -69,7 +69,7 @@ export function viewBatch(batch: Batch, standing: BatchStanding, desk: Desk): St
     id: batch.id, object: 'batch', name: batch.name, state: stateOf(batch), livemode: batch.livemode, dialect: batch.protocol,
     target: kept.target ? kept.target.kind === 'model' ? kept.target.model : kept.target.workflow : null,
     columns: kept.columns ?? [], unmapped: (kept.columns ?? []).filter(({ field }) => field === null).map(({ name }) => name),
-    rows: { ...rows, checked: standing.checked, waiting: standing.waiting, making: standing.making },
+    rows: { total: rows.total, checked: standing.checked, waiting: standing.waiting, making: standing.making, done: rows.done, failed: rows.failed, cancelled: rows.cancelled, expired: rows.expired },
     progress: rows.total === 0 ? 0 : Math.min(1, Math.round(ended / rows.total * 1e4) / 1e4),
     eta: eta === null ? null : { seconds: eta, at: new Date(desk.now().getTime() + eta * 1_000).toISOString(), reckoned: `${standing.endedLately} rows ended in the last ${Math.round(standing.latelyS)} s; the rest at that speed` },
     price: batch.priceMaxMicros === null ? null : { min: moneyOf(batch.priceMinMicros ?? 0), max: moneyOf(batch.priceMaxMicros) },
