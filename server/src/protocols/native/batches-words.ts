@@ -217,7 +217,8 @@ async function checkTask({ order: body }: Line, desk: Desk, memory: Memory): Pro
   // A model that is not there is refused before any picture is fetched; `estimate` knows the words for it.
   if (wanted.length > 0 && !await desk.models.find(order.model)) await desk.estimate({ ...order, inputs: [] })
   const inputs = await Promise.all(wanted.map(async (one, index): Promise<InputReference> => ({ role: one.role, assetId: await idOf(one, `inputs[${index}]`, desk, memory) })))
-  const { priceMicros } = await desk.estimate({ ...order, inputs })
+  // As it will be ordered: some cards cost less for who can wait.
+  const { priceMicros } = await desk.estimate({ ...order, inputs, priority: 'batch' })
   return { priceMinMicros: priceMicros, priceMaxMicros: priceMicros, ...(inputs.length > 0 ? { note: { assets: inputs.map(({ assetId }) => assetId) } } : {}) }
 }
 
