@@ -31,7 +31,7 @@ import { isId, newId } from './kit/id.ts'
 import { readBalance, readLedger, readUsage } from './ledger/books.ts'
 import type { Desk, FoundModel, Page, SessionDesk, TemplateDesk, WorkflowDesk } from './protocols/contract.ts'
 import { checkTriggers, creditsTrigger } from './providers/sandbox/triggers.ts'
-import { stickyKeyOf, type Routing } from './routing.ts'
+import { inAHurry, stickyKeyOf, hasPatienceFor, type Routing } from './routing.ts'
 import type { Sessions } from './sessions/sessions.ts'
 import type { Templates } from './templates/templates.ts'
 import type { Workflows } from './workflows/workflows.ts'
@@ -338,7 +338,7 @@ export const createDesks = (tools: DeskTools) => (caller: Caller, call: DeskCall
     models: {
       all: () => catalog.all(),
       find: async (name, dialect) => isTemplateName(name) ? templated(name, model => catalog.find(modelOf(model))) : catalog.find(modelOf(name, dialect), dialect),
-      isConfigured: card => card.life.state !== 'retired' && routing.routesIn(card).routes.some(({ provider, enabled }) => enabled && routing.isConfigured(provider)),
+      isConfigured: card => card.life.state !== 'retired' && routing.routesIn(card).routes.some(({ provider, enabled }) => enabled && routing.isConfigured(provider) && hasPatienceFor(card, provider, inAHurry)),
       serving: async (name, dialect) => isTemplateName(name) ? templated(name, model => servedBy(model)) : servedBy(name, dialect),
     },
 

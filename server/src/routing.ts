@@ -59,8 +59,11 @@ export const stickyKeyOf = (task: { id: string; project_id: string; sticky_key: 
 /** How long an order can wait. */
 export interface Patience { priority: Priority; leftMs: number }
 
+/** Somebody who waits: what a model can do for everybody. */
+export const inAHurry: Patience = { priority: 'interactive', leftMs: 0 }
+
 /** Whether an order may go to a provider that takes its time; what a card says of one holds for it wherever an operator puts it. */
-const hasPatienceFor = ({ routes }: Card, provider: string, { priority, leftMs }: Patience): boolean => {
+export const hasPatienceFor = ({ routes }: Card, provider: string, { priority, leftMs }: Patience): boolean => {
   const hoursMin = routes.find(route => route.provider === provider)?.batchHoursMin
   return hoursMin === undefined || priority === 'batch' && leftMs >= hoursMin * 3_600_000
 }
@@ -118,9 +121,10 @@ export function createRouting({ database, catalog, known, configured, missing, n
   const mayProbe = ({ provider, standing, until }: Candidate): boolean =>
     standing === 'down' && states.get(provider)?.health.state === 'open' && until !== null && until <= now() && now().getTime() - (probed.get(provider) ?? 0) >= probeEveryMs
 
-  const refusal = (card: Card): Problem => {
+  const refusal = (card: Card, patience: Patience): Problem => {
     const { routes, source } = routesIn(changes, card)
-    const on = routes.filter(route => route.enabled).sort((a, b) => a.order - b.order)
+    // What could never have taken this order is no advice.
+    const on = routes.filter(route => route.enabled && hasPatienceFor(card, route.provider, patience)).sort((a, b) => a.order - b.order)
     const settings = on.flatMap(route => missing.get(route.provider) ?? [])
     const refused = (message: string) => new Problem('provider_not_configured', message, { model: card.id, settings })
     if (on.length === 0 && source === 'operator') return refused(`${card.id} is switched off on this server. Use a test key, or another model.`)
@@ -141,7 +145,7 @@ export function createRouting({ database, catalog, known, configured, missing, n
     route(card, livemode, key, patience) {
       if (!livemode) return { provider: 'sandbox', model: card.id }
       const chosen = firstOf(candidatesOf(card, key, patience).map(one => mayProbe(one) ? { ...one, standing: 'ready' as const, finds: true } : { ...one, finds: false }))
-      if (!chosen) throw refusal(card)
+      if (!chosen) throw refusal(card, patience)
       if (chosen.finds) probed.set(chosen.provider, now().getTime())
       return { provider: chosen.provider, model: chosen.model }
     },

@@ -97,6 +97,19 @@ describe('an order that can wait', () => {
   })
 })
 
+test('a house with batches alone makes nothing for who waits, and names what would', async () => {
+  const alone = await testHouse({ settings: { GEMINI_BATCH_API_KEY: geminiKey, GEMINI_BATCH_BASE_URL: upstream.url } })
+  try {
+    const { body: { error } } = await send(alone, { model, prompt: 'a boat' })
+    assert.equal(error.code, 'provider_not_configured')
+    assert.match(error.message, /KIE_API_KEY.*GEMINI_API_KEY/)
+    assert.ok(!error.message.includes('GEMINI_BATCH'), error.message)
+    const { configured } = await (await fetch(`${alone.url}/plantain/v1/models/${model}`, { headers: { authorization: `Bearer ${alone.liveKey}` } })).json() as any
+    assert.equal(configured, false)
+    assert.equal((await send(alone, { model, prompt: 'a boat', ...patient })).body.served_by, 'gemini-batch')
+  } finally { await alone.close() }
+})
+
 describe('what goes wrong', () => {
   const row = moneyTable({ house: () => house, upstream: () => upstream, model, key: geminiKey })
   const fault = (word: string, expected: Parameters<typeof row>[1], more: object = {}) => row(word, expected, { ...patient, ...more })

@@ -3,8 +3,9 @@ import { Problem } from '../../domain/problem.ts'
 import { provider } from '../contract.ts'
 import type { Job, JobOutcome } from '../contract.ts'
 import { asking, before, readOnce, tellOperator, tooLong } from '../toolkit.ts'
-import { checkGeneration, writeGeneration, type SentPicture } from '../toolkit/gemini.ts'
+import { checkGeneration, writeGeneration } from '../toolkit/gemini.ts'
 import { charactersMaxOf, handlingsOf, readModels, rootOf } from '../toolkit/google.ts'
+import { readPictures } from '../toolkit/text.ts'
 import { batchBytesMax, checkPatience, readBegun, readLook, readPage, readReceipt, settings, writeBatch, type Receipt } from './wire.ts'
 
 /**
@@ -40,8 +41,7 @@ export default provider({
       const charactersMax = charactersMaxOf(job.model)
       if (job.prompt.length > charactersMax) throw tooLong('Google', job.model, job.prompt, charactersMax)
       checkGeneration(job, handlings)
-      const pictures = await Promise.all(job.inputs.map(async (input): Promise<SentPicture> => ({ mime: input.mime, base64: (await input.read()).toString('base64') })))
-      const { bodies, warnings } = writeGeneration(job, pictures, handlings)
+      const { bodies, warnings } = writeGeneration(job, await readPictures(job), handlings)
       const body = JSON.stringify(writeBatch(job.key, bodies))
       if (Buffer.byteLength(body) > batchBytesMax) throw new Problem('too_large', `The pictures make a batch of ${Buffer.byteLength(body)} bytes; ${batchBytesMax} fit.`, { field: 'inputs', allowed: batchBytesMax })
       return { body, warnings }
