@@ -51,6 +51,6 @@ export const createBench = ({ database, fetch, publish, keep, now, log }: BenchT
 
   async sign(id, body) {
     const timestampS = Math.floor(now().getTime() / 1_000)
-    return { 'webhook-id': id, 'webhook-timestamp': String(timestampS), 'webhook-signature': signWebhook({ id, timestampS, body, secrets: [await desk.webhooks.callbackSecret()] }) }
+    return { 'webhook-id': id, 'webhook-timestamp': String(timestampS), 'webhook-signature': signWebhook({ id, timestampS, body, secrets: [await desk.webhooks.publishSecret()] }) }
   },
 })

@@ -304,7 +304,7 @@ describe('publishing', () => {
   })
   test('to an address: signed like a webhook, over the bytes', async () => {
     heard.length = 0
-    const { body: { secret } } = await ask('GET', '/webhooks/callback-secret')
+    const { body: { publish_secret: secret } } = await ask('GET', '/webhooks/callback-secret')
     const sent = await runOf('publish', { to: 'http', url: `${address}/in/{{name}}`, name: 'a b', value: { a: 1 }, method: 'PUT' })
     assert.equal(sent.state, 'done', JSON.stringify(sent.problem))
     const [put] = heard

@@ -23,7 +23,7 @@ import type { HeldDelivery, Outgoing, Seal } from './outbox.ts'
 import type { Owner } from './owner.ts'
 import { answerBytesMax, send as sendLetter, type Result } from './post.ts'
 import { pauseMs } from './schedule.ts'
-import { changeHouseSignature, findKieKey, hasHouseSignature, makeCallbackSecret, rotateCallbackSecret, rotateKieKey } from './secrets.ts'
+import { changeHouseSignature, findKieKey, hasHouseSignature, makeCallbackSecret, publishSecretOf, rotateCallbackSecret, rotateKieKey } from './secrets.ts'
 
 export type { Outgoing } from './outbox.ts'
 export { checkTarget } from './target.ts'
@@ -283,6 +283,7 @@ export function createDelivery({
         kieKey: () => findKieKey(database, owner),
         rotateKieKey: () => rotateKieKey(database, owner, now()),
         callbackSecret: () => makeCallbackSecret(database, owner),
+        publishSecret: async () => publishSecretOf(await makeCallbackSecret(database, owner)),
         rotateCallbackSecret: overlapHours => rotateCallbackSecret(database, owner, overlapHours, now()),
         houseSignature: () => hasHouseSignature(database, owner),
         changeHouseSignature: enabled => changeHouseSignature(database, owner, enabled),

@@ -1,4 +1,5 @@
 /** What a project signs with apart from its endpoints: call backs asked for in a request, and Kie's headers. */
+import { createHmac } from 'node:crypto'
 import { writeAct } from '../db/audit.ts'
 import type { Client, Database } from '../db/pool.ts'
 import { newKieKey, newWebhookSecret } from './signature.ts'
@@ -20,6 +21,12 @@ export async function makeCallbackSecret(client: Client, { projectId, livemode }
   const { rows: [row] } = await client.query<{ secret: string }>('select secret from callback_secret where project_id = $1 and livemode = $2', [projectId, livemode])
   return row!.secret
 }
+
+/**
+ * What signs the pictures a workflow publishes to an address. A secret of its own, worked out from that of the call backs: with theirs, whoever may
+ * draw a workflow could send the project's own receiver a body that passes for a call back.
+ */
+export const publishSecretOf = (callbackSecret: string): string => `whsec_${createHmac('sha256', callbackSecret).update('publish').digest('base64')}`
 
 /** Replaces the secret of the project's call backs; the old one signs as well for `overlapHours`. */
 export async function rotateCallbackSecret(database: Database, owner: Owner, overlapHours: number, now: Date): Promise<string> {

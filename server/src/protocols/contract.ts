@@ -481,6 +481,8 @@ export interface Desk {
     rotateKieKey(): Promise<string>
     /** What verifies call backs asked for in a request (`whsec_…`). It can be read at any time, since there is no moment at which it is made. */
     callbackSecret(): Promise<string>
+    /** What verifies pictures that a workflow publishes to an address; it goes with the secret of the call backs. */
+    publishSecret(): Promise<string>
     /** A new one; the old one signs as well for `overlapHours`. */
     rotateCallbackSecret(overlapHours: number): Promise<string>
     /** Whether every message also carries an Ed25519 signature of the house (`v1a`), which the keys at `/.well-known/jwks.json` verify. */

@@ -1,7 +1,7 @@
 import { Type } from 'typebox'
 import { batchEvents } from '../../domain/batch.ts'
 import { reader, queryReader } from '../../kit/schema.ts'
-import type { Route } from '../contract.ts'
+import type { Desk, Route } from '../contract.ts'
 import { After, base, found, Limit, limitDefault, readAfter, readFilterId, readId } from './read.ts'
 import { DeliveryView, EndpointView, json, ListView, PageView, viewDelivery, viewEndpoint, viewList, viewPage } from './view.ts'
 
@@ -93,13 +93,13 @@ const rotateKieKey: Route = {
   },
 }
 
-const CallbackSecretView = Type.Object({ object: Type.Literal('callback_secret'), secret: Type.String({ description: 'A Standard Webhooks secret (`whsec_…`).' }) })
-const viewCallbackSecret = (secret: string) => ({ object: 'callback_secret', secret })
+const CallbackSecretView = Type.Object({ object: Type.Literal('callback_secret'), secret: Type.String({ description: 'A Standard Webhooks secret (`whsec_…`).' }), publish_secret: Type.String({ description: 'The same for pictures a workflow publishes to an address. It changes with `secret`, at once.' }) })
+const viewCallbackSecret = async (secret: string, desk: Desk) => json({ object: 'callback_secret', secret, publish_secret: await desk.webhooks.publishSecret() })
 
 const getCallbackSecret: Route = {
   method: 'GET', path: `${base}/webhooks/callback-secret`, scope: 'webhooks:write',
   about: { summary: 'The secret that verifies call backs', tag: 'Webhooks', answer: CallbackSecretView, description: 'Signs what goes to the `callback_url` of a task, after Standard Webhooks. One for the project\'s test keys, another for its live keys.' },
-  handle: async (_request, desk) => json(viewCallbackSecret(await desk.webhooks.callbackSecret())),
+  handle: async (_request, desk) => viewCallbackSecret(await desk.webhooks.callbackSecret(), desk),
 }
 
 const rotateCallbackSecret: Route = {
@@ -107,7 +107,7 @@ const rotateCallbackSecret: Route = {
   about: { summary: 'Replace the secret that verifies call backs', tag: 'Webhooks', body: RotateBody, answer: CallbackSecretView, description: 'Both secrets sign during the overlap, so that nothing is missed while you change it.' },
   async handle({ body }, desk) {
     const { overlap_hours = 24 } = readRotate(body ?? {})
-    return json(viewCallbackSecret(await desk.webhooks.rotateCallbackSecret(overlap_hours)))
+    return viewCallbackSecret(await desk.webhooks.rotateCallbackSecret(overlap_hours), desk)
   },
 }
 
