@@ -297,6 +297,8 @@ describe('a saved workflow', () => {
     assert.deepEqual(refused.body.violations.map((one: any) => [one.rule, one.nodeId ?? null, one.edgeId ?? null]), [['unknown-node-type', 'song', null], ['bad-target-handle', 'gen-1', 'e7'], ['dangling-edge', null, '2']])
     assert.match(refused.body.violations[1].fix, /Did you mean "in-prompt"/)
     assert.deepEqual((await ask('POST', '/workflows/lint', wrong)).body.data.ok, false)
+    const crossed = { nodes: [text('t', 'x'), made('a'), made('b')], edges: [wire('t.prompt', 'a.prompt', 'one'), wire('t.prompt', 'b.prompt', 'two'), wire('t.prompt', 'b.image1', 'three')] }
+    assert.deepEqual((await ask('POST', '/workflows/lint', crossed)).body.violations.map((one: any) => [one.rule, one.nodeId, one.edgeId]), [['types', 'b', 'three']])
     assert.deepEqual(await traces(), before_)
     const kept = await ask('POST', '/workflows?strict=false', wrong)
     assert.deepEqual([kept.status, kept.body.diagnostics.counts.error, kept.body.nodes.length], [201, 3, 3])
@@ -634,6 +636,8 @@ describe('a webhook', () => {
     assert.equal((await ask('POST', '/workflows', { ...poster(), webhookId: 'short' })).status, 400)
     assert.equal((await ask('POST', '/workflow/whk_from_wireflow_0001/trigger', '[1]', { key: null })).status, 400)
     assert.deepEqual(await traces(), before_)
+    assert.equal((await ask('PUT', `/workflows/${saved.id}`, { webhookId: null }, { key: house.liveKey })).status, 409, 'a live key does not close what a test key opened')
+    assert.equal((await ask('POST', '/workflow/whk_from_wireflow_0001/trigger', {}, { key: null })).status, 202)
     assert.equal((await ask('PUT', `/workflows/${saved.id}`, { webhookId: null })).body.webhookId, null)
     assert.equal((await ask('POST', '/workflow/whk_from_wireflow_0001/trigger', {}, { key: null })).status, 404)
   })

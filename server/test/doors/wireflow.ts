@@ -116,7 +116,6 @@ function bad(house: TestHouse): Bad[] {
     ['a wrong key', 401, graph('x'), { key: 'sk-test-nobodyhasthiskeynobodyhasthis' }],
     ['a key that may only look', 403, graph('x'), async () => ({ key: (await house.newAccount({ scopes: ['tasks:read'] })).testKey })],
     ['an empty purse', 402, graph('x'), async () => ({ key: (await house.newAccount({ testDollars: 0 })).testKey })],
-    ['a live model nobody is configured for', null, { nodes: [input('x'), { id: 'gen-1', data: { nodeType: 'generate:nano_banana_pro' } }], edges: [edge] }, { key: 'sk-live-nobodyhasthiskeynobodyhasthis' }],
   ]
   return list.map(([what, status, body, options]): Bad => ({ what, status, call: async () => ({ path: execute, body, ...(typeof options === 'function' ? await options() : options) }) }))
 }

@@ -8,11 +8,12 @@ import { randomUUID } from 'node:crypto'
 import { Type } from 'typebox'
 import type { Execution, ExecutionOrder, Workflow } from '../../domain/graph/execution.ts'
 import type { Graph } from '../../domain/graph/graph.ts'
+import type { Lint } from '../../domain/graph/lint.ts'
 import type { Json } from '../../domain/outcome.ts'
 import { Problem } from '../../domain/problem.ts'
 import { isId } from '../../kit/id.ts'
 import type { Desk, Incoming, Route } from '../contract.ts'
-import { fieldsOf, inputsOf, pickInputs, readGraph, translate, withoutEmpty, type Filling, type InputFace, type WireGraph } from './graph.ts'
+import { fieldsOf, inputsOf, pickInputs, readGraph, tellLint, translate, withoutEmpty, type Filling, type InputFace, type Translation, type WireGraph } from './graph.ts'
 import { combinations, withItem, type Combination } from './iterate.ts'
 import type { House } from './kinds.ts'
 import { bodyMax, once, readBody, readFlag, readObject, readText, readWhole, wrong, type Fields } from './read.ts'
@@ -37,7 +38,7 @@ interface Subject {
   workflow: Workflow | null
   saved: Saved | null
   wire: WireGraph
-  graph: Graph
+  made: Pick<Translation, 'graph' | 'edgeIds'>
   house: House
   filling: Filling
 }
@@ -55,25 +56,21 @@ async function readSubject(name: string, fields: Fields, desk: Desk): Promise<Su
   const made = translate(wire, house)
   refuseUnsound(made)
   if (made.graph.nodes.length === 0) throw no('bad_request', 'At least one node must be provided', { code: 'empty_graph' })
-  return { workflow, saved: workflow && open(workflow, house).saved, wire, graph: made.graph, house, filling: null }
+  return { workflow, saved: workflow && open(workflow, house).saved, wire, made, house, filling: null }
 }
 
 /** A saved workflow as it runs. @throws {Problem} Wireflow's 422 */
 function subjectOf(workflow: Workflow, desk: Desk): Subject {
   const house = houseOf(desk)
   const opened = open(workflow, house)
-  const graph = runnable(workflow, opened, house)
-  return { workflow, saved: opened.saved, wire: opened.saved, graph, house, filling: fillingOf(opened.saved) }
+  return { workflow, saved: opened.saved, wire: opened.saved, made: runnable(workflow, opened, house), house, filling: fillingOf(opened.saved) }
 }
 
-const facesOf = ({ graph, wire, house }: Subject): InputFace[] => inputsOf(graph, wire, house)
+const facesOf = ({ made, wire, house }: Subject): InputFace[] => inputsOf(made.graph, wire, house)
 
 /** @throws {Problem} Wireflow's 422: what the house finds wrong with a graph when it is to be run */
-function inWireflowsWords(thrown: unknown): never {
-  if (thrown instanceof Problem && Array.isArray(thrown.details.violations)) {
-    const violations = (thrown.details.violations as { rule: string; message: string; fix: string; node?: string; edge?: number; port?: string }[]).map(({ rule, message, fix, node, edge }) => ({ rule, message, fix, ...(node === undefined ? {} : { nodeId: node }), ...(edge === undefined ? {} : { edgeId: `${edge + 1}` }) }))
-    refuseUnsound({ violations, warnings: [], migrations: [] })
-  }
+const inWireflowsWords = (made: Subject['made']) => (thrown: unknown): never => {
+  if (thrown instanceof Problem && Array.isArray(thrown.details.violations)) refuseUnsound({ ...tellLint({ violations: thrown.details.violations as Lint['violations'], warnings: [] }, made), migrations: [] })
   throw thrown
 }
 
@@ -87,9 +84,9 @@ const orderOf = ({ workflow, saved }: Subject, whole: Graph, inputs: Record<stri
 async function begin(subject: Subject, inputs: Record<string, Json>, wanted: Wanted, all: Combination[] | null, desk: Desk): Promise<{ executions: Execution[]; graphs: Graph[] }> {
   if (all === null) {
     const { execution } = await desk.workflows.begin({
-      ...orderOf(subject, subject.graph, inputs, wanted), ...(wanted.idempotency ? { idempotencyKey: wanted.idempotency.key, idempotencyBody: wanted.idempotency.body } : {}),
-    }).catch(inWireflowsWords)
-    return { executions: [execution], graphs: [subject.graph] }
+      ...orderOf(subject, subject.made.graph, inputs, wanted), ...(wanted.idempotency ? { idempotencyKey: wanted.idempotency.key, idempotencyBody: wanted.idempotency.body } : {}),
+    }).catch(inWireflowsWords(subject.made))
+    return { executions: [execution], graphs: [subject.made.graph] }
   }
   const batchId = randomUUID().replaceAll('-', '')
   const parts = all.map(combination => {
@@ -98,7 +95,7 @@ async function begin(subject: Subject, inputs: Record<string, Json>, wanted: Wan
     const given = new Set(combination.map(({ nodeId }) => nodeId))
     return { graph: made.graph, inputs: Object.fromEntries(Object.entries(inputs).filter(([name]) => !given.has(name))) }
   })
-  const { executions } = await desk.workflows.beginTogether(parts.map((part, position) => ({ ...orderOf(subject, part.graph, part.inputs, wanted, { inputIndex: position }), batch: { id: batchId, position } })), wanted.idempotency).catch(inWireflowsWords)
+  const { executions } = await desk.workflows.beginTogether(parts.map((part, position) => ({ ...orderOf(subject, part.graph, part.inputs, wanted, { inputIndex: position }), batch: { id: batchId, position } })), wanted.idempotency).catch(inWireflowsWords(subject.made))
   return { executions, graphs: parts.map(({ graph }) => graph) }
 }
 
@@ -107,7 +104,7 @@ async function execute(request: Incoming, desk: Desk, idempotency: { key: string
   const name = request.params.workflow ?? ''
   const subject = await readSubject(name, fields, desk)
   const target = readText(fields, 'targetNodeId', 100) ?? null
-  if (target !== null && !subject.graph.nodes.some(({ id }) => id === target)) throw no('bad_request', `There is no node ${target} in this graph, or it is not one that runs`, { code: 'invalid_request' }, { field: 'targetNodeId' })
+  if (target !== null && !subject.made.graph.nodes.some(({ id }) => id === target)) throw no('bad_request', `There is no node ${target} in this graph, or it is not one that runs`, { code: 'invalid_request' }, { field: 'targetNodeId' })
   const force = readFlag(fields, 'force') ?? false
   const faces = facesOf(subject)
   const inputs = { ...pickInputs(readObject(fields, 'triggerData') ?? {}, faces, { isStrict: false }), ...pickInputs(readObject(fields, 'inputs') ?? {}, faces, { isStrict: true }) }
@@ -135,9 +132,15 @@ function describe(workflow: Workflow, endpoint: string, desk: Desk) {
   }
 }
 
+/** Nothing where there is none; whatever else went wrong did. */
+const unlessMissing = (thrown: unknown): null => {
+  if (thrown instanceof Problem && thrown.code === 'not_found') return null
+  throw thrown
+}
+
 /** A published workflow, by its slug. @throws {Problem} Wireflow's 404 */
 async function theApp(desk: Desk, slug: string | undefined): Promise<Workflow> {
-  const workflow = await theWorkflow(desk, slug).catch(() => null)
+  const workflow = await theWorkflow(desk, slug).catch(unlessMissing)
   if (!workflow || !open(workflow, houseOf(desk)).saved.isPublished) throw no('not_found', 'App not found')
   return workflow
 }

@@ -83,6 +83,8 @@ function writtenOn({ data }: WireNode): Map<string, { value: Json; isLoose: bool
 
 export interface Translation {
   graph: Graph
+  /** What the edges of the graph are called in the drawing, in their order. */
+  edgeIds: string[]
   violations: Violation[]
   warnings: Violation[]
   /** What was mended on the way: an old name for a node type. */
@@ -115,7 +117,7 @@ export function translate(wire: WireGraph, house: House, filling: Filling = null
   }
 
   const edges = throughRouters(wire.edges, routers, seen)
-  const wired: { edge: Edge; place: number }[] = []
+  const wired: { edge: Edge; place: number; edgeId: string }[] = []
   for (const [index, one] of edges.entries()) {
     if (drawn.has(one.source) || drawn.has(one.target)) continue
     const edgeId = one.id ?? `${index + 1}`
@@ -126,7 +128,7 @@ export function translate(wire: WireGraph, house: House, filling: Filling = null
     if (!source || !target) continue
     const ends = meet(one, source, target)
     if ('rule' in ends) violations.push({ ...ends, edgeId })
-    else wired.push({ edge: { from: { node: one.source, port: ends.from }, to: { node: one.target, port: ends.to } }, place: ends.place })
+    else wired.push({ edge: { from: { node: one.source, port: ends.from }, to: { node: one.target, port: ends.to } }, place: ends.place, edgeId })
   }
   // Of many pictures the numbers of their handles say the order; edges without one stay where they are.
   wired.sort((one, other) => one.edge.to.node === other.edge.to.node && one.edge.to.port === other.edge.to.port ? one.place - other.place : 0)
@@ -145,7 +147,7 @@ export function translate(wire: WireGraph, house: House, filling: Filling = null
     nodes.push({ id: node.id, kind: service.face.id, title: labelOf(node), settings, ...(node.position ? { position: { x: node.position.x, y: node.position.y } } : {}) })
   }
   const graph = { nodes, edges: [...wired.map(({ edge }) => edge), ...more], exposed: exposable(served, into, filling, [...wired.map(({ edge }) => edge), ...more]) }
-  return { graph, violations, warnings, migrations: [] }
+  return { graph, edgeIds: wired.map(({ edgeId }) => edgeId), violations, warnings, migrations: [] }
 }
 
 /** A node's type; a node of its docs' oldest form has a model and no type. @throws {Problem} `bad_request` */
@@ -371,11 +373,11 @@ export function drawGraph({ nodes, edges }: Graph, faces: ReadonlyMap<string, No
 const rules: Record<string, string> = { 'bad-target-port': 'bad-target-handle', 'bad-source-port': 'bad-source-handle', 'unknown-kind': 'unknown-node-type' }
 
 /** The house's own mistakes found in a translated graph, in Wireflow's words. */
-export const tellLint = ({ violations, warnings }: Lint, graph: Graph): { violations: Violation[]; warnings: Violation[] } => {
+export const tellLint = ({ violations, warnings }: Pick<Lint, 'violations' | 'warnings'>, { graph, edgeIds }: Pick<Translation, 'graph' | 'edgeIds'>): { violations: Violation[]; warnings: Violation[] } => {
   const tell = ({ rule, message, fix, node, edge, port }: HouseViolation): Violation => {
     const to = edge === undefined ? undefined : graph.edges[edge]?.to.node
     const nodeId = node ?? to
-    return { rule: own(rules, rule) ?? rule, message, fix, ...(nodeId === undefined ? {} : { nodeId: isHidden(nodeId) ? nodeId.slice(1).replace(/\.\d+$/, '') : nodeId }), ...(edge === undefined ? {} : { edgeId: `${edge + 1}` }), ...(port === undefined ? {} : { path: port }) }
+    return { rule: own(rules, rule) ?? rule, message, fix, ...(nodeId === undefined ? {} : { nodeId: isHidden(nodeId) ? nodeId.slice(1).replace(/\.\d+$/, '') : nodeId }), ...(edge === undefined ? {} : { edgeId: edgeIds[edge] ?? `${edge + 1}` }), ...(port === undefined ? {} : { path: port }) }
   }
   return { violations: violations.map(tell), warnings: warnings.filter(({ rule }) => rule !== 'unused').map(tell) }
 }

@@ -75,7 +75,7 @@ export const media: Route[] = [
     async handle({ body }, desk) {
       const mediaId = readText(readBody(body), 'mediaId', 200)
       if (!mediaId) throw no('bad_request', 'Missing required fields: mediaId', { code: 'missing_fields' }, { field: 'mediaId' })
-      const { file } = await desk.files.progress(mediaId).catch(() => { throw no('not_found', 'Media not found') })
+      const { file } = await desk.files.progress(mediaId)
       if (!file) throw no('bad_request', 'The bytes of this upload are not here yet. Send them to its uploadUrl first.', { code: 'not_uploaded' }, { field: 'mediaId' })
       const asset = await desk.assets.find(file.id)
       if (!asset) throw no('bad_input_image', 'This file is neither a picture nor a film that can be read. PNG, JPEG, WebP, GIF, AVIF, MP4, MOV and WebM are taken.', {}, { field: 'mediaId' })

@@ -25,8 +25,8 @@ export interface Saved {
   /** Inputs by names of their own, where it was drawn elsewhere in the house first. */
   inputs: Exposed[] | null
   webhookId: string | null
-  /** The trigger behind it. */
-  webhookTrigger: string | null
+  /** The trigger behind it, and whose it is: those of live and of test keys do not see each other. */
+  webhookTrigger: { id: string; livemode: boolean } | null
   webhookUrl: string | null
   mediaId: string | null
   isPublished: boolean
@@ -62,18 +62,18 @@ export function open(workflow: Workflow, house: House): Opened {
 export const fillingOf = ({ exposedInputs, inputs }: Pick<Saved, 'exposedInputs' | 'inputs'>): Filling => exposedInputs !== null ? { nodes: exposedInputs } : inputs !== null ? { inputs } : null
 
 /** What a saved workflow runs: its drawing, translated as of today; a graph that was drawn elsewhere as it is, with its own names for inputs. @throws {Problem} Wireflow's 422 */
-export function runnable(workflow: Workflow, { saved, isDrawnHere }: Opened, house: House): Graph {
-  if (!isDrawnHere) return workflow.graph
+export function runnable(workflow: Workflow, { saved, isDrawnHere }: Opened, house: House): Pick<Translation, 'graph' | 'edgeIds'> {
+  if (!isDrawnHere) return { graph: workflow.graph, edgeIds: saved.edges.map(({ id }, index) => id ?? `${index + 1}`) }
   const made = translate(saved, house, fillingOf(saved))
   refuseUnsound(made)
-  return made.graph
+  return made
 }
 
 /** A graph with everything that is wrong with it, in Wireflow's words. */
 export function examine(wire: WireGraph, desk: Desk, house: House, filling: Filling): Translation {
   const made = translate(wire, house, filling)
   if (made.violations.length > 0) return made
-  const told = tellLint(desk.workflows.lint(made.graph), made.graph)
+  const told = tellLint(desk.workflows.lint(made.graph), made)
   return { ...made, violations: told.violations, warnings: [...made.warnings, ...told.warnings] }
 }
 

@@ -96,17 +96,17 @@ function examined(graph: WireGraph | undefined, filling: Filling, desk: Desk, ho
     : { change: { graph: { nodes: [], edges: [], exposed: [] }, unfinished: true }, warnings: made.warnings, violations: made.violations }
 }
 
-/** A webhook as the caller wants it: made, kept, closed. What was there before is closed once the new one stands. */
-async function settleHook(workflow: Workflow, saved: Saved, wanted: string | null | undefined, desk: Desk): Promise<Pick<Saved, 'webhookId' | 'webhookTrigger'>> {
-  if (wanted === undefined || wanted === saved.webhookId) return { webhookId: saved.webhookId, webhookTrigger: saved.webhookTrigger }
-  const made = wanted === null ? null : await desk.workflows.createTrigger(workflow.id, { kind: 'webhook', ...(wanted === 'new' ? {} : { hook: wanted }) })
-  if (saved.webhookTrigger !== null && !await desk.workflows.removeTrigger(saved.webhookTrigger)) {
-    const there = (await desk.workflows.triggers(workflow.id)).some(({ id }) => id === saved.webhookTrigger)
-    if (made) await desk.workflows.removeTrigger(made.trigger.id)
-    if (!there) throw no('conflict', `The webhook of this workflow was made with a ${desk.caller.livemode ? 'test' : 'live'} key. Close it with one.`, { code: 'other_mode' })
-  }
-  return { webhookId: made?.hook ?? null, webhookTrigger: made?.trigger.id ?? null }
+/** Opens a webhook as the caller wants it; null where it stays as it is. What was open before stays so until `closeHook`. @throws {Problem} `conflict`, `bad_request` */
+async function openHook(workflow: Workflow, { webhookId, webhookTrigger }: Saved, wanted: string | null | undefined, desk: Desk): Promise<Pick<Saved, 'webhookId' | 'webhookTrigger'> | null> {
+  if (wanted === undefined || wanted === webhookId) return null
+  if (webhookTrigger && webhookTrigger.livemode !== desk.caller.livemode) throw no('conflict', `The webhook of this workflow was made with a ${webhookTrigger.livemode ? 'live' : 'test'} key. Change it with one.`, { code: 'other_mode' })
+  if (wanted === null) return { webhookId: null, webhookTrigger: null }
+  const { hook, trigger } = await desk.workflows.createTrigger(workflow.id, { kind: 'webhook', ...(wanted === 'new' ? {} : { hook: wanted }) })
+  return { webhookId: hook, webhookTrigger: { id: trigger.id, livemode: trigger.livemode } }
 }
+
+/** It may have been removed elsewhere in the house already. */
+const closeHook = async ({ webhookTrigger }: Pick<Saved, 'webhookTrigger'>, desk: Desk) => { if (webhookTrigger) await desk.workflows.removeTrigger(webhookTrigger.id) }
 
 const diagnosticsOf = (violations: Violation[], warnings: Violation[]) => {
   const tell = (severity: 'error' | 'warning') => ({ rule, message, fix, nodeId, path }: Violation) => ({ code: rule, severity, message, target: { nodeId: nodeId ?? null, ...(path === undefined ? {} : { path }) }, hint: fix })
@@ -128,7 +128,7 @@ async function create(request: Incoming, desk: Desk): Promise<Response> {
     name: written.name!, ...change!, wire: wireOf(saved), ...(written.description === undefined ? {} : { description: written.description }), ...(written.tags === undefined ? {} : { tags: written.tags }), ...(written.active === undefined ? {} : { active: written.active }) })
   if (written.webhookId != null) {
     try {
-      Object.assign(saved, await settleHook(workflow, saved, written.webhookId, desk))
+      Object.assign(saved, await openHook(workflow, saved, written.webhookId, desk))
       workflow = await desk.workflows.change(workflow.id, { wire: wireOf(saved) }, null)
     } catch (thrown) {
       await desk.workflows.remove(workflow.id)
@@ -149,16 +149,16 @@ async function update(workflow: Workflow, fields: Fields, request: Incoming, des
   const next: Saved = {
     ...saved, ...written.graph, ...filled, ...(change ? { hash: hashOf(change.graph) } : {}), ...(written.webhookUrl === undefined ? {} : { webhookUrl: written.webhookUrl }), ...(written.mediaId === undefined ? {} : { mediaId: written.mediaId }),
   }
-  let changed = await writing(desk.workflows.change(workflow.id, {
+  const hook = await openHook(workflow, saved, written.webhookId, desk)
+  Object.assign(next, hook)
+  const changed = await writing(desk.workflows.change(workflow.id, {
     ...(written.name === undefined ? {} : { name: written.name }), ...(written.description === undefined ? {} : { description: written.description }), ...(written.tags === undefined ? {} : { tags: written.tags }),
     ...(written.active === undefined ? {} : { active: written.active }), ...change, wire: wireOf(next),
-  }, revision), workflow, fields, desk)
-  // Only once the write is in: one that came second must not close a webhook.
-  const hook = await settleHook(workflow, saved, written.webhookId, desk)
-  if (hook.webhookId !== saved.webhookId) {
-    Object.assign(next, hook)
-    changed = await desk.workflows.change(workflow.id, { wire: wireOf(next) }, null)
-  }
+  }, revision), workflow, fields, desk).catch(async (thrown: unknown) => {
+    if (hook) await closeHook(hook, desk)
+    throw thrown
+  })
+  if (hook) await closeHook(saved, desk)
   return json({ ...await show(changed, { saved: next }, desk), meta: { migrations: [], warnings }, diagnostics: diagnosticsOf(violations, warnings) })
 }
 
@@ -228,7 +228,7 @@ const estimate: Route = {
     const given = readObject(readBody(request.body), 'inputs') ?? {}
     const house = houseOf(desk)
     const opened = open(workflow, house)
-    const graph = runnable(workflow, opened, house)
+    const { graph } = runnable(workflow, opened, house)
     const faces = inputsOf(graph, opened.saved, house)
     const inputs = pickInputs(given, faces, { isStrict: true })
     const unfilled = faces.filter(({ name, required }) => required && inputs[name] === undefined)
