@@ -58,6 +58,10 @@ test('routers are walked through, also one behind another, and a circle of them 
   assert.deepEqual(joined(made([text('t'), router('r'), router('s'), pro('a')], [edge('t', 'r'), edge('r', 's'), edge('s', 'a')]).graph), ['t.text>a.prompt'])
   assert.deepEqual(joined(made([router('r'), router('s'), pro('a', { prompt: 'x' })], [edge('r', 's'), edge('s', 'r'), edge('s', 'a')]).graph), [])
 })
+test('an input that is wired itself gives on what comes', () => {
+  const { graph, violations } = made([text('t'), text('u', {}), pro('a')], [{ source: 't', target: 'u', sourceHandle: 'out-text', targetHandle: 'in-prompt' }, { source: 'u', target: 'a', sourceHandle: 'out-prompt', targetHandle: 'in-prompt' }])
+  assert.deepEqual([joined(graph), violations, graph.exposed.map(({ name }) => name)], [['t.text>a.prompt'], [], ['t']])
+})
 test('inputs are found by id, label and name; a word that means several is refused or fills all', () => {
   const wire = read([{ id: 't1', data: { nodeType: 'input:text', label: 'Motif' } }, { id: 't2', data: { nodeType: 'input:text', label: 'Style', prompt: 'oil' } }, { id: 'c', data: { nodeType: 'utility:prompt_concat' } }], [{ source: 't1', target: 'c', targetHandle: 'in-prompt1' }, { source: 't2', target: 'c', targetHandle: 'in-prompt2' }])
   const faces = inputsOf(translate(wire, house).graph, wire, house)

@@ -104,6 +104,7 @@ export function translate(wire: WireGraph, house: House, filling: Filling = null
   const drawn = new Set<string>()
   const routers = new Set<string>()
   const seen = new Set<string>()
+  const targets = new Set(wire.edges.map(({ target }) => target))
 
   for (const node of wire.nodes) {
     if (seen.has(node.id)) { violations.push({ rule: 'duplicate-node-id', nodeId: node.id, message: `Two nodes have the id ${node.id}.`, fix: 'Give each an id of its own.' }); continue }
@@ -113,6 +114,8 @@ export function translate(wire: WireGraph, house: House, filling: Filling = null
     if (nodeType === 'logic:router') { routers.add(node.id); continue }
     const service = serveNode(node, house)
     if ('message' in service) violations.push({ rule: 'unknown-node-type', nodeId: node.id, message: `${labelOf(node)}: ${service.message}`, fix: service.fix })
+    // Wireflow's inputs may be wired themselves, and then give on what comes.
+    else if (targets.has(node.id) && service.face.category === 'input' && !service.face.inputs.some(({ wireable }) => wireable)) routers.add(node.id)
     else served.set(node.id, { node, service })
   }
 
