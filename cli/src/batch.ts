@@ -75,11 +75,13 @@ export function readTarget({ model, workflow, workflowVersion: version, set = {}
 
 export async function runBatch(file: string, options: BatchOptions, terminal: Terminal): Promise<void> {
   const target = readTarget(options)
+  // A tab is hard to type.
+  const delimiter = options.delimiter === '\\t' ? '\t' : options.delimiter
   const remote = await openRemote(options, terminal)
   const bytes = await readFile(resolve(terminal.folder, file)).catch((thrown: NodeJS.ErrnoException) => { throw usage(`${file} cannot be read (${thrown.code ?? 'unknown'}). Give a CSV, XLSX or JSON Lines file.`) })
-  const { file: id } = await remote.upload<{ file: string }>(`/plantain/v1/sheets?${query({ sheet: options.sheet, delimiter: options.delimiter })}`, bytes)
+  const { file: id } = await remote.upload<{ file: string }>(`/plantain/v1/sheets?${query({ sheet: options.sheet, delimiter })}`, bytes)
   const order = {
-    file: id, target, ...(options.map ? { map: options.map } : {}), ...(options.sheet ? { sheet: options.sheet } : {}), ...(options.delimiter ? { delimiter: options.delimiter } : {}), name: options.name ?? basename(file),
+    file: id, target, ...(options.map ? { map: options.map } : {}), ...(options.sheet ? { sheet: options.sheet } : {}), ...(delimiter ? { delimiter } : {}), name: options.name ?? basename(file),
     ...(options.budget === undefined ? {} : { budget_max_micros: options.budget }), ...(options.concurrency === undefined ? {} : { concurrency: options.concurrency }), ...(options.skipErrors ? { on_errors: 'skip' } : {}), ...(options.dryRun ? { dry_run: true } : {}),
   }
   // A Ctrl-C while the order is on its way is kept until there is a batch to come back to.
@@ -214,7 +216,7 @@ async function finish(batch: BatchView, { out, json }: { out?: string; json?: bo
     if (folder) terminal.print(`${showPath(folder.path, terminal.folder)}  ${folder.pictures} pictures, results.csv`)
     terminal.print(`${batch.state}: ${rows.done} done${rows.failed > 0 ? `, ${rows.failed} failed` : ''}${rows.cancelled > 0 ? `, ${rows.cancelled} cancelled` : ''}${rows.expired > 0 ? `, ${rows.expired} expired` : ''} of ${rows.total}, $${cost.usd}${batch.livemode ? '' : ' of play money (test key)'}, batch ${id}`)
   }
-  if (batch.state === 'failed' || rows.failed > 0) throw new Exit(exitCodes.failed, 'rows_failed', `${rows.failed} rows failed. Why: plantain batch errors ${id}. Again: plantain batch retry ${id}`, { batch: id })
+  if (batch.state === 'failed' || rows.failed > 0) throw new Exit(exitCodes.failed, 'rows_failed', `${rows.failed} ${rows.failed === 1 ? 'row' : 'rows'} failed. Why: plantain batch errors ${id}. Again: plantain batch retry ${id}`, { batch: id })
   if (batch.state !== 'done') throw new Exit(exitCodes.failed, batch.state, `The batch was ${batch.state}. To go on where it stopped: plantain batch retry ${id}`, { batch: id })
 }
 

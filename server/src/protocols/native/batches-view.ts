@@ -9,7 +9,7 @@ import type { Desk } from '../contract.ts'
 import { base } from './read.ts'
 import { Id, moneyOf, MoneyView, OutputView, ProblemView, Time, viewProblem } from './view.ts'
 import { keptOf, protocol, type Kept } from './batches-words.ts'
-import type { Line } from './batches-map.ts'
+import { holesOf, type Line } from './batches-map.ts'
 
 const maybe = <S extends Parameters<typeof Type.Array>[0]>(schema: S) => Type.Union([schema, Type.Null()])
 const Text = maybe(Type.String())
@@ -21,7 +21,7 @@ export const BatchView = Type.Object({
   state: Type.Enum(['checking', 'running', 'paused', 'cancelling', 'writing', 'done', 'failed', 'cancelled', 'expired'], { description: '`checking`: all rows are looked through before the first is made. `failed`: it was refused then, and nothing was made.' }),
   livemode: Type.Boolean(), dialect: Type.String({ description: 'The door it was made at; `native` is this one.' }),
   target: Type.Unknown({ description: 'As it was sent; null for other dialects.' }),
-  columns: Type.Array(Type.Object({ name: Type.String(), field: Text }), { description: 'Which column fills which field.' }), unmapped: Type.Array(Type.String(), { description: 'Columns that fill none.' }),
+  columns: Type.Array(Type.Object({ name: Type.String(), field: Text }), { description: 'Which column fills which field.' }), unmapped: Type.Array(Type.String(), { description: 'Columns that fill no field and no `{{column}}`.' }),
   rows: Type.Object({
     total: Type.Integer(), checked: count('Looked through.'), waiting: Type.Integer(), making: Type.Integer(), done: Type.Integer(), failed: Type.Integer(), cancelled: Type.Integer(), expired: Type.Integer(),
   }),
@@ -64,11 +64,13 @@ export function viewBatch(batch: Batch, standing: BatchStanding, desk: Desk): St
   const rows = { ...batch.rows, ...standing.ended }
   const ended = rows.done + rows.failed + rows.cancelled + rows.expired
   const eta = etaOf(batch, standing)
+  const target = kept.target ? kept.target.kind === 'model' ? kept.target.model : kept.target.workflow : null
+  const filled = new Set(holesOf(target))
   const urlOf = (what: string) => `${desk.publicUrl}${base}/batches/${batch.id}/${what}`
   return {
     id: batch.id, object: 'batch', name: batch.name, state: stateOf(batch), livemode: batch.livemode, dialect: batch.protocol,
-    target: kept.target ? kept.target.kind === 'model' ? kept.target.model : kept.target.workflow : null,
-    columns: kept.columns ?? [], unmapped: (kept.columns ?? []).filter(({ field }) => field === null).map(({ name }) => name),
+    target,
+    columns: kept.columns ?? [], unmapped: (kept.columns ?? []).flatMap(({ name, field }) => field === null && !filled.has(name) ? [name] : []),
     rows: { total: rows.total, checked: standing.checked, waiting: standing.waiting, making: standing.making, done: rows.done, failed: rows.failed, cancelled: rows.cancelled, expired: rows.expired },
     progress: rows.total === 0 ? 0 : Math.min(1, Math.round(ended / rows.total * 1e4) / 1e4),
     eta: eta === null ? null : { seconds: eta, at: new Date(desk.now().getTime() + eta * 1_000).toISOString(), reckoned: `${standing.endedLately} rows ended in the last ${Math.round(standing.latelyS)} s; the rest at that speed` },

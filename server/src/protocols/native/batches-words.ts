@@ -165,7 +165,7 @@ export const batchWords: BatchWords = {
     } catch (thrown) {
       const problem = asProblem(thrown)
       if (problem.code === 'internal') throw thrown
-      throw new Problem(problem.code, problem.message, { ...problem.details, flaws: [flawOf(problem, line, keptOf(batch))] as unknown as Json, cause: thrown })
+      throw new Problem(problem.code, problem.message, { ...problem.details, flaws: flawsOf(problem, line, keptOf(batch)) as unknown as Json, cause: thrown })
     }
   },
 
@@ -201,14 +201,22 @@ export const batchWords: BatchWords = {
   },
 }
 
+/** Every mistake a check has found in a row: a card names all of them. */
+function flawsOf({ message, details }: Problem, line: Line, kept: Kept): RowFlaw[] {
+  const all = Array.isArray(details.problems) && details.problems.length > 0 ? details.problems as Mistake[] : [{ message, field: details.field, value: details.value }]
+  return all.map(one => flawOf(one, line, kept))
+}
+
+interface Mistake { message: string; field?: string | undefined; value?: unknown }
+
 /** Where a mistake stands in the sheet: the column that brought the field, or what the target says. */
-function flawOf({ message, details }: Problem, { from, order }: Line, { columns, workflow }: Kept): RowFlaw {
-  const said = details.field ?? ''
+function flawOf({ message, field: saidField, value: saidValue }: Mistake, { from, order }: Line, { columns, workflow }: Kept): RowFlaw {
+  const said = saidField ?? ''
   const field = workflow?.places[said.replace(/\[\d+\]$/, '')] ?? said.replace(/^inputs\.(?=[^[])/, '')
   const outer = field.replace(/[.[].*$/s, '')
   // What is missing has a column as well, where one would have filled it.
   const column = from[field] ?? from[outer] ?? columns.find(one => one.field === field)?.name ?? ''
-  const value = details.value ?? order[field]
+  const value = saidValue ?? order[field]
   return { column, value: value === undefined ? '' : (typeof value === 'string' ? value : JSON.stringify(value)).slice(0, 100).toWellFormed(), message }
 }
 
