@@ -1,8 +1,5 @@
 /** A batch whose servers are killed while it runs, and one that two servers carry on together: every row is bought once and has one result. */
 import assert from 'node:assert/strict'
-import { mkdtemp, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { test } from 'node:test'
 import { setTimeout as pause } from 'node:timers/promises'
 import OpenAI, { toFile } from 'openai'
@@ -10,10 +7,8 @@ import { readConfig } from '../src/config.ts'
 import { startHouse } from '../src/house.ts'
 import { createLog } from '../src/kit/log.ts'
 import { audit } from '../src/ledger/books.ts'
-import { openOperator } from '../src/operator.ts'
-import { startUpstream } from '../src/providers/rehearsal/upstream.ts'
 import { testHouse, testSettings } from './kit/house.ts'
-import { freePort } from './kit/port.ts'
+import { startKillable } from './kit/killable.ts'
 import { serverProcess } from './kit/server.ts'
 
 const rowsTotal = 40
@@ -50,22 +45,9 @@ async function checkResults(client: OpenAI, batch: OpenAI.Batch, total: number):
 }
 
 test('a server that is killed again and again buys no row twice and loses none', async t => {
-  const dataDir = await mkdtemp(join(tmpdir(), 'plantain-batches-'))
-  const upstream = await startUpstream({ port: 0 })
-  const environment = { ...testSettings({ databaseUrl: '', dataDir, upstreamUrl: upstream.url }), PORT: String(await freePort()), SHUTDOWN_GRACE_S: '5', REHEARSAL_LOOKUP: 'true' }
-  const server = serverProcess(environment)
-  t.after(async () => {
-    await server.close()
-    await upstream.close()
-    await rm(dataDir, { recursive: true, force: true, maxRetries: 20, retryDelay: 100 })
-  })
-  await server.start()
-  const operator = await openOperator(readConfig(environment))
-  const { secret } = await operator.keys.create({ name: 'Crash', livemode: true, scopes: ['admin'], expiresAt: null, limits: { requestsPerMinute: null, executionsPerDay: null, concurrent: null } })
-  await operator.credits.grant(1_000_000_000, { livemode: true, note: 'Crash' })
-  await operator.close()
+  const { server, upstream, environment, url, secret } = await startKillable(t)
 
-  const client = new OpenAI({ apiKey: secret, baseURL: `http://127.0.0.1:${environment.PORT}/v1`, maxRetries: 20 })
+  const client = new OpenAI({ apiKey: secret, baseURL: `${url}/v1`, maxRetries: 20 })
   const lines = Array.from({ length: rowsTotal }, (_, index) => line(index, `row ${index} ${kinds[index % kinds.length]}`)).join('')
   const { id: input_file_id } = await client.files.create({ file: await toFile(Buffer.from(lines), 'rows.jsonl'), purpose: 'batch' })
   const { id } = await client.batches.create({ input_file_id, endpoint, completion_window: '24h' })

@@ -1,19 +1,12 @@
 /** Batches out of tables whose servers are killed while they run: rows of tasks and rows of executions are bought once, and every batch ends. */
 import assert from 'node:assert/strict'
-import { mkdtemp, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { test } from 'node:test'
 import { setTimeout as pause } from 'node:timers/promises'
 import { readConfig } from '../src/config.ts'
 import { startHouse } from '../src/house.ts'
 import { createLog } from '../src/kit/log.ts'
 import { audit } from '../src/ledger/books.ts'
-import { openOperator } from '../src/operator.ts'
-import { startUpstream } from '../src/providers/rehearsal/upstream.ts'
-import { testSettings } from './kit/house.ts'
-import { freePort } from './kit/port.ts'
-import { serverProcess } from './kit/server.ts'
+import { startKillable } from './kit/killable.ts'
 
 const rowsTotal = 30
 const kills = 4
@@ -21,25 +14,12 @@ const ways = ['', 'rehearse:slow', 'rehearse:queued']
 const price = 40_000
 
 test('a server that is killed again and again buys no row twice and loses none, of tasks or of executions', async t => {
-  const dataDir = await mkdtemp(join(tmpdir(), 'plantain-sheets-'))
-  const upstream = await startUpstream({ port: 0 })
-  const environment = { ...testSettings({ databaseUrl: '', dataDir, upstreamUrl: upstream.url }), PORT: String(await freePort()), SHUTDOWN_GRACE_S: '5', REHEARSAL_LOOKUP: 'true' }
-  const server = serverProcess(environment)
-  t.after(async () => {
-    await server.close()
-    await upstream.close()
-    await rm(dataDir, { recursive: true, force: true, maxRetries: 20, retryDelay: 100 })
-  })
-  await server.start()
-  const operator = await openOperator(readConfig(environment))
-  const { secret } = await operator.keys.create({ name: 'Crash', livemode: true, scopes: ['admin'], expiresAt: null, limits: { requestsPerMinute: null, executionsPerDay: null, concurrent: null } })
-  await operator.credits.grant(1_000_000_000, { livemode: true, note: 'Crash' })
-  await operator.close()
+  const { server, upstream, environment, url, secret } = await startKillable(t)
 
   const ask = async (method: string, path: string, body?: unknown, headers: Record<string, string> = {}): Promise<any> => {
     for (;;) {
       try {
-        const answer = await fetch(`http://127.0.0.1:${environment.PORT}/plantain/v1${path}`, { method, headers: { authorization: `Bearer ${secret}`, ...(body === undefined ? {} : { 'content-type': 'application/json' }), ...headers }, ...(body === undefined ? {} : { body: JSON.stringify(body) }) })
+        const answer = await fetch(`${url}/plantain/v1${path}`, { method, headers: { authorization: `Bearer ${secret}`, ...(body === undefined ? {} : { 'content-type': 'application/json' }), ...headers }, ...(body === undefined ? {} : { body: JSON.stringify(body) }) })
         if (answer.status < 500) return await answer.json()
       } catch { /* It was killed, or is not up yet. */ }
       await pause(30)
