@@ -226,7 +226,8 @@ async function* readSheet(stream: Readable, { strings, dates, is1904 }: Cells): 
       else if (name === 'v' || name === 't') { isValue = true; hasValue = true }
       else if (name === 'rPh') type = 'phonetic'
     },
-    text(piece) { if (isValue && type !== 'phonetic') value += piece },
+    // One that is longer than a cell may be is not read to its end; it is refused with its row.
+    text(piece) { if (isValue && type !== 'phonetic' && value.length <= sheetLimits.cell) value += piece },
     close(name) {
       if (name === 'v' || name === 't') isValue = false
       else if (name === 'rPh') type = 'inlineStr'

@@ -1,5 +1,6 @@
 /** What came of a batch, as tables and as one archive: made while they are read, so that ten thousand rows need no more room than a hundred. */
 import { makeZip } from 'client-zip'
+import type { Asset } from '../../domain/asset.ts'
 import type { Batch, MadeRow, RowState } from '../../domain/batch.ts'
 import { formatDollars } from '../../domain/money.ts'
 import type { Json } from '../../domain/outcome.ts'
@@ -8,7 +9,7 @@ import { tidyName } from '../../kit/name.ts'
 import { streamPieces } from '../../kit/pieces.ts'
 import { writeDisposition } from '../../kit/respond.ts'
 import { mark, writeRow } from '../../kit/sheets/write.ts'
-import type { Desk } from '../contract.ts'
+import type { Desk, OpenAsset } from '../contract.ts'
 import { errorsOf, outputsOf, sentOf, viewRow } from './batches-view.ts'
 import { keptOf, protocol } from './batches-words.ts'
 
@@ -84,14 +85,18 @@ interface ZipEntry { name: string; input: AsyncIterable<Uint8Array>; lastModifie
 /** Pictures as they are asked for, then the table that names them. Pictures do not get smaller by packing, so nothing is packed. */
 async function* entries(batch: Batch, desk: Desk): AsyncGenerator<ZipEntry> {
   const columns = columnsOf(batch)
-  for await (const made of rowsOf(batch, desk)) {
-    const { outputs } = await outputsOf(made, desk)
-    for (const [nth, { id, mime }] of outputs.entries()) {
-      const opened = await openOutput(id, desk)
-      if (opened) yield { name: nameFile(made.row, nth, mime), input: opened, lastModified: made.row.endedAt ?? batch.createdAt }
-    }
+  for await (const { name, opened, lastModified } of ahead(pictures())) {
+    const asset = await opened
+    if (asset) yield { name, input: asset.stream(), lastModified }
   }
   yield { name: 'results.csv', lastModified: batch.endedAt ?? batch.createdAt, input: table() }
+
+  async function* pictures() {
+    for await (const made of rowsOf(batch, desk)) {
+      const { assets } = await outputsOf(made, desk)
+      for (const [nth, asset] of assets.entries()) yield { name: nameFile(made.row, nth, asset.mime), opened: openOutput(asset, desk), lastModified: made.row.endedAt ?? batch.createdAt }
+    }
+  }
 
   async function* table(): AsyncGenerator<Uint8Array> {
     yield Buffer.from(mark + writeRow([...columns, ...ours.map(name => name === 'result_links' ? 'result_files' : name)]))
@@ -102,15 +107,23 @@ async function* entries(batch: Batch, desk: Desk): AsyncGenerator<ZipEntry> {
   }
 }
 
-/** A picture's bytes; null where they are gone. */
-async function openOutput(id: string, desk: Desk): Promise<AsyncIterable<Uint8Array> | null> {
-  try {
-    const asset = await desk.assets.find(id)
-    return asset && (await desk.assets.open(asset)).stream()
-  } catch (thrown) {
-    if (thrown instanceof Problem && thrown.code === 'not_found') return null
-    throw thrown
+/** A picture whose bytes are looked for; null where they are gone. */
+const openOutput = (asset: Asset, desk: Desk): Promise<OpenAsset | null> => desk.assets.open(asset).catch(thrown => {
+  if (thrown instanceof Problem && thrown.code === 'not_found') return null
+  throw thrown
+})
+
+const aheadMax = 16
+
+/** The same, a few ahead of whoever takes them: what each begins is under way meanwhile. */
+async function* ahead<T extends { opened: Promise<unknown> }>(all: AsyncIterable<T>): AsyncGenerator<T> {
+  const held: T[] = []
+  for await (const one of all) {
+    one.opened.catch(() => {})
+    held.push(one)
+    if (held.length > aheadMax) yield held.shift()!
   }
+  yield* held
 }
 
 export const respondWithZip = (batch: Batch, desk: Desk): Response => new Response(makeZip(entries(batch, desk)), { headers: headers('application/zip', batch, 'results.zip') })

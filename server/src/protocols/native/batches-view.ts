@@ -2,6 +2,7 @@
 import { createHash } from 'node:crypto'
 import { Type } from 'typebox'
 import type { Static } from 'typebox'
+import type { Asset } from '../../domain/asset.ts'
 import { batchHasEnded, rowStates, type Batch, type BatchSchedule, type BatchStanding, type MadeRow } from '../../domain/batch.ts'
 import { isMedia } from '../../domain/graph/values.ts'
 import type { Json } from '../../domain/outcome.ts'
@@ -116,11 +117,13 @@ export type RowOutput = Static<typeof OutputView>
 const linkSeconds = 7 * 86_400
 
 /** Pictures and other values of a row, with links that hold for a week. */
-export async function outputsOf({ task, execution }: MadeRow, desk: Desk): Promise<{ outputs: RowOutput[]; values: Record<string, Json>; text: string | null }> {
+export async function outputsOf({ task, execution }: MadeRow, desk: Desk): Promise<{ outputs: RowOutput[]; assets: Asset[]; values: Record<string, Json>; text: string | null }> {
   const outputs: RowOutput[] = []
+  const assets: Asset[] = []
   const values: Record<string, Json> = {}
-  const show = (asset: Awaited<ReturnType<Desk['assets']['find']>>) => {
+  const show = (asset: Asset | null) => {
     if (!asset) return
+    assets.push(asset)
     outputs.push({
       id: asset.id, url: desk.assets.link(asset, { seconds: linkSeconds }), thumbnail_url: desk.assets.link(asset, { seconds: linkSeconds, side: 256 }), mime: asset.mime, width: asset.width, height: asset.height,
       size_bytes: asset.sizeBytes, sha256: asset.sha256, expires_at: time(asset.expiresAt),
@@ -135,7 +138,7 @@ export async function outputsOf({ task, execution }: MadeRow, desk: Desk): Promi
   }
   for (const [name, value] of Object.entries(execution?.outputs ?? {})) if (!await look(value)) values[name] = value
   const words = Object.values(values).filter(value => typeof value === 'string')
-  return { outputs, values, text: task?.text ?? (words.length > 0 ? words.join('\n') : null) }
+  return { outputs, assets, values, text: task?.text ?? (words.length > 0 ? words.join('\n') : null) }
 }
 
 /** Every mistake of a row, with its place. Pure. */
@@ -152,8 +155,9 @@ export const sentOf = ({ sent }: MadeRow): Record<string, Json> | null => sent !
 export async function viewRow(made: MadeRow, desk: Desk): Promise<Static<typeof RowView>> {
   const { row } = made
   const problem = row.problem ?? made.task?.problem ?? made.execution?.problem ?? null
+  const { assets: _assets, ...brought } = await outputsOf(made, desk)
   return {
-    row: row.number, name: row.name, state: row.state, attempt: row.attempt, task: row.taskId, execution: row.executionId, earlier: row.tried, sent: sentOf(made), ...await outputsOf(made, desk),
+    row: row.number, name: row.name, state: row.state, attempt: row.attempt, task: row.taskId, execution: row.executionId, earlier: row.tried, sent: sentOf(made), ...brought,
     price_max: row.priceMicros === null ? null : moneyOf(row.priceMicros), cost: moneyOf(row.chargedMicros), problem: problem && row.state !== 'done' ? viewProblem(problem) : null, errors: errorsOf(made), ended_at: time(row.endedAt),
   }
 }
