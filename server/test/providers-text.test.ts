@@ -1,6 +1,7 @@
 /** Texts by Google, OpenAI and Anthropic, rehearsed: real cards and a live key against servers that follow their wire pages, fault by fault. Nothing here has met any of them. */
 import assert from 'node:assert/strict'
 import { after, before, beforeEach, describe, test } from 'node:test'
+import Anthropic from '@anthropic-ai/sdk'
 import anthropic from '../src/providers/anthropic/index.ts'
 import { stopReasons } from '../src/providers/anthropic/wire.ts'
 import openai from '../src/providers/openai/index.ts'
@@ -29,6 +30,16 @@ after(async () => {
 beforeEach(() => { google.clear(); chat.clear(); claude.clear() })
 
 const picture = async () => ({ base64: (await paint(40, 30)).toString('base64') })
+
+test('Anthropic’s own client takes the rehearsal for Anthropic', async () => {
+  const client = new Anthropic({ apiKey: anthropicKey, baseURL: claude.url, maxRetries: 0 })
+  const ask = (text: string) => client.messages.create({ model: 'claude-haiku-4-5', max_tokens: 100, messages: [{ role: 'user', content: [{ type: 'text', text }] }] })
+  const answer = await ask('a boat')
+  assert.deepEqual([answer.content.map(block => block.type === 'text' && block.text), answer.stop_reason, answer.usage.output_tokens], [['You said: a boat'], 'end_turn', 20])
+  await assert.rejects(ask('fault:key'), Anthropic.AuthenticationError)
+  await assert.rejects(ask('fault:server'), Anthropic.InternalServerError)
+  await assert.rejects(new Anthropic({ apiKey: 'sk-other', baseURL: claude.url, maxRetries: 0 }).models.list(), Anthropic.AuthenticationError)
+})
 
 describe('a text by Google', () => {
   test('goes with its instruction, its end and its pictures, and is paid by what was counted', async () => {

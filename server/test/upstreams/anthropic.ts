@@ -18,6 +18,9 @@ export const anthropicKey = 'anthropic-rehearsed-key'
 const no = (status: number, type: string, message: string, headers: Record<string, string> = {}): Reply =>
   ({ status, headers: { 'request-id': 'req_018c', ...headers }, json: { type: 'error', error: { type, message }, request_id: 'req_018c' } })
 
+/** Clients of the 0.x line send the one, those of 1.x the other. */
+const isKey = (headers: Heard['headers']): boolean => headers['x-api-key'] === anthropicKey || headers.authorization === `Bearer ${anthropicKey}`
+
 export async function startAnthropic(): Promise<AnthropicUpstream> {
   const counts = counter()
   const orders: any[] = []
@@ -29,11 +32,11 @@ export async function startAnthropic(): Promise<AnthropicUpstream> {
   }
 
   function handle({ method, path, headers, json }: Heard): Reply {
-    if (method === 'GET' && path === '/v1/models') return headers['x-api-key'] === anthropicKey ? { json: { data: [], has_more: false, first_id: null, last_id: null } } : no(401, 'authentication_error', 'invalid x-api-key')
+    if (method === 'GET' && path === '/v1/models') return isKey(headers) ? { json: { data: [], has_more: false, first_id: null, last_id: null } } : no(401, 'authentication_error', 'invalid x-api-key')
     if (method !== 'POST' || path !== '/v1/messages') return no(404, 'not_found_error', 'Not found')
     stats.asked++
-    if (headers['x-api-key'] !== anthropicKey) return no(401, 'authentication_error', 'invalid x-api-key')
-    if (headers['anthropic-version'] !== '2023-06-01') return no(400, 'invalid_request_error', 'anthropic-version: header is required')
+    if (!isKey(headers)) return no(401, 'authentication_error', 'invalid x-api-key')
+    if (!['2023-06-01', '2026-10-21'].includes(String(headers['anthropic-version']))) return no(400, 'invalid_request_error', 'anthropic-version: header is required')
     orders.push(json)
     const prompt: string = json.messages[0].content.find(({ type }: any) => type === 'text').text
     const fault = readFault(prompt)
