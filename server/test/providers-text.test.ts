@@ -1,7 +1,7 @@
 /** Texts by Google, OpenAI and Anthropic, rehearsed: real cards and a live key against servers that follow their wire pages, fault by fault. Nothing here has met any of them. */
 import assert from 'node:assert/strict'
 import { after, before, beforeEach, describe, test } from 'node:test'
-import Anthropic from '@anthropic-ai/sdk'
+import Anthropic, { AuthenticationError, InternalServerError } from '@anthropic-ai/sdk'
 import anthropic from '../src/providers/anthropic/index.ts'
 import { stopReasons } from '../src/providers/anthropic/wire.ts'
 import openai from '../src/providers/openai/index.ts'
@@ -36,9 +36,9 @@ test('Anthropic’s own client takes the rehearsal for Anthropic', async () => {
   const ask = (text: string) => client.messages.create({ model: 'claude-haiku-4-5', max_tokens: 100, messages: [{ role: 'user', content: [{ type: 'text', text }] }] })
   const answer = await ask('a boat')
   assert.deepEqual([answer.content.map(block => block.type === 'text' && block.text), answer.stop_reason, answer.usage.output_tokens], [['You said: a boat'], 'end_turn', 20])
-  await assert.rejects(ask('fault:key'), Anthropic.AuthenticationError)
-  await assert.rejects(ask('fault:server'), Anthropic.InternalServerError)
-  await assert.rejects(new Anthropic({ apiKey: 'sk-other', baseURL: claude.url, maxRetries: 0 }).models.list(), Anthropic.AuthenticationError)
+  await assert.rejects(ask('fault:key'), AuthenticationError)
+  await assert.rejects(ask('fault:server'), InternalServerError)
+  await assert.rejects(new Anthropic({ apiKey: 'sk-other', baseURL: claude.url, maxRetries: 0 }).models.list(), AuthenticationError)
 })
 
 describe('a text by Google', () => {
