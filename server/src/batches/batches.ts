@@ -105,8 +105,10 @@ export function createBatches(options: BatchesOptions): Batches {
     find: (owner, batchId) => selectBatch(database, owner, null, batchId),
     of: caller => roomOf(caller),
     sweep: async () => {
-      const days = options.outputExpiry(now())
-      if (days !== null) await forgetInputs(database, new Date(2 * now().getTime() - days.getTime()))
+      const at = now()
+      const until = options.outputExpiry(at)
+      // Outputs made so long ago are gone by now.
+      if (until !== null) await forgetInputs(database, new Date(at.getTime() - (until.getTime() - at.getTime())))
     },
     free: workers => freeBatches(database, workers),
     start: () => runner?.start(),
