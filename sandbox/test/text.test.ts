@@ -43,6 +43,20 @@ describe('a rewriting', () => {
   says('says when it knows no rule', 'New shoes.', by('In the manner of Goethe.'), '[unchanged] New shoes.')
 })
 
+describe('a prompt that is put together to hurt', () => {
+  // Each of them took minutes to years, on the thread that serves everybody, while white space and quotes could be shared out in every way.
+  const many = 300_000
+  for (const [what, prompt, more] of [
+    ['quotes', `${'"'.repeat(many)}\n:`, {}], ['blanks after say', `say a${' '.repeat(many)}b`, {}], ['the word translate', 'translate '.repeat(many / 10), {}],
+    ['blanks', `a${' '.repeat(many)}b`, into('de')], ['dots', `a${'.'.repeat(many)}b`, into('de')], ['quotes in a translation', `a${'"'.repeat(many)}b`, into('de')], ['dots in a headline', `a${'.'.repeat(many)}b`, { system: 'Rewrite it as a headline.' }],
+  ] as const) test(`of ${what} is answered as fast as any other`, async () => { assert.ok((await say(prompt, { tokensMax: 50, ...more })).text.length > 0) })
+})
+describe('what is to be said', () => {
+  says('is said', 'Say hello', {}, 'hello')
+  says('is said without its quotes', 'Reply with just: "Hello, you"', {}, 'Hello, you')
+  says('begins behind whole words', 'Answer only justice', {}, 'justice')
+  says('may be quoted within an instruction', 'Translate “Free shipping” into German, please', {}, 'Kostenloser Versand')
+})
 describe('a description', () => {
   test('measures a picture it knows nothing of, and says that it cannot see', async () => {
     const picture = await sharp({ create: { width: 300, height: 200, channels: 3, background: '#2050d0' } }).jpeg().toBuffer()

@@ -34,7 +34,7 @@ const wishes: [wish: RegExp, change: Change][] = [
   [/\b(bullets?|bullet points?|list)\b/i, text => sentencesOf(text).map(one => `- ${one}`).join('\n')],
   [/\b(upper ?case|capitals|all caps)\b/i, text => text.toUpperCase()],
   [/\blower ?case\b/i, text => text.toLowerCase()],
-  [/\b(title case|headline)\b/i, text => titled(text).replace(/[.]+$/, '')],
+  [/\b(title case|headline)\b/i, text => titled(text).replace(/(?<!\.)\.+$/, '')],
 ]
 
 export interface Rewritten { text: string; /** The wishes that were done, in their words; empty where the instruction held none that is known. */ done: string[] }

@@ -8,7 +8,8 @@ import type { Target } from './languages.ts'
 import { phraseIn } from './phrases.ts'
 
 /** Where a text may be taken apart, the coarsest first. Each keeps what stands between. */
-const seams = [/(\s*\n\s*)/, /([.!?]+\s+)/, /(\s*[•|·—–:;]\s*|\s+-\s+|\s+\/\s+)/, /(,\s+)/, /(\s+(?:&|and|\+)\s+)/i]
+// A run of blanks or dots is looked at from its beginning only, or a long one would be gone through once for each of them.
+const seams = [/((?:(?<!\s)\s+)?\n\s*)/, /((?<![.!?])[.!?]+\s+)/, /((?:(?<!\s)\s+)?[•|·—–:;]\s*|(?<!\s)\s+[-/]\s+)/, /(,\s+)/, /((?<!\s)\s+(?:&|and|\+)\s+)/i]
 
 const number = /(?:[$€£¥]\s?)?\d+(?:[.,:]\d+)*(?:\s?(?:%|€|\$|£|¥|kg|g|ml|l|cm|mm|km|m|px)(?![\p{L}]))?/gu
 
@@ -20,18 +21,20 @@ export function translate(text: string, target: Target): Translated {
 }
 
 function part(text: string, target: Target, unknown: string[], seam: number): string {
-  const [, before, words, after] = /^([\s"'“”‘’«»¡¿([]*)([\s\S]*?)([\s"'“”‘’«»)\].!?…,]*)$/.exec(text)!
-  if (!/\p{L}/u.test(words!.replaceAll(number, ''))) return text
-  const whole = target.known && lookUp(words!, target)
-  if (whole) return `${before}${whole}${target.known === 'ja' ? after!.replaceAll('!', '！').replaceAll('.', '。') : after}`
+  const [before] = /^[\s"'“”‘’«»¡¿([]*/.exec(text)!
+  const [after] = before.length === text.length ? [''] : /(?<![\s"'“”‘’«»)\].!?…,])[\s"'“”‘’«»)\].!?…,]*$/.exec(text.slice(before.length)) ?? ['']
+  const words = text.slice(before.length, text.length - after.length)
+  if (!/\p{L}/u.test(words.replaceAll(number, ''))) return text
+  const whole = target.known && lookUp(words, target)
+  if (whole) return `${before}${whole}${target.known === 'ja' ? after.replaceAll('!', '！').replaceAll('.', '。') : after}`
   for (let at = seam; at < seams.length; at++) {
-    const parts = words!.split(seams[at]!)
+    const parts = words.split(seams[at]!)
     if (parts.length < 3) continue
     // Without a table there is nothing to gain from taking a line apart.
     if (!target.known && at > 0) break
     return `${before}${parts.map((one, index) => index % 2 === 0 ? part(one, target, unknown, at + 1) : joint(one, target)).join('')}${after}`
   }
-  unknown.push(words!)
+  unknown.push(words)
   return `${before}[${target.tag}] ${words}${after}`
 }
 

@@ -23,6 +23,14 @@ test('a template is named by slug and what stands behind the @', () => {
 test('values go in as they are, and are never read for variables again', () => {
   assert.equal(fill({ prompt: 'A {{thing}}, {{ colour }}.', variables: red }, { prompt: '{"thing":"{{colour}} {{#colour}}x{{/colour}} $& $1","colour":"blue"}' }).prompt, 'A {{colour}} {{#colour}}x{{/colour}} $& $1, blue.')
 })
+test('a text that is put together to hurt is read and refused as fast as any other', () => {
+  const blanks = `{{${' '.repeat(150_000)}`
+  assert.deepEqual(parseText(blanks, 'prompt'), [blanks])
+  assert.equal(fill({ prompt: '{{  #  thing }}{{ thing\n}}{{/ thing}}', variables: red }, { variables: { thing: 'x' } }).prompt, 'x')
+  const often: Partial<TemplateBody> = { prompt: '{{thing}}'.repeat(20_000), variables: red }
+  refused(() => fill(often, { variables: { thing: 'x'.repeat(200_000) } }), 'variables', /4000000000 characters, and at most 2000000/)
+  assert.equal(fill(often, { variables: { thing: 'x' } }).prompt.length, 20_000)
+})
 test('a part is written where its variable has something to say', () => {
   const variables: TemplateVariable[] = [{ name: 'prompt', type: 'text' }, { name: 'title', type: 'text', required: false }, { name: 'snow', type: 'boolean', default: false }, { name: 'n', type: 'integer', default: 0 }]
   const prompt = '{{prompt}}{{#title}} called {{title}}{{#snow}} in snow{{/snow}}{{/title}}{{#n}} n={{n}}{{/n}} {{snow}}'

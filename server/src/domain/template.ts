@@ -78,7 +78,7 @@ export interface TemplateStamp { id: string; slug: string; version: number | nul
 /** A template as an order names it, found. */
 export interface ResolvedTemplate { stamp: TemplateStamp; body: TemplateBody }
 
-export const templateLimits = { variables: 64, choices: 200, pictures: 16, promptCharacters: 200_000, noteCharacters: 20_000, textCharacters: 200_000, versions: 10_000, templates: 10_000, labels: 50 }
+export const templateLimits = { variables: 64, choices: 200, pictures: 16, promptCharacters: 200_000, noteCharacters: 20_000, textCharacters: 200_000, filledCharacters: 2_000_000, versions: 10_000, templates: 10_000, labels: 50 }
 
 export const slugPattern = /^[a-z0-9](?:[a-z0-9-]{0,78}[a-z0-9])?$/
 export const labelPattern = /^[a-z](?:[a-z0-9._-]{0,58}[a-z0-9])?$/
@@ -110,7 +110,8 @@ export const showStamp = ({ slug, version }: TemplateStamp): string => `${slug}@
 
 type Part = string | { name: string } | { name: string; inside: Part[] }
 
-const mark = /\{\{\s*([#/]?)\s*([A-Za-z_][A-Za-z0-9_]{0,63})\s*\}\}/g
+// White space stands in one place of the pattern at a time: two that touch are tried in every way there is.
+const mark = /\{\{\s*(?:([#/])\s*)?([A-Za-z_][A-Za-z0-9_]{0,63})\s*\}\}/g
 
 /** `{{name}}` and `{{#name}}…{{/name}}`; every other brace is text. @throws {Problem} `bad_request` for a part that is not closed */
 export function parseText(text: string, field: string): Part[] {
@@ -120,7 +121,7 @@ export function parseText(text: string, field: string): Part[] {
   for (const match of text.matchAll(mark)) {
     put(text.slice(at, match.index))
     at = match.index + match[0].length
-    const [, kind, name] = match as unknown as [string, string, string]
+    const [, kind = '', name] = match as unknown as [string, string | undefined, string]
     if (kind === '') put({ name })
     else if (kind === '#') {
       if (open.length > 8) throw new Problem('bad_request', `${field}: parts stand in one another eight deep at most.`, { field })
@@ -154,6 +155,13 @@ const write = (parts: Part[], said: ReadonlyMap<string, Said>): string => parts.
   const { text, holds } = said.get(part.name) ?? nothing
   return 'inside' in part ? (holds ? write(part.inside, said) : '') : text
 }).join('')
+
+/** How long it will be once it is written: a long value in many places is too much to hold. */
+const lengthOf = (parts: Part[], said: ReadonlyMap<string, Said>): number => parts.reduce((sum, part) => {
+  if (typeof part === 'string') return sum + part.length
+  const { text, holds } = said.get(part.name) ?? nothing
+  return sum + ('inside' in part ? (holds ? lengthOf(part.inside, said) : 0) : text.length)
+}, 0)
 
 // Is a body sound? ---------------------------------------------------------------------------------------------------------
 
@@ -313,7 +321,12 @@ export function fillTemplate({ stamp, body }: ResolvedTemplate, order: Order, ca
     throw new Problem(code, `${message}${mistakes.length === 1 ? '' : ` (and ${mistakes.length - 1} more ${mistakes.length === 2 ? 'mistake' : 'mistakes'})`}`, { ...details, template: showStamp(stamp), problems: mistakes.map(({ code: _code, ...rest }) => rest) })
   }
 
-  const say = (field: (typeof texts)[number]) => body[field] === undefined ? '' : write(parseText(body[field], field), said).trim()
+  const written = texts.map(field => ({ field, parts: body[field] === undefined ? [] : parseText(body[field], field) }))
+  const characters = written.reduce((sum, { parts }) => sum + lengthOf(parts, said), 0)
+  if (characters > templateLimits.filledCharacters) {
+    throw new Problem('bad_request', `With these variables the ${name} comes to ${characters} characters, and at most ${templateLimits.filledCharacters} are written. Send shorter ones.`, { field: 'variables', value: characters, allowed: { charactersMax: templateLimits.filledCharacters }, template: showStamp(stamp) })
+  }
+  const say = (field: (typeof texts)[number]) => write(written.find(one => one.field === field)!.parts, said).trim()
   const negative = say('negative')
   const hasNegative = Object.hasOwn((card.parameters.properties ?? {}) as object, 'negative_prompt')
   const prompt = [say('prompt'), note('Style', say('style')), note('Brand', say('brand')), hasNegative ? '' : note('Avoid', negative)].filter(part => part !== '').join('\n\n')

@@ -115,6 +115,8 @@ describe('texts', () => {
   gives('no place where that is wanted', 'template', { template: 'a{{b}}c', missing: 'empty' }, { text: 'ac' })
   gives('the place where that is wanted', 'template', { template: 'a{{b}}c', missing: 'keep' }, { text: 'a{{b}}c' })
   refuses('a name nothing was given for', 'template', { template: '{{colour}}', values: { color: 'red' } }, /Did you mean \{\{color\}\}/)
+  gives('a place that is put together to hurt, as fast as any other', 'template', { template: `{{${' '.repeat(50_000)}` }, { text: `{{${' '.repeat(50_000)}` })
+  refuses('a long value in many places', 'template', { template: '{{value1}}'.repeat(50_000), value1: 'x'.repeat(500_000) }, /more than 16 million characters/)
   refuses('a list of values', 'template', { template: 'x', values: [1] }, /JSON object/)
   refuses('what is inherited by every object', 'template', { template: '{{constructor.name}}', values: {} }, /nothing was given/)
 
@@ -124,6 +126,10 @@ describe('texts', () => {
   gives('out of a text with words around it', 'extract', { from: 'Sure!\n```json\n{"a": [1, 2]}\n```\nDone.', paths: ['a'] }, { value: [1, 2], items: [1, 2], values: { a: [1, 2] } })
   gives('out of a text with JSON in its middle', 'extract', { from: 'Here: {"a": 1} as asked', paths: ['$.a'] }, { value: 1, items: [1], values: { '$.a': 1 } })
   refuses('a path that finds nothing', 'extract', { from: shots, paths: ['$.shot'] }, /At the top there is shots, title/)
+  refuses('a fence that is put together to hurt', 'extract', { from: `\`\`\`${'\n'.repeat(300_000)}`, paths: ['a'] }, /no JSON in this text/)
+  refuses('a path with a pattern that would take years', 'extract', { from: [{ a: `${'a'.repeat(60)}!` }], paths: ['$[?search(@.a, "(a+)+b")]'] }, /takes too long on this JSON/)
+  refuses('a path with searches within searches', 'extract', { from: Array.from({ length: 20_000 }, () => 1), paths: ['$[?count($..*) < 0]'] }, /takes too long on this JSON/)
+  gives('and the next path after one that was stopped', 'extract', { from: [1, 2, 3], paths: ['$[?@ > 1]'] }, { value: 2, items: [2, 3], values: { '$[?@ > 1]': [2, 3] } })
   refuses('what is no path', 'extract', { from: shots, paths: ['$.[['] }, /is no path into JSON/)
   refuses('a text without JSON', 'extract', { from: 'just words', paths: ['a'] }, /no JSON in this text/)
 

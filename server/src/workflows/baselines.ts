@@ -40,7 +40,13 @@ export async function listBaselines(client: Client, owner: Owner, { waiting, lim
 export const propose = (database: Database, owner: Owner, name: string, media: Media, { by, approve }: { by: string; approve: boolean }): Promise<Proposal> => database.transaction(async client => {
   await client.query('insert into baseline (project_id, livemode, name) values ($1, $2, $3) on conflict do nothing', [owner.projectId, owner.livemode, name])
   const row = (await lock(client, owner, name))!
-  if (row.approved?.sha256 === media.sha256) return 'approved'
+  if (row.approved?.sha256 === media.sha256) {
+    if (approve && row.proposed !== null) {
+      await letGo(client, owner, [row.proposed])
+      await client.query('update baseline set proposed = null, proposed_by = null, proposed_at = null, updated_at = now() where project_id = $1 and livemode = $2 and name = $3', [owner.projectId, owner.livemode, name])
+    }
+    return 'approved'
+  }
   if (!approve && row.rejected_sha256 === media.sha256) return 'rejected'
   if (!approve && row.proposed?.sha256 === media.sha256) return 'proposed'
   const own = await copy(client, owner, media)
@@ -104,8 +110,8 @@ async function copy(client: Client, owner: Owner, media: Media): Promise<Media> 
   return { ...media, asset: id }
 }
 
-/** Tasks may still read it: the collector knows, so it is only given an end. */
+/** Tasks may still read it: the collector knows, so it is only given an end. What has one already is no copy of ours but somebody's own, from before there were copies. */
 async function letGo(client: Client, owner: Owner, pictures: (Media | null)[]): Promise<void> {
   const ids = pictures.flatMap(media => media === null ? [] : [media.asset])
-  if (ids.length > 0) await client.query('update asset set expires_at = now() where id = any($1::uuid[]) and project_id = $2 and livemode = $3', [ids, owner.projectId, owner.livemode])
+  if (ids.length > 0) await client.query('update asset set expires_at = now() where id = any($1::uuid[]) and project_id = $2 and livemode = $3 and expires_at is null', [ids, owner.projectId, owner.livemode])
 }
