@@ -202,13 +202,20 @@ describe('a baseline', () => {
     await house.house.collect({ graceMs: 0 })
     assert.equal((await compare(await dataUrl('#00aa00'))).outputs.status, 'same')
 
+    // What a person sets counts at once, and whatever waited is dropped, also where it is what counted before.
+    const red = await upload('#aa0000')
+    await compare(red.id)
+    assert.equal((await ask('GET', `/baselines/${name}`)).body.proposed.sha256, red.sha256)
+    const again = await ask('PUT', `/baselines/${name}`, { asset: (await upload('#00aa00')).id })
+    assert.deepEqual([again.body.approved.sha256, again.body.proposed, again.body.state], [green.sha256, null, 'approved'])
+
     const set = await ask('PUT', `/baselines/${name}`, { asset: blue.id })
     assert.deepEqual([set.body.approved.sha256, set.body.approved_by], [blue.sha256, 'Test'])
     assert.equal((await ask('DELETE', `/baselines/${name}`)).status, 204)
     assert.equal((await ask('GET', `/baselines/${name}`)).status, 404)
     await house.house.collect({ graceMs: 0 })
     const { rows: [left] } = await house.database.query('select count(*)::int as n from asset where sha256 = $1', [Buffer.from(green.sha256, 'hex')])
-    assert.equal(left.n, 1, 'only the picture the last comparison came with')
+    assert.equal(left.n, 2, 'only the picture the last comparison came with, and the one that was uploaded again')
   })
   test('whose picture is gone meanwhile is not proposed, and nothing is left of it', async () => {
     const { rows: [project] } = await house.database.query<{ id: string }>('select id from project order by id limit 1')

@@ -142,6 +142,21 @@ test('the same key is the same turn, also when the session has moved on', async 
   assert.equal((await history(id)).data.length, 2)
 })
 
+test('brands written at once keep the pictures of the one that stays, and no others', async () => {
+  const { testKey: key } = await house.newAccount()
+  const uploads = await Promise.all(Array.from({ length: 8 }, () => upload(key)))
+  const id = await begin({ brand: { references: [uploads[0]] } }, key)
+  const { brand: { references: [kept] } } = (await ask('GET', `/sessions/${id}`, undefined, { key })).body
+  const answers = await Promise.all(uploads.map((reference, index) => ask('PATCH', `/sessions/${id}`, { brand: { references: index % 2 === 0 ? [kept, reference] : [reference] } }, { key })))
+  assert.ok(answers.some(({ status }) => status === 200), answers[0]!.text)
+  for (const { status, text, body } of answers) assert.ok(status === 200 || status === 409 && body.error.code === 'conflict' || status === 422 || status === 400 && body.error.code === 'bad_input_image', text)
+  const left = async () => (await rows('select a.id from asset a where a.project_id = (select project_id from asset where id = $1) and a.id <> all($2::uuid[]) order by a.id', [uploads[0], uploads])).map(row => row.id.replaceAll('-', ''))
+  const { brand } = (await ask('GET', `/sessions/${id}`, undefined, { key })).body
+  assert.deepEqual(await left(), brand.references.map((one: any) => one.asset.replaceAll('-', '')).toSorted())
+  assert.equal((await ask('DELETE', `/sessions/${id}`, undefined, { key })).status, 204)
+  assert.deepEqual(await left(), [])
+})
+
 test('of several pictures the chosen one is gone on from', async () => {
   const id = await begin({ parameters: { ...small, count: 3 } })
   const first = await made(id, 'a cup')

@@ -378,6 +378,21 @@ describe('pictures', () => {
     await native('DELETE', '/templates/styled')
     assert.equal(await kept(), 0)
   })
+  test('drafts written at once keep the pictures of the one that stays, and no others', async () => {
+    const { testKey: key } = await house.newAccount({ scopes: ['admin'] })
+    const uploads: string[] = []
+    for (let index = 0; index < 6; index++) uploads.push((await native('POST', '/assets', { base64: (await photo()).toString('base64') }, { key })).body.id)
+    const body = (inputs: unknown[]) => ({ model: 'sandbox-1', prompt: 'x', inputs })
+    const saved = await native('POST', '/templates', { slug: 'busy', name: 'Busy', template: body([uploads[0]]) }, { key })
+    assert.equal(saved.status, 201, saved.text)
+    const kept = saved.body.draft.inputs[0].asset
+    const answers = await Promise.all(uploads.map((one, index) => native('PATCH', '/templates/busy', { template: body(index % 2 === 0 ? [kept, one] : [one]) }, { key })))
+    assert.ok(answers.some(({ status }) => status === 200), answers[0]!.text)
+    for (const { status, text } of answers) assert.ok(status === 200 || status === 409, text)
+    const { draft } = (await native('GET', '/templates/busy', undefined, { key })).body
+    const left = (await rows('select a.id from asset a where a.project_id = (select project_id from asset where id = $1) and not a.livemode and a.id <> all($2::uuid[]) order by a.id', [uploads[0], uploads])).map(row => row.id.replaceAll('-', ''))
+    assert.deepEqual(left, draft.inputs.map((one: any) => one.asset.replaceAll('-', '')).toSorted())
+  })
   test('what a caller sends fills the variables in order, at any door', async () => {
     await made('put', { model: 'nano-banana-2', prompt: 'Put {{chair}} into {{room}}', variables: [{ name: 'room', type: 'image' }, { name: 'chair', type: 'image' }] })
     const [room, chair] = await Promise.all([upload(await photo('#aabbcc')), upload(await photo('#112233'))])

@@ -78,6 +78,10 @@ export function createSessions({ database, pictures }: SessionsOptions): Session
     for (const { assetId, role } of brand.references) references.push({ role, assetId: known.has(assetId) ? assetId : (await pictures.copy(owner, assets.get(assetId)!)).id })
     return { ...brand, references }
   }
+  /** Writes with pictures that are copies already, and lets go of them where nothing comes of it. */
+  const writing = async <R>(owner: Owner, copies: InputReference[], before: InputReference[], write: () => Promise<R>): Promise<R> => {
+    try { return await write() } catch (thrown) { await dropPictures(owner, copies, before); throw thrown }
+  }
   const dropPictures = async (owner: Owner, gone: InputReference[], left: InputReference[]) => {
     const kept = new Set(left.map(({ assetId }) => assetId))
     for (const { assetId } of gone) if (!kept.has(assetId)) await pictures.drop(owner, assetId)
@@ -109,8 +113,8 @@ export function createSessions({ database, pictures }: SessionsOptions): Session
     async create(owner, session) {
       const id = newId()
       const brand = await keepBrand(owner, session.brand, [])
-      await database.query('insert into session (id, project_id, livemode, name, model, parameters, brand) values ($1, $2, $3, $4, $5, $6, $7)',
-        [id, owner.projectId, owner.livemode, session.name, session.model, JSON.stringify(session.parameters), JSON.stringify(brand)])
+      await writing(owner, brand.references, [], () => database.query('insert into session (id, project_id, livemode, name, model, parameters, brand) values ($1, $2, $3, $4, $5, $6, $7)',
+        [id, owner.projectId, owner.livemode, session.name, session.model, JSON.stringify(session.parameters), JSON.stringify(brand)]))
       return the(owner, id)
     },
     async list(owner, { after, limit }) {
@@ -121,16 +125,22 @@ export function createSessions({ database, pictures }: SessionsOptions): Session
     async change(owner, id, { name, model, parameters, brand: wanted }) {
       const before = await the(owner, id)
       const brand = wanted === undefined ? undefined : await keepBrand(owner, wanted, before.brand.references)
-      const { rowCount } = await database.query(`update session set name = coalesce($2, name), model = coalesce($3, model), parameters = coalesce($4, parameters), brand = coalesce($5, brand), updated_at = now() where id = $1`,
-        [id, name ?? null, model ?? null, parameters === undefined ? null : JSON.stringify(parameters), brand === undefined ? null : JSON.stringify(brand)])
-      if (rowCount === 0) throw missing()
+      // Whoever writes a brand lets go of the pictures of the one he saw: two at once must not let go of each other's.
+      const seen = brand === undefined ? null : JSON.stringify(before.brand)
+      const { rowCount } = await writing(owner, brand?.references ?? [], before.brand.references, () => database.query(`update session set name = coalesce($2, name), model = coalesce($3, model), parameters = coalesce($4, parameters), brand = coalesce($5, brand), updated_at = now() where id = $1 and ($6::jsonb is null or brand = $6)`,
+        [id, name ?? null, model ?? null, parameters === undefined ? null : JSON.stringify(parameters), brand === undefined ? null : JSON.stringify(brand), seen]))
+      if (rowCount === 0) {
+        if (brand) await dropPictures(owner, brand.references, before.brand.references)
+        await the(owner, id)
+        throw new Problem('conflict', 'The brand of this session was changed meanwhile. Look at it and send your change again.', { field: 'brand' })
+      }
       if (brand) await dropPictures(owner, before.brand.references, brand.references)
       return the(owner, id)
     },
     async remove(owner, id) {
-      const { brand } = await the(owner, id)
-      await database.query('delete from session where id = $1', [id])
-      await dropPictures(owner, brand.references, [])
+      const { rows: [gone] } = await database.query<Pick<SessionRow, 'brand'>>('delete from session where id = $1 and project_id = $2 and livemode = $3 returning brand', [id, owner.projectId, owner.livemode])
+      if (!gone) throw missing()
+      await dropPictures(owner, gone.brand.references, [])
     },
     async turns(sessionId) {
       const { rows } = await database.query<{ task_id: string; number: number; parent: string | null; prompt: string; selected: number; state: State; created_at: Date }>(

@@ -152,7 +152,8 @@ export function createTemplates({ database, cardOf, check, pictures, now }: Temp
       const versions = await bodiesOf(database, before.id)
       const body = source === undefined ? undefined : await readSource(owner, source, [before.draft, ...versions].flatMap(one => one.pictures))
       try {
-        await changeTemplate(database, changer(owner), slug, { ...words, ...(body === undefined ? {} : { body }) }, revision)
+        // Pictures of the draft that was seen are let go of: two who write at once must not let go of each other's.
+        await changeTemplate(database, changer(owner), slug, { ...words, ...(body === undefined ? {} : { body }) }, revision ?? (body === undefined ? null : before.revision))
       } catch (thrown) {
         if (body) await dropUnused(owner, [body], [before.draft, ...versions])
         throw thrown

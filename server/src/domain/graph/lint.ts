@@ -16,6 +16,8 @@ export type CheckSetting = (face: NodeFace, port: Port, value: Json) => string |
 
 /** The nearest of some names, where one is near enough to be meant. */
 export function nearest(name: string, names: Iterable<string>): string | null {
+  // Nobody mistypes a page; comparing two takes their lengths multiplied.
+  if (name.length > 200) return null
   let best: string | null = null
   let least = Math.max(2, Math.floor(name.length / 3)) + 1
   for (const one of names) {

@@ -44,6 +44,7 @@ export function fillWords(text: string, values: Record<string, Json>, { missing 
     if (missing === 'empty' || value === null) return ''
     const names = Object.keys(values)
     const near = nearest(name, names)
-    throw new Problem('bad_request', `${field} asks for {{${name}}}, and nothing was given under that name. ${near ? `Did you mean {{${near}}}?` : names.length > 0 ? `There is ${names.slice(0, 20).join(', ')}.` : 'Nothing was given at all.'}`, { field, value: name, allowed: names })
+    const shown = name.slice(0, 200).toWellFormed()
+    throw new Problem('bad_request', `${field} asks for {{${shown}}}, and nothing was given under that name. ${near ? `Did you mean {{${near}}}?` : names.length > 0 ? `There is ${names.slice(0, 20).join(', ')}.` : 'Nothing was given at all.'}`, { field, value: shown, allowed: names })
   })
 }
