@@ -57,7 +57,7 @@ json('an address that is none', { target, url: 'sheet.csv' }, /begins with https
 json('an address that does not answer', { target, url: 'http://127.0.0.1:9/x.csv' }, /./)
 json('a map of a column that is not there', { target, rows, map: { promt: 'prompt' } }, /map names the column "promt", and there is none.*prompt/)
 json('a map to no field', { target, rows, map: { prompt: 'promt' } }, /promt, which is no field.*prompt/)
-json('two columns for one field', { target, rows: [{ prompt: 'a', text: 'b' }], map: { text: 'prompt' } }, /both fill prompt/)
+json('two columns for one field', { target, rows: [{ words: 'a', text: 'b' }], map: { text: 'prompt', words: 'prompt' } }, /both fill prompt/)
 json('a hole no column fills', { target: { ...target, prompt: 'a {{product}}' }, rows }, /\{\{product\}\}, and there is no such column/)
 json('a grid without fields', { target, grid: {} }, /1 to 20 fields/)
 json('a grid with no values', { target, grid: { prompt: [] } }, /at least 1/)

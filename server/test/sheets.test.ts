@@ -120,6 +120,12 @@ describe('a table becomes tasks', () => {
     assert.deepEqual([made.status, made.body.file, (await ended(made.body.id)).rows.done], [201, seen.body.file, 2])
   })
 
+  test('who is called as a field is fills it; who is only alike beside it is left aside, and told', async () => {
+    const made = await ask('POST', '/batches?wait=30', { target: { ...tiny, prompt: 'x' }, rows: [{ id: 7, name: 'a mug', style: 'plain', Seed: 3 }], dry_run: true })
+    assert.equal(made.status, 201, made.text)
+    assert.deepEqual([made.body.columns.map((one: any) => one.field), made.body.unmapped], [[null, 'name', null, 'parameters.seed'], ['id', 'style']])
+  })
+
   test('a template is a model by another name, and its variables are columns', async () => {
     const saved = await ask('POST', '/templates', { slug: 'poster', name: 'Poster', template: { model: 'sandbox-1', prompt: 'A poster for {{title}}, no. {{number}}', variables: [{ name: 'title', type: 'text' }, { name: 'number', type: 'integer' }], parameters: { resolution: '512' } } })
     assert.equal(saved.status, 201, saved.text)

@@ -52,8 +52,9 @@ const pictureNames = ['inputs', 'input', 'image', 'images', 'image_url', 'image_
 /** Fields of a task. `parametersOf` knows the parameters of a model by its name; `parameters` are all there are, `variables` those of its template. */
 export function taskFields(parametersOf: (model: string) => JsonSchema | null, parameters: Iterable<string>, variables: Map<string, JsonSchema>): Fields {
   const byName = new Map<string, string>([...parameters].map(name => [name, `parameters.${name}`]))
-  for (const name of pictureNames) byName.set(name, 'inputs.reference')
-  for (const role of roles) byName.set(role, `inputs.${role}`)
+  // The catalogue's word for something goes before ours for pictures; words that are about anything (style, object) are no column's by themselves.
+  for (const name of pictureNames) if (!byName.has(name)) byName.set(name, 'inputs.reference')
+  for (const role of ['mask', 'first_frame', 'last_frame']) if (!byName.has(role)) byName.set(role, `inputs.${role}`)
   for (const name of [...taskScalars, ...taskNested, 'name']) byName.set(name, name)
   byName.set('id', 'name')
   for (const name of variables.keys()) byName.set(name, `variables.${name}`)
@@ -86,18 +87,24 @@ export function mapColumns(columns: string[], wanted: Record<string, string | nu
     if (!columns.includes(column)) throw new Problem('bad_request', `map names the column "${column.slice(0, 100)}", and there is none. The sheet has ${columns.join(', ').slice(0, 500)}.`, { field: `map.${column.slice(0, 100)}`, allowed: columns })
   }
   const filled = new Map<string, string>()
-  return columns.map(name => {
-    const said = map.get(name)
-    const field = said === null ? null : said !== undefined ? checkField(said, name, fields) : guessField(name, fields)
-    if (field === null) return { name, field }
+  for (const [name, said] of map) {
+    if (said === null) continue
+    const field = checkField(said, name, fields)
     const other = filled.get(field)
     if (other !== undefined && !field.startsWith('inputs.')) throw new Problem('bad_request', `The columns "${other}" and "${name}" both fill ${field}. Map one of them to something else, or to null.`, { field: `map.${name.slice(0, 100)}`, value: field })
     filled.set(field, name)
-    return { name, field }
+  }
+  // Who is called as the field is goes before who is only alike: beside a name, an id is left aside, and told.
+  const guesses = columns.filter(name => !map.has(name)).map(name => ({ name, field: guessField(name, fields) }))
+  for (const isExact of [true, false]) for (const { name, field } of guesses) if (field !== null && !filled.has(field) && (field === name) === isExact) filled.set(field, name)
+  return columns.map(name => {
+    const said = map.get(name)
+    const field = said === undefined ? guesses.find(one => one.name === name)!.field : said === null ? null : checkField(said, name, fields)
+    return { name, field: field !== null && (filled.get(field) === name || field.startsWith('inputs.')) ? field : null }
   })
 }
 
-/** A field by the name of a column. The catalogue's word for something goes before ours for pictures. */
+/** A field by the name of a column. */
 function guessField(name: string, fields: Fields): string | null {
   return fields.byName.get(name) ?? fields.byName.get(keyOf(name)) ?? (isField(name, fields) ? name : null)
 }
