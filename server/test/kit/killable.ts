@@ -2,7 +2,6 @@
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import type { TestContext } from 'node:test'
 import { readConfig } from '../../src/config.ts'
 import { openOperator } from '../../src/operator.ts'
 import { startUpstream } from '../../src/providers/rehearsal/upstream.ts'
@@ -13,7 +12,7 @@ import { serverProcess, type ServerProcess } from './server.ts'
 export interface Killable { server: ServerProcess; upstream: Awaited<ReturnType<typeof startUpstream>>; environment: Record<string, string>; url: string; secret: string }
 
 /** Started and ready; gone with the test. */
-export async function startKillable(t: TestContext): Promise<Killable> {
+export async function startKillable(t: { after(close: () => Promise<void>): void }): Promise<Killable> {
   const dataDir = await mkdtemp(join(tmpdir(), 'plantain-killed-'))
   const upstream = await startUpstream({ port: 0 })
   const environment = { ...testSettings({ databaseUrl: '', dataDir, upstreamUrl: upstream.url }), PORT: String(await freePort()), SHUTDOWN_GRACE_S: '5', REHEARSAL_LOOKUP: 'true' }
