@@ -409,6 +409,19 @@ describe('pictures', () => {
   })
 })
 
+test('every mistake is told in the one sentence a dialect has room for', async () => {
+  await made('strict', { model: 'sandbox-1', prompt: '{{thing}} {{surface}}', variables: [{ name: 'thing', type: 'text' }, { name: 'surface', type: 'choice', choices: ['oak', 'linen'] }] })
+  const before = await happened()
+  const both = /thing is missing.*surface must be one of oak, linen\./
+  const prompt = '{"surface":"silk"}'
+  const openai = await ask('POST', '/v1/images/generations', { model: 'template:strict', prompt })
+  assert.deepEqual([openai.status, openai.body.error.param], [400, 'variables.thing'], openai.text)
+  const gemini = await ask('POST', '/v1beta/models/template:strict:generateContent', { contents: [{ parts: [{ text: prompt }] }] })
+  const own = await order('template:strict', { prompt })
+  for (const { body } of [openai, gemini, own]) assert.match(body.error.message, both)
+  assert.deepEqual(await happened(), before)
+})
+
 test('a rendering shows what an order would be, and buys nothing', async () => {
   const before = await happened()
   const { status, body, text } = await native('POST', '/templates/animal/render', { variables: JSON.parse(words), at: '1' })

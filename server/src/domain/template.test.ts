@@ -31,6 +31,16 @@ test('a text that is put together to hurt is read and refused as fast as any oth
   refused(() => fill(often, { variables: { thing: 'x'.repeat(200_000) } }), 'variables', /4000000000 characters, and at most 2000000/)
   assert.equal(fill(often, { variables: { thing: 'x' } }).prompt.length, 20_000)
 })
+test('every mistake is told, in one sentence after the other', () => {
+  const many: TemplateVariable[] = [...red, { name: 'size', type: 'choice', choices: Array.from({ length: 200 }, (_, index) => `${index} ${'x'.repeat(900)}`) }]
+  assert.throws(() => fill({ prompt: '{{thing}}', variables: many }, { variables: { colour: 'green', size: 'none', odd: 1 } }), (thrown: unknown) => {
+    assert.ok(thrown instanceof Problem)
+    for (const words of [/no variable odd/, /thing is missing/, /colour must be one of red, blue\./, /size must be one of 0 x+…/]) assert.match(thrown.message, words)
+    return thrown.message.length < 2_000 && (thrown.details.problems as unknown[]).length === 4
+  })
+  const odd = Object.fromEntries(Array.from({ length: 20 }, (_, index) => [`odd${index}`, 1]))
+  refused(() => fill({ prompt: '{{thing}}', variables: red }, { variables: { thing: 'x', ...odd } }), 'variables.odd0', /no variable odd7.*\(and 12 more mistakes\)$/)
+})
 test('a part is written where its variable has something to say', () => {
   const variables: TemplateVariable[] = [{ name: 'prompt', type: 'text' }, { name: 'title', type: 'text', required: false }, { name: 'snow', type: 'boolean', default: false }, { name: 'n', type: 'integer', default: 0 }]
   const prompt = '{{prompt}}{{#title}} called {{title}}{{#snow}} in snow{{/snow}}{{/title}}{{#n}} n={{n}}{{/n}} {{snow}}'

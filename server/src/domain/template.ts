@@ -211,6 +211,8 @@ function checkVariable(variable: TemplateVariable, field: string, no: (field: st
   if (flaw !== null) throw no(`${field}.default`, `The default of ${name} ${flaw.message}`, { value: variable.default, ...(flaw.allowed === undefined ? {} : { allowed: flaw.allowed }) })
 }
 
+const shorten = (text: string): string => text.length > 500 ? `${text.slice(0, 500).toWellFormed()}…` : text
+
 /** Why a value does not fit its variable; null where it does. */
 function flawOf({ type, min, max, choices }: TemplateVariable, value: Json): { message: string; allowed?: Json } | null {
   const kind = value === null ? 'null' : Array.isArray(value) ? 'a list' : typeof value === 'object' ? 'an object' : typeof value === 'string' ? 'text' : typeof value === 'boolean' ? 'true or false' : 'a number'
@@ -230,7 +232,7 @@ function flawOf({ type, min, max, choices }: TemplateVariable, value: Json): { m
       return null
     }
     case 'boolean': return typeof value === 'boolean' ? null : { message: `must be true or false, not ${kind}.`, allowed: [true, false] }
-    case 'choice': return choices!.includes(value as string) ? null : { message: `must be one of ${choices!.join(', ')}.`, allowed: choices! }
+    case 'choice': return choices!.includes(value as string) ? null : { message: `must be one of ${shorten(choices!.join(', '))}.`, allowed: choices! }
     case 'image': return typeof value === 'string' && /^[0-9a-f]{32}$/.test(value) ? null : { message: 'must be the id of an asset, or left out where a picture comes with the order.', allowed: 'asset' }
   }
 }
@@ -245,6 +247,9 @@ export interface FilledTemplate {
   /** What every variable came to; images by their asset. */
   values: Record<string, Json>
 }
+
+/** Mistakes that are told in words. */
+const mistakesTold = 8
 
 interface Mistake { code: 'bad_request' | 'unsupported_parameter'; field: string; message: string; value?: Json; allowed?: Json }
 
@@ -317,8 +322,10 @@ export function fillTemplate({ stamp, body }: ResolvedTemplate, order: Order, ca
   if (mistake) mistakes.push(mistake)
   const [first] = mistakes
   if (first) {
-    const { code, message, ...details } = first
-    throw new Problem(code, `${message}${mistakes.length === 1 ? '' : ` (and ${mistakes.length - 1} more ${mistakes.length === 2 ? 'mistake' : 'mistakes'})`}`, { ...details, template: showStamp(stamp), problems: mistakes.map(({ code: _code, ...rest }) => rest) })
+    const { code, message: _first, ...details } = first
+    // Most dialects have room for a sentence and nothing else.
+    const more = mistakes.length - mistakesTold
+    throw new Problem(code, `${mistakes.slice(0, mistakesTold).map(({ message }) => message).join(' ')}${more > 0 ? ` (and ${more} more ${more === 1 ? 'mistake' : 'mistakes'})` : ''}`, { ...details, template: showStamp(stamp), problems: mistakes.map(({ code: _code, ...rest }) => rest) })
   }
 
   const written = texts.map(field => ({ field, parts: body[field] === undefined ? [] : parseText(body[field], field) }))

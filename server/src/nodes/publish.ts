@@ -59,7 +59,7 @@ export default node({
 })
 
 /** Names that are written into an address. */
-const escaped = (names: Record<string, Json>): Record<string, Json> => Object.fromEntries(Object.entries(names).map(([name, word]) => [name, typeof word === 'object' ? word : encodeURIComponent(String(word))]))
+const escaped = (names: Record<string, Json>): Record<string, Json> => Object.fromEntries(Object.entries(names).map(([name, word]) => [name, typeof word === 'object' ? word : encodeURIComponent(String(word).toWellFormed())]))
 
 /** What a thing is, before its bytes are read. */
 function know(value: Json): { mime: string; sha256: string; read(bench: Bench): Promise<Buffer> } {
@@ -83,7 +83,7 @@ async function send({ bytes, mime, sha256, address, place, method, body }: Sendi
   const id = `msg_${hash('sha256', `${address}\n${place}\n${sha256}`).slice(0, 32)}`
   const response = await bench.fetch(address, {
     method, body: sent, redirect: 'error', signal: bench.signal,
-    headers: { 'content-type': form ? `multipart/form-data; boundary=${boundary}` : mime, 'x-plantain-path': encodeURI(place), ...await bench.sign(id, sent) },
+    headers: { 'content-type': form ? `multipart/form-data; boundary=${boundary}` : mime, 'x-plantain-path': encodeURI(place.toWellFormed()), ...await bench.sign(id, sent) },
   })
   const said = (await response.text().catch(() => '')).slice(0, 200)
   if (response.ok) return response.headers.get('location') ?? address
