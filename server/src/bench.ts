@@ -40,7 +40,13 @@ export const createBench = ({ database, fetch, publish, keep, now, log }: BenchT
   },
 
   // The canvas is a few megabytes of native code, which a server that writes into no picture need not load.
-  type: async (text, options) => (await import('@plantain/sandbox/type')).setPlate(text, options),
+  async type(text, options) {
+    const { setPlate } = await import('@plantain/sandbox/type')
+    // Letters are drawn on this thread: whoever else waits for it comes first.
+    await new Promise(setImmediate)
+    signal.throwIfAborted()
+    return setPlate(text, options)
+  },
 
   keep: async (bytes, name) => mediaOf(await keep(execution, bytes, name)),
 

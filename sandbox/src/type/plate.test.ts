@@ -34,6 +34,11 @@ test('lines of different letters stand level', () => {
   assert.ok(deep!.height > flat!.height)
 })
 for (const text of ['', '   ', '\n']) test(`${JSON.stringify(text)} is nothing to see`, () => assert.deepEqual(setPlate(text, { width: 50, height: 20 }), { pixels: Buffer.alloc(4), width: 1, height: 1, left: 0, top: 0 }))
+test('however much room there is, a letter is no larger than four million pixels, and stands in its middle', () => {
+  const plate = setPlate('.', { width: 16_000, height: 4_000 })
+  assert.ok(plate.width < 600 && plate.height < 600, `${plate.width} × ${plate.height}`)
+  assert.ok(Math.abs(plate.left + plate.width / 2 - 8_000) < 200, String(plate.left))
+})
 test('a size is kept where it fits, and given up where it does not', () => {
   const [small, large] = [20, 200].map(maxSize => setPlate('Size', { width: 100, height: 200, maxSize }))
   assert.ok(small!.height < 24 && large!.width > 90 && large!.width <= 104)

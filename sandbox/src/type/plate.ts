@@ -16,30 +16,40 @@ export interface PlateOptions extends Pick<TextOptions, 'face' | 'fill' | 'align
   height: number
 }
 
+/** Nothing is set larger, whatever room there is: a letter of this height has four million pixels. */
+const sizeMax = 2_000
+/** How far ink reaches over the lines it stands on, in sizes: shadows, outlines, slanted and stacked letters. */
+const reach = 0.5
+
 /** Sets a text as large as it fits, or as `maxSize` says. Nothing but blanks is a plate of one clear pixel. */
-export function setPlate(text: string, { width, height, ...options }: PlateOptions): Plate {
-  // Shadows, outlines and slanted letters reach over the box.
-  const rim = Math.ceil(Math.min(height, options.maxSize ?? height) * 0.25) + 2
-  const canvas = makeCanvas(width + 2 * rim, height + 2 * rim)
-  drawText(canvas.getContext('2d'), text, { ...options, x: rim, y: rim, width, height })
-  const plate = cutToInk(Buffer.from(readPixels(canvas).buffer), canvas.width, canvas.height, rim)
+export function setPlate(text: string, { width, height, maxSize = height, ...options }: PlateOptions): Plate {
+  const set = { ...options, maxSize: Math.min(maxSize, sizeMax), width, height }
+  const probe = makeCanvas(1, 1)
+  const { x, y, width: wide, height: high, size } = drawText(probe.getContext('2d'), text, { ...set, x: 0, y: 0 })
+  release(probe)
+  // The canvas is as large as the words and not as the room they could have filled: what is cut away was drawn, read and looked at.
+  const rim = Math.ceil(size * reach) + 2
+  const [left, top] = [Math.floor(x) - rim, Math.floor(y) - rim]
+  const canvas = makeCanvas(Math.ceil(x + wide) + rim - left, Math.ceil(y + high) + rim - top)
+  drawText(canvas.getContext('2d'), text, { ...set, x: -left, y: -top })
+  const plate = cutToInk(Buffer.from(readPixels(canvas).buffer), canvas.width, canvas.height, { left, top })
   release(canvas)
   return plate
 }
 
-function cutToInk(pixels: Buffer, width: number, height: number, rim: number): Plate {
-  let [left, top, right, bottom] = [width, height, -1, -1]
-  for (let y = 0; y < height; y++) {
-    for (let x = 0; x < width; x++) {
-      if (pixels[(y * width + x) * 4 + 3] === 0) continue
-      left = Math.min(left, x)
-      right = Math.max(right, x)
-      top = Math.min(top, y)
-      bottom = y
-    }
-  }
-  if (right < 0) return { pixels: Buffer.alloc(4), width: 1, height: 1, left: 0, top: 0 }
+/** `from`: where the corner of the canvas is in the box. */
+function cutToInk(pixels: Buffer, width: number, height: number, from: { left: number; top: number }): Plate {
+  const isInk = (x: number, y: number) => pixels[(y * width + x) * 4 + 3] !== 0
+  const inRow = (y: number) => { for (let x = 0; x < width; x++) if (isInk(x, y)) return true; return false }
+  let [top, bottom] = [0, height - 1]
+  while (top < height && !inRow(top)) top++
+  if (top === height) return { pixels: Buffer.alloc(4), width: 1, height: 1, left: 0, top: 0 }
+  while (!inRow(bottom)) bottom--
+  const inColumn = (x: number) => { for (let y = top; y <= bottom; y++) if (isInk(x, y)) return true; return false }
+  let [left, right] = [0, width - 1]
+  while (!inColumn(left)) left++
+  while (!inColumn(right)) right--
   const cut = { width: right - left + 1, height: bottom - top + 1 }
   const rows = Array.from({ length: cut.height }, (_, row) => pixels.subarray(((top + row) * width + left) * 4, ((top + row) * width + right + 1) * 4))
-  return { pixels: Buffer.concat(rows), ...cut, left: left - rim, top: top - rim }
+  return { pixels: Buffer.concat(rows), ...cut, left: left + from.left, top: top + from.top }
 }
