@@ -111,6 +111,7 @@ describe('texts', () => {
 
   gives('names, paths, single values, and what stands where there is none', 'template',
     { template: '{{ product.name }}, {{lines.1}}, {{value1}}={{colour}}, {{price|free}}', values: { product: { name: 'Mug' }, lines: ['x', 'y'] }, value1: 'red', names: ['colour'] }, { text: 'Mug, y, red=red, free' })
+  gives('a place that is never closed, in one pass', 'template', { template: `{{${' '.repeat(19_000)}` }, { text: `{{${' '.repeat(19_000)}` })
   gives('numbers and lists', 'template', { template: '{{n}} {{l}}', values: { n: 2, l: ['a', 'b'] } }, { text: '2 a, b' })
   gives('no place where that is wanted', 'template', { template: 'a{{b}}c', missing: 'empty' }, { text: 'ac' })
   gives('the place where that is wanted', 'template', { template: 'a{{b}}c', missing: 'keep' }, { text: 'a{{b}}c' })

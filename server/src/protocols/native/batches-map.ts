@@ -123,11 +123,13 @@ function checkField(field: string, column: string, fields: Fields): string {
   throw new Problem('bad_request', `map sends "${column.slice(0, 60)}" to ${field.slice(0, 100)}, which is no field. Fields are ${allowed.join(', ')}.`, { field: `map.${column.slice(0, 100)}`, value: field.slice(0, 100), allowed })
 }
 
-const hole = /\{\{\s*([^{}]{1,200}?)\s*\}\}/g
+/** With the spaces around its name, and told apart from them afterwards: an expression that does both at once takes minutes over a long run of spaces. */
+const hole = /\{\{([^{}]{1,300})\}\}/g
+const isNamed = (name: string): boolean => name.trim() !== ''
 
 /** Columns that texts of a target stand for. */
 export function holesOf(value: unknown): string[] {
-  if (typeof value === 'string') return [...value.matchAll(hole)].map(([, name]) => tidyColumn(name!))
+  if (typeof value === 'string') return [...value.matchAll(hole)].filter(([, name]) => isNamed(name!)).map(([, name]) => tidyColumn(name!))
   if (typeof value !== 'object' || value === null) return []
   return Object.values(value).flatMap(holesOf)
 }
@@ -141,7 +143,7 @@ export function checkHoles(target: Target, columns: string[]): void {
 const isEmpty = (cell: Json | undefined): boolean => cell === undefined || cell === null || (typeof cell === 'string' && cell.trim() === '')
 const textOf = (cell: Json | undefined): string => isEmpty(cell) ? '' : typeof cell === 'string' ? cell : typeof cell === 'object' ? JSON.stringify(cell) : String(cell)
 
-/** A row as what it becomes. Mistakes that can be seen here are its flaws; the rest shows when it is checked. */
+/** A row as what it becomes. Mistakes that can be seen here are its flaws; the rest shows when it is checked. @throws {Problem} `too_large` where holes would grow beyond all measure */
 export function mapRow({ cells, flaw }: SheetRow, columns: Column[], target: Target, fields: Fields): Line {
   const line: Line = { name: null, cells, order: {}, from: {}, flaws: flaw ? [flaw] : [] }
   const flawed = (column: string, value: Json | undefined, message: string) => { line.flaws.push({ column, value: textOf(value).slice(0, 100).toWellFormed(), message }) }
@@ -149,8 +151,9 @@ export function mapRow({ cells, flaw }: SheetRow, columns: Column[], target: Tar
   // First what the target says, then what the row says.
   const { name: nameText, ...standing } = target.kind === 'model' ? target.model : { name: target.workflow.name, inputs: target.workflow.inputs, metadata: target.workflow.metadata }
   const base = target.kind === 'model' ? standing : { ...standing.inputs as Record<string, Json>, ...standing.metadata === undefined ? {} : { metadata: standing.metadata } }
+  const room = { left: filledMax }
   for (const [field, value] of Object.entries(base)) {
-    const filled = fill(value as Json, cells)
+    const filled = fill(value as Json, cells, room)
     if (filled === undefined) continue
     const said = holesOf(value)[0]
     if (said !== undefined) line.from[field] = said
@@ -159,7 +162,7 @@ export function mapRow({ cells, flaw }: SheetRow, columns: Column[], target: Tar
   }
   const pictures = target.kind === 'model' && Array.isArray(line.order.inputs) ? line.order.inputs.flatMap(one => inputsOf(one, 'reference')) : []
   if (target.kind === 'model') delete line.order.inputs
-  if (nameText !== undefined) line.name = textOf(fill(nameText, cells)) || null
+  if (nameText !== undefined) line.name = textOf(fill(nameText, cells, room)) || null
 
   for (const { name: column, field } of columns) {
     const cell = cells[column]
@@ -206,15 +209,23 @@ function inputsOf(cell: Json, standard: Role): Picture[] {
   return textOf(cell).split(/[\s|]+/).filter(Boolean).map(text => isId(text) ? { role: standard, asset: text } : { role: standard, url: text })
 }
 
-/** Fills the holes of a value; undefined where all there is to it is an empty cell. */
-function fill(value: Json, cells: Record<string, Json>): Json | undefined {
-  if (typeof value === 'string') {
-    const whole = /^\{\{\s*([^{}]{1,200}?)\s*\}\}$/.exec(value)
-    if (whole) { const cell = cells[tidyColumn(whole[1]!)]; return isEmpty(cell) ? undefined : cell! }
-    return value.replace(hole, (_, name: string) => textOf(cells[tidyColumn(name)]))
+/** Characters that cells may bring into the holes of one row: a target may name a long cell many times. */
+const filledMax = 4 * 1024 * 1024
+
+/** Fills the holes of a value; undefined where all there is to it is an empty cell. @throws {Problem} `too_large` */
+function fill(value: Json, cells: Record<string, Json>, room: { left: number }): Json | undefined {
+  const take = (name: string): Json | undefined => {
+    const cell = cells[tidyColumn(name)]
+    if ((room.left -= typeof cell === 'string' ? cell.length : 100) < 0) throw new Problem('too_large', `The cells of a row would fill more than ${filledMax} characters of the target. Name long columns less often.`, { field: 'target', allowed: filledMax })
+    return cell
   }
-  if (Array.isArray(value)) return value.flatMap(one => { const filled = fill(one, cells); return filled === undefined ? [] : [filled] })
-  if (typeof value === 'object' && value !== null) return Object.fromEntries(Object.entries(value).flatMap(([name, one]) => { const filled = fill(one, cells); return filled === undefined ? [] : [[name, filled]] }))
+  if (typeof value === 'string') {
+    const whole = /^\{\{([^{}]{1,300})\}\}$/.exec(value)
+    if (whole && isNamed(whole[1]!)) { const cell = take(whole[1]!); return isEmpty(cell) ? undefined : cell! }
+    return value.replace(hole, (text, name: string) => isNamed(name) ? textOf(take(name)) : text)
+  }
+  if (Array.isArray(value)) return value.flatMap(one => { const filled = fill(one, cells, room); return filled === undefined ? [] : [filled] })
+  if (typeof value === 'object' && value !== null) return Object.fromEntries(Object.entries(value).flatMap(([name, one]) => { const filled = fill(one, cells, room); return filled === undefined ? [] : [[name, filled]] }))
   return value
 }
 
