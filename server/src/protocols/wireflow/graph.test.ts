@@ -82,3 +82,9 @@ test('what was drawn elsewhere is drawn with its own kinds, and is the same grap
   const graph: Graph = { nodes: [{ id: 'g', kind: 'generate', title: 'G', settings: { prompt: 'x', model: 'sandbox-1' }, position: { x: 1, y: 2 } }, { id: 'r', kind: 'resize', title: 'R', settings: { width: 9 }, position: { x: 3, y: 4 } }], edges: [{ from: { node: 'g', port: 'image' }, to: { node: 'r', port: 'image' } }], exposed: [{ name: 'what', node: 'g', port: 'prompt' }] }
   assert.deepEqual(translate(drawGraph(graph, house.faces), house, { inputs: graph.exposed }).graph, graph)
 })
+test('routers that come together again and again are walked through once each', () => {
+  const routers = Array.from({ length: 60 }, (_, index) => ({ id: `r${index}`, data: { nodeType: 'logic:router' } }))
+  const twice = routers.slice(1).flatMap(({ id }, index) => [{ source: `r${index}`, target: id }, { source: `r${index}`, target: id }])
+  const { graph, violations } = made([text('t'), ...routers, pro('a')], [{ source: 't', target: 'r0' }, ...twice, { source: 'r59', target: 'a' }])
+  assert.deepEqual([joined(graph), violations], [['t.text>a.prompt'], []])
+})

@@ -170,11 +170,16 @@ function throughRouters(edges: WireEdge[], routers: ReadonlySet<string>, known: 
   if (routers.size === 0) return edges
   const into = Map.groupBy(edges, edge => edge.target)
   const keyOf = (handle: string | null | undefined) => handle?.replace(/^(in|out)-/, '') ?? null
-  const before = (edge: WireEdge, around: ReadonlySet<string>): WireEdge[] => {
-    if (!routers.has(edge.source) || around.has(edge.source)) return routers.has(edge.source) ? [] : [edge]
+  // Each router and handle is walked through once: routers that come together again behind each other have more ways than anybody could walk.
+  const before = (edge: WireEdge, walked: Set<string>): WireEdge[] => {
+    if (!routers.has(edge.source)) return [edge]
+    const key = keyOf(edge.sourceHandle)
+    const place = JSON.stringify([edge.source, key])
+    if (walked.has(place)) return []
+    walked.add(place)
     const coming = (into.get(edge.source) ?? []).filter(one => known.has(one.source))
-    const same = coming.filter(one => keyOf(one.targetHandle) === keyOf(edge.sourceHandle))
-    return (same.length > 0 ? same : coming).flatMap(one => before({ ...edge, source: one.source, sourceHandle: one.sourceHandle ?? null }, new Set([...around, edge.source])))
+    const same = coming.filter(one => keyOf(one.targetHandle) === key)
+    return (same.length > 0 ? same : coming).flatMap(one => before({ ...edge, source: one.source, sourceHandle: one.sourceHandle ?? null }, walked))
   }
   return edges.filter(edge => !routers.has(edge.target)).flatMap(edge => before(edge, new Set()))
 }
