@@ -238,6 +238,20 @@ describe('a saved workflow', () => {
     assert.deepEqual(races.map(({ status }) => status).sort(), [200, 409, 409, 409])
   })
 
+  test('loses nothing of writes that come at once and say nothing of what they have seen', async () => {
+    const saved = await save()
+    const note = { id: 'note', type: 'stickyNote', position: { x: 1, y: 2 }, data: { text: 'keep me' } }
+    const writes = await Promise.all([
+      ask('PUT', `/workflows/${saved.id}`, { ...poster('a stoat'), nodes: [...poster('a stoat').nodes, note] }), ask('PUT', `/workflows/${saved.id}`, { webhookId: 'new' }),
+      ...Array.from({ length: 6 }, (_, number) => ask('PUT', `/workflows/${saved.id}`, { description: `no. ${number}`, mediaId: 'cover' })),
+    ])
+    assert.deepEqual(writes.map(({ status }) => status), writes.map(() => 200), JSON.stringify(writes.find(({ status }) => status !== 200)?.body))
+    const { body } = await ask('GET', `/workflows/${saved.id}`)
+    assert.deepEqual([body.nodes[0].data.config.prompt, body.nodes.at(-1).data.text, body.mediaId], ['a stoat', 'keep me', 'cover'])
+    // The webhook that is open is the one that is shown.
+    assert.equal((await ask('GET', `/workflows/${body.webhookId}/trigger`)).status, 200)
+  })
+
   test('is patched node by node', async () => {
     const { id } = await save()
     const { status, body } = await ask('PATCH', `/workflows/${id}/nodes/gen-1`, { config: { aspect_ratio: '16:9', resolution: null }, params: { seed: 4 }, label: 'Wide', position: { x: 7, y: 8 } })

@@ -138,9 +138,12 @@ async function create(request: Incoming, desk: Desk): Promise<Response> {
   return json({ ...await show(workflow, { saved }, desk), meta: { migrations: [], warnings }, diagnostics: diagnosticsOf(violations, warnings) }, 201, { location: `${base}/${workflow.id}` })
 }
 
-async function update(workflow: Workflow, fields: Fields, request: Incoming, desk: Desk): Promise<Response> {
+/** How often a write that says nothing of what it has seen goes on top of others that came in between. */
+const againMax = 20
+
+async function update(workflow: Workflow, fields: Fields, request: Incoming, desk: Desk, again = 0): Promise<Response> {
   const written = readWritten(fields, { isNew: false })
-  const revision = checkBase(fields, workflow)
+  const hasBase = checkBase(fields, workflow) !== null
   const house = houseOf(desk)
   const { saved } = open(workflow, house)
   const filled = written.exposedInputs === undefined ? { exposedInputs: saved.exposedInputs, inputs: saved.inputs } : { exposedInputs: written.exposedInputs, inputs: null }
@@ -151,23 +154,32 @@ async function update(workflow: Workflow, fields: Fields, request: Incoming, des
   }
   const hook = await openHook(workflow, saved, written.webhookId, desk)
   Object.assign(next, hook)
-  const changed = await writing(desk.workflows.change(workflow.id, {
+  // Always on top of what was read, or the drawing and the webhook of a write in between would be lost; without a base, as often as it takes.
+  const changed = await desk.workflows.change(workflow.id, {
     ...(written.name === undefined ? {} : { name: written.name }), ...(written.description === undefined ? {} : { description: written.description }), ...(written.tags === undefined ? {} : { tags: written.tags }),
     ...(written.active === undefined ? {} : { active: written.active }), ...change, wire: wireOf(next),
-  }, revision), workflow, fields, desk).catch(async (thrown: unknown) => {
+  }, workflow.revision).catch(async (thrown: unknown) => {
     if (hook) await closeHook(hook, desk)
-    throw thrown
+    if (!isOvertaken(thrown)) throw thrown
+    return null
   })
+  if (changed === null) {
+    const current = await theWorkflow(desk, workflow.id)
+    if (hasBase || again === againMax) throw stale(current.updatedAt, readText(fields, 'baseUpdatedAt', 40) ?? workflow.updatedAt.toISOString())
+    return update(current, fields, request, desk, again + 1)
+  }
   if (hook) await closeHook(saved, desk)
   return json({ ...await show(changed, { saved: next }, desk), meta: { migrations: [], warnings }, diagnostics: diagnosticsOf(violations, warnings) })
 }
+
+const isOvertaken = (thrown: unknown): boolean => thrown instanceof Problem && thrown.code === 'conflict' && thrown.details.field === 'revision'
 
 /** A write that came second, in Wireflow's words. */
 async function writing(written: Promise<Workflow>, workflow: Workflow, fields: Fields, desk: Desk): Promise<Workflow> {
   try {
     return await written
   } catch (thrown) {
-    if (!(thrown instanceof Problem) || thrown.code !== 'conflict' || thrown.details.field !== 'revision') throw thrown
+    if (!isOvertaken(thrown)) throw thrown
     throw stale((await theWorkflow(desk, workflow.id)).updatedAt, readText(fields, 'baseUpdatedAt', 40) ?? workflow.updatedAt.toISOString())
   }
 }
