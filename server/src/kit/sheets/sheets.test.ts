@@ -110,6 +110,7 @@ describe('xlsx', () => {
     const { ['xl/worksheets/sheet1.xml']: _page, ...rest } = parts()
     await refused(packedArchive(rest, { name: 'xl/worksheets/sheet1.xml', bytes: Buffer.from('x'), claims: 3_000_000_000 }), 'too_large', /unpacks to more/)
   })
+  test('a row of long texts', async () => refused(await workbook([['a', 'b', 'c'], Array.from({ length: 3 }, () => 'x'.repeat(1_000_000))]), 'too_large', /Row 2 is longer/))
   test('texts that unpack to more than is taken', async () => {
     const { ['xl/sharedStrings.xml']: _strings, ...rest } = parts()
     const large = Buffer.concat([Buffer.from('<sst><si><t>'), Buffer.alloc(70 * 1024 * 1024, 'a'), Buffer.from('</t></si></sst>')])

@@ -14,8 +14,9 @@ import { firstOf, letterOf, readCells, readHeader, sheetLimits, type RowFlaw, ty
 /** Bytes a part may unpack to. */
 const partMax = { sheet: 256 * 1024 * 1024, strings: 96 * 1024 * 1024, other: 8 * 1024 * 1024 }
 const entriesMax = 2_000
-/** Characters of all shared texts together. */
+/** Characters of all shared texts together, and of one row: many of its cells may share one long text. */
 const stringsMax = 64 * 1024 * 1024
+const rowMax = sheetLimits.cell * 2
 
 const broken = (what: string, cause?: unknown) => new Problem('bad_request', `The workbook cannot be read: ${what}. Open it and save it again as .xlsx, or as CSV.`, { field: 'file', cause })
 const tooLarge = (what: string) => new Problem('too_large', `The workbook unpacks to more than is taken (${what}). Split it, or send it as CSV.`, { field: 'file' })
@@ -186,6 +187,7 @@ async function* readSheet(stream: Readable, { strings, dates, is1904 }: Cells): 
   let ready: RawRow[] = []
   let row: RawRow | null = null
   let number = 0
+  let inRow = 0
   let at = 0
   let type = ''
   let style = 0
@@ -215,6 +217,7 @@ async function* readSheet(stream: Readable, { strings, dates, is1904 }: Cells): 
         number = Number(attributes.r ?? number + 1)
         if (!Number.isInteger(number) || number < 1 || number > sheetLimits.rows) throw broken('a row has a number that cannot be')
         row = { number, cells: [] }
+        inRow = 0
         at = -1
       } else if (name === 'c' && row) {
         at = attributes.r === undefined ? at + 1 : columnOf(attributes.r)
@@ -235,7 +238,9 @@ async function* readSheet(stream: Readable, { strings, dates, is1904 }: Cells): 
         if (at >= sheetLimits.columns) { if (value !== '') throw new Problem('too_large', `A sheet may have ${sheetLimits.columns} columns, and there is something in column ${letterOf(at)}.`, { field: 'file', allowed: sheetLimits.columns }); return }
         if (hasFormula && !hasValue) flawed('The cell holds a formula that was never reckoned. Open the workbook in a spreadsheet program and save it, or write the value.')
         while (row.cells.length < at) row.cells.push('')
-        row.cells[at] = read()
+        const cell = read()
+        if (typeof cell === 'string' && (inRow += cell.length) > rowMax) throw new Problem('too_large', `Row ${row.number} is longer than ${rowMax} characters. Shorten its cells.`, { field: 'file', allowed: rowMax })
+        row.cells[at] = cell
       } else if (name === 'row' && row) { ready.push(row); row = null }
     },
   }
