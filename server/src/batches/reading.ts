@@ -14,6 +14,8 @@ const problemsMax = 100
 /** Rows that are looked into at the same time, and those of one write. */
 const checkAtOnce = 8
 const checkPage = 100
+/** Bytes of lines that are held for one write at most, but for a single longer one. */
+const checkBytes = 8 * 1024 * 1024
 const keepEveryMs = 5_000
 
 type Body = Awaited<ReturnType<typeof readJsonLine>>
@@ -157,11 +159,13 @@ async function readChecked(held: HeldBatch, words: BatchWords, desk: Desk | null
 
   await deleteRows(database, held)
   let reads: Read[] = []
+  let heldBytes = 0
   for await (const read of readRows(openInput(batch.inputSha256!), batch, words, await inlineFolder(), true)) {
     if (signal.aborted) return
     total++
     reads.push(read)
-    if (reads.length >= checkPage) { if (!await flush(reads)) return; reads = [] }
+    heldBytes += read.row.sizeBytes
+    if (reads.length >= checkPage || heldBytes >= checkBytes) { if (!await flush(reads)) return; reads = []; heldBytes = 0 }
   }
   if (reads.length > 0 && !await flush(reads)) return
   const isRefused = wrong > 0 && (batch.options.onErrors !== 'skip' || wrong === total)
