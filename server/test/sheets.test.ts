@@ -287,6 +287,21 @@ describe('a batch under way', () => {
   })
 })
 
+test('what is being cancelled is not begun again by a retry', async () => {
+  const made = await ask('POST', '/batches', { target: { model: 'rehearsal-1', prompt: '{{p}}' }, rows: [{ p: 'no rehearse:refused' }, { p: 'rehearse:slow' }, { p: 'waits' }], concurrency: 1 }, live())
+  const { id } = made.body
+  await until(async () => { const { rows } = await batchOf(id, house.liveKey); return rows.failed === 1 && rows.making === 1 }, 'The slow row')
+  await ask('POST', `/batches/${id}/cancel`, undefined, live())
+  const refused = await ask('POST', `/batches/${id}/retry`, {}, live())
+  assert.deepEqual([refused.status, refused.body.error?.code], [409, 'conflict'], refused.text)
+  assert.match(refused.body.error.message, /being cancelled/)
+  const over = await ended(id, house.liveKey)
+  assert.deepEqual([over.state, over.rows.failed, over.rows.cancelled >= 1], ['cancelled', 1, true])
+  // Once it has ended, it may.
+  assert.equal((await ask('POST', `/batches/${id}/retry`, {}, live())).body.state, 'running')
+  await ended(id, house.liveKey)
+})
+
 describe('rows become executions of a workflow', () => {
   const wire = (from: string, to: string) => { const [[a, p], [b, q]] = [from.split('.'), to.split('.')]; return { from: { node: a, port: p }, to: { node: b, port: q } } }
   const graph = (model = 'sandbox-1') => ({
@@ -335,6 +350,32 @@ describe('rows become executions of a workflow', () => {
     await ask('POST', `/batches/${made.body.id}/retry`, {}, live())
     const again = await ended(made.body.id, house.liveKey)
     assert.deepEqual([again.rows.failed, again.cost.micros, await house.audit()], [1, 120_000, []])
+  })
+
+  test('one that comes with the house is named like any other', async () => {
+    const made = await ask('POST', '/batches/estimate', { target: { workflow: 'ready:catalogue-refresh' }, rows: [{ photo: `${shopUrl}/red.png`, title: 'A mug', ground: 'oak' }] })
+    assert.equal(made.status, 200, made.text)
+    assert.deepEqual([made.body.state, made.body.unmapped, made.body.rows.checked], ['paused', [], 1])
+    await ask('POST', `/batches/${made.body.id}/resume`, {})
+    const done = await ended(made.body.id)
+    assert.deepEqual([done.state, done.rows.done], ['done', 1], JSON.stringify(await rowsOf(made.body.id)))
+    const [row] = await rowsOf(made.body.id)
+    assert.deepEqual([row.outputs[0].mime, row.outputs[0].width, typeof row.text], ['image/webp', 1_200, 'string'])
+    const missing = await ask('POST', '/batches', { target: { workflow: 'ready:none' }, rows: [{ a: 1 }] })
+    assert.deepEqual([missing.status, missing.body.error.field], [404, 'target.workflow'])
+  })
+
+  test('under a cap on the batch, a row that came out dearer than it was checked is not bought, whatever a row may cost', async () => {
+    const drawn = (model: string) => ({ nodes: [{ id: 'made', kind: 'generate', settings: { model, ...(model === 'sandbox-1' ? { parameters: { resolution: '512' } } : {}) } }, { id: 'out', kind: 'output', settings: {} }], edges: [wire('made.image', 'out.value')], inputs: [{ name: 'prompt', node: 'made', port: 'prompt' }] })
+    const saved = await ask('POST', '/workflows', { name: 'Grows dear', graph: drawn('sandbox-1') })
+    const made = await ask('POST', '/batches', { target: { workflow: saved.body.slug, version: 'draft', cost_max_micros: 1_000_000 }, rows: [{ prompt: 'a dear one' }, { prompt: 'another' }], budget_max_micros: 2_000, dry_run: true }, live())
+    assert.deepEqual([made.body.state, made.body.price.max.micros], ['paused', 2_000], made.text)
+    assert.equal((await ask('PATCH', `/workflows/${saved.body.id}`, { graph: drawn('rehearsal-1'), revision: saved.body.revision })).status, 200)
+    await ask('POST', `/batches/${made.body.id}/resume`, {}, live())
+    const over = await ended(made.body.id, house.liveKey)
+    assert.deepEqual([over.rows.failed, over.cost.micros], [2, 0])
+    assert.match((await rowsOf(made.body.id, '', house.liveKey))[0].problem.code, /credits_required/)
+    assert.deepEqual(await house.audit(), [])
   })
 
   test('cancel stops its executions', async () => {

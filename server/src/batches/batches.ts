@@ -200,6 +200,7 @@ export function createBatches(options: BatchesOptions): Batches {
       async retry(batchId, { states, budgetMaxMicros }) {
         const batch = await found(batchId)
         if (batch.inputSha256 === null && batchHasEnded(batch.state)) throw new Problem('conflict', 'The rows of this batch are no longer kept as they were sent. Send those that failed in a new one.')
+        if (batch.cancellingAt && !batchHasEnded(batch.state)) throw new Problem('conflict', 'This batch is being cancelled. Wait for its end, then try its rows again.')
         if (batch.state === 'failed') throw new Problem('conflict', 'This batch was refused before anything was made. Mend the rows that errors.csv names, and send it again.')
         if (await retryRows(database, caller, batchId, { states, keyId: caller.keyId, budgetMaxMicros }) === 0) throw new Problem('conflict', `No row of this batch ${states.join(' or ')} that could be tried again. Rows that were not in order are mended in the sheet and sent in a new batch.`)
         runner?.wake()

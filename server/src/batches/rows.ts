@@ -247,7 +247,7 @@ export async function markResumed(client: Client, owner: Owner, id: string, { ke
 /** Rows that ended so wait again, and the batch runs again. Rows that were never in order stay as they are. How many there were. */
 export const retryRows = (database: Database, owner: Owner, id: string, { states, keyId, budgetMaxMicros }: { states: RowState[]; keyId: string; budgetMaxMicros?: number | null | undefined }): Promise<number> =>
   database.transaction(async client => {
-    const { rowCount: isOurs } = await client.query(`select from batch where id = $1 and project_id = $2 and livemode = $3 and state in ('running', 'done', 'cancelled', 'expired') and input_sha256 is not null for update`, [id, owner.projectId, owner.livemode])
+    const { rowCount: isOurs } = await client.query(`select from batch where id = $1 and project_id = $2 and livemode = $3 and (state in ('done', 'cancelled', 'expired') or state = 'running' and cancelling_at is null) and input_sha256 is not null for update`, [id, owner.projectId, owner.livemode])
     if (isOurs !== 1) return 0
     const { rows: again } = await client.query<{ was: RowState }>(
       `update batch_row r set state = 'waiting', attempt = attempt + 1, tried = case when o.made is null then tried else tried || o.made end, task_id = null, execution_id = null, problem = null, ended_at = null, worker = null, due_at = now()

@@ -21,7 +21,7 @@ export const ModelTarget = Type.Object({
   ...Type.Partial(Type.Object(ordered)).properties, operation: anyText, inputs: Type.Optional(Inputs), name: Type.Optional(Name),
 }, { additionalProperties: false, title: 'ModelTarget', description: 'A task with holes: text may hold `{{column}}`, and what a column brings goes before what stands here.' })
 export const WorkflowTarget = Type.Object({
-  workflow: Type.String({ minLength: 1, maxLength: 100, description: 'A workflow by id or slug.' }),
+  workflow: Type.String({ minLength: 1, maxLength: 100, description: 'A workflow by id or slug, or `ready:<slug>` for one that comes with the house.' }),
   version: Type.Optional(Type.Union([Type.Integer({ minimum: 1 }), Type.Literal('draft')], { description: 'Default: the one that is published when the batch is made; the draft where none is.' })),
   inputs: Type.Optional(Type.Record(Type.String({ minLength: 1, maxLength: 100 }), Type.Unknown())),
   parallelism: Type.Optional(Type.Integer({ minimum: 1, maximum: 500 })),

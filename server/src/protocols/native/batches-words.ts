@@ -6,7 +6,7 @@ import { Readable } from 'node:stream'
 import type { Batch, BatchProblem } from '../../domain/batch.ts'
 import type { JsonSchema } from '../../domain/card.ts'
 import type { ExecutionOrder } from '../../domain/graph/execution.ts'
-import type { Port } from '../../domain/graph/graph.ts'
+import type { Graph, Port } from '../../domain/graph/graph.ts'
 import type { InputReference } from '../../domain/order.ts'
 import type { Json } from '../../domain/outcome.ts'
 import { asProblem, Problem } from '../../domain/problem.ts'
@@ -69,16 +69,27 @@ async function fieldsOf(target: Target, desk: Desk): Promise<{ fields: Fields; w
     }
     return { fields: taskFields(byModel, card ? Object.keys(card.parameters.properties as object ?? {}) : names, await variablesOf(target.model.model, desk)), workflow: null }
   }
-  const { workflow: name, version: wanted } = target.workflow
+  const { id, slug, version, graph } = await theWorkflow(target.workflow, desk)
+  const kinds = new Map(desk.workflows.kinds().map(kind => [kind.id, kind]))
+  const ports = new Map(graph.exposed.map(({ name, node, port }) => [name, kinds.get(graph.nodes.find(({ id }) => id === node)?.kind ?? '')?.inputs.find(({ id }) => id === port)] as const))
+  const media = [...ports].flatMap(([name, port]) => port && (port.type === 'image' || port.type === 'video' || port.type === 'audio') ? [name] : [])
+  return { fields: workflowFields(new Map([...ports].map(([name, port]) => [name, schemaOf(port)]))), workflow: { id, slug, version, media, places: Object.fromEntries(graph.exposed.map(({ name, node, port }) => [`nodes.${node}.${port}`, name])) } }
+}
+
+/** The workflow a target names, one of the project's or one that comes with the house, and the version of it that every row will be. @throws {Problem} `not_found` */
+async function theWorkflow({ workflow: name, version: wanted }: Extract<Target, { kind: 'workflow' }>['workflow'], desk: Desk): Promise<{ id: string; slug: string; version: number | null; graph: Graph }> {
+  const missing = (version: number | null) => new Problem('not_found', `This workflow has no version ${String(version)}.`, { field: 'target.version', value: version })
+  const ready = desk.workflows.readyMade().find(({ slug }) => `ready:${slug}` === name)
+  if (ready) {
+    if (typeof wanted === 'number') throw missing(wanted)
+    return { id: name, slug: name, version: null, graph: ready.graph }
+  }
   const workflow = await desk.workflows.find(name)
   if (!workflow) throw new Problem('not_found', `There is no workflow ${name.slice(0, 100)}.`, { field: 'target.workflow', value: name.slice(0, 100) })
   const version = wanted === 'draft' ? null : wanted ?? workflow.published
   const graph = version === null ? workflow.graph : (await desk.workflows.version(workflow.id, version))?.graph
-  if (!graph) throw new Problem('not_found', `This workflow has no version ${String(version)}.`, { field: 'target.version', value: version })
-  const kinds = new Map(desk.workflows.kinds().map(kind => [kind.id, kind]))
-  const ports = new Map(graph.exposed.map(({ name, node, port }) => [name, kinds.get(graph.nodes.find(({ id }) => id === node)?.kind ?? '')?.inputs.find(({ id }) => id === port)] as const))
-  const media = [...ports].flatMap(([name, port]) => port && (port.type === 'image' || port.type === 'video' || port.type === 'audio') ? [name] : [])
-  return { fields: workflowFields(new Map([...ports].map(([name, port]) => [name, schemaOf(port)]))), workflow: { id: workflow.id, slug: workflow.slug, version, media, places: Object.fromEntries(graph.exposed.map(({ name, node, port }) => [`nodes.${node}.${port}`, name])) } }
+  if (!graph) throw missing(version)
+  return { id: workflow.id, slug: workflow.slug, version, graph }
 }
 
 /** What a template's variables take, as cells are read for them; which template it is in the end, and whether there is one, shows when rows are checked. */
@@ -190,7 +201,8 @@ export const batchWords: BatchWords = {
     }
     const { costMaxMicros, ...rest } = executionOf(line, batch)
     return desk.workflows.begin({
-      ...rest, inputs: (note as { inputs: Record<string, Json> }).inputs, costMaxMicros: costMaxMicros ?? (batch.budgetMaxMicros === null ? null : priceMicros),
+      // Under a cap on the batch a row counts with what it was checked at, and so may cost no more than that.
+      ...rest, inputs: (note as { inputs: Record<string, Json> }).inputs, costMaxMicros: batch.budgetMaxMicros === null ? costMaxMicros ?? null : priceMicros,
       trigger: `batch ${batch.id}`, batch: { id: batch.id, position: number - 1, turn },
     })
   },
