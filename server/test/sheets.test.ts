@@ -287,6 +287,33 @@ describe('a batch under way', () => {
   })
 })
 
+test('a row that was tried again does not end with what an earlier attempt came to', async () => {
+  const { endRows, selectEndedMakings } = await import('../src/batches/rows.ts')
+  const made = await ask('POST', '/batches', { target: { model: 'rehearsal-1', prompt: '{{p}}' }, rows: [{ p: 'rehearse:slow' }], dry_run: true }, live())
+  const { id } = made.body
+  const row = async () => (await house.database.query<{ state: string; turn: number; cost: number }>('select r.state, r.turn, b.cost_micros::float8 as cost from batch_row r join batch b on b.id = r.batch_id where b.id = $1', [id])).rows[0]!
+  await ask('POST', `/batches/${id}/resume`, {}, live())
+  const { turn } = await until(async () => { const one = await row(); return one.state === 'making' ? one : null }, 'The making of the row')
+  // Another process saw the attempt before end, and says so only now.
+  await endRows(house.database, id, [{ number: 1, turn: turn - 1, wasMade: true, state: 'failed', chargedMicros: 40_000 }])
+  assert.deepEqual([(await row()).state, (await row()).cost], ['making', 0])
+  const over = await ended(id, house.liveKey)
+  assert.deepEqual([over.rows.done, over.rows.failed, over.cost.micros], [1, 0, 40_000])
+  assert.deepEqual(await selectEndedMakings(house.database, id, 10), [])
+})
+
+test('the time of a batch stands still while it is paused, for what is in the making as well', async () => {
+  const made = await ask('POST', '/batches', { target: { model: 'rehearsal-1', prompt: '{{p}}' }, rows: [{ p: 'rehearse:slow' }, { p: 'later' }], concurrency: 1 }, live())
+  const { id } = made.body
+  await until(async () => (await batchOf(id, house.liveKey)).rows.making === 1, 'The first row')
+  await ask('POST', `/batches/${id}/pause`, undefined, live())
+  await house.database.query(`update batch set ends_by = now() - interval '1 second', paused_at = paused_at - interval '1 hour' where id = $1`, [id])
+  const still = await until(async () => { const batch = await batchOf(id, house.liveKey); return batch.rows.making === 0 ? batch : null }, 'The end of what was in the making')
+  assert.deepEqual([still.state, still.rows.done, still.rows.waiting, still.rows.expired], ['paused', 1, 1, 0])
+  await ask('POST', `/batches/${id}/resume`, {}, live())
+  assert.deepEqual([(await ended(id, house.liveKey)).rows.done], [2])
+})
+
 test('what is being cancelled is not begun again by a retry', async () => {
   const made = await ask('POST', '/batches', { target: { model: 'rehearsal-1', prompt: '{{p}}' }, rows: [{ p: 'no rehearse:refused' }, { p: 'rehearse:slow' }, { p: 'waits' }], concurrency: 1 }, live())
   const { id } = made.body

@@ -277,18 +277,18 @@ export const freeRows = (client: Client, batchId: string) => client.query({ name
 export const postponeRow = (client: Client, batchId: string, { number, turn }: Pick<BatchRow, 'number' | 'turn'>, dueAt: Date) => client.query(
   `update batch_row set state = 'waiting', worker = null, due_at = $4 where batch_id = $1 and number = $2 and turn = $3 and state = 'claimed'`, [batchId, number, turn, dueAt])
 
-export interface RowEnd { number: number; state: 'done' | 'failed' | 'cancelled' | 'expired'; problem?: StoredProblem; chargedMicros?: number; /** For a row that is claimed; one that is being made ends with its task. */ turn?: number }
+export interface RowEnd { number: number; state: 'done' | 'failed' | 'cancelled' | 'expired'; problem?: StoredProblem; chargedMicros?: number; /** As it was claimed: one that was tried again meanwhile ends with what it is now. */ turn: number; /** Whether it had become a task or an execution. */ wasMade: boolean }
 
 /** Ends rows and counts them, in one statement: a row that has ended already is not counted again. */
 export const endRows = (client: Client, batchId: string, ends: RowEnd[]) => client.query({ name: 'batch rows end', text: `
   with ended as (
     update batch_row r set state = e.state, problem = coalesce(e.problem, r.problem), charged_micros = r.charged_micros + e.charged, worker = null, ended_at = now()
-    from jsonb_to_recordset($2) as e(number int, state text, problem jsonb, charged bigint, turn int)
-    where r.batch_id = $1 and r.number = e.number and (r.state = 'making' and e.turn is null or r.state = 'claimed' and r.turn = e.turn) returning r.state, e.charged)
+    from jsonb_to_recordset($2) as e(number int, state text, problem jsonb, charged bigint, turn int, made boolean)
+    where r.batch_id = $1 and r.number = e.number and r.turn = e.turn and r.state = case when e.made then 'making' else 'claimed' end returning r.state, e.charged)
   update batch b set rows_done = rows_done + n.done, rows_failed = rows_failed + n.failed, rows_cancelled = rows_cancelled + n.cancelled, rows_expired = rows_expired + n.expired, cost_micros = cost_micros + n.charged
   from (select count(*) filter (where state = 'done') as done, count(*) filter (where state = 'failed') as failed, count(*) filter (where state = 'cancelled') as cancelled,
     count(*) filter (where state = 'expired') as expired, coalesce(sum(charged), 0)::bigint as charged from ended) n
-  where b.id = $1` }, [batchId, JSON.stringify(ends.map(end => ({ number: end.number, state: end.state, problem: end.problem ?? null, charged: end.chargedMicros ?? 0, turn: end.turn ?? null })))])
+  where b.id = $1` }, [batchId, JSON.stringify(ends.map(end => ({ number: end.number, state: end.state, problem: end.problem ?? null, charged: end.chargedMicros ?? 0, turn: end.turn, made: end.wasMade })))])
 
 /** Ends every row that has not become a task. */
 export const endWaiting = (client: Client, batchId: string, state: 'cancelled' | 'expired') => client.query(
@@ -296,17 +296,17 @@ export const endWaiting = (client: Client, batchId: string, state: 'cancelled' |
    update batch set ${state === 'cancelled' ? 'rows_cancelled = rows_cancelled' : 'rows_expired = rows_expired'} + (select count(*) from ended) where id = $1`, [batchId, state])
 
 /** How what a row became has ended. */
-export interface EndedMaking { number: number; state: 'done' | 'failed' | 'cancelled'; problem: StoredProblem | null; chargedMicros: number }
+export interface EndedMaking { number: number; turn: number; state: 'done' | 'failed' | 'cancelled'; problem: StoredProblem | null; chargedMicros: number }
 
 /** Rows whose task or execution has ended and that do not know it yet. An execution's cost is known when what it had under way has been stopped. */
 export async function selectEndedMakings(client: Client, batchId: string, limit: number): Promise<EndedMaking[]> {
-  const { rows } = await client.query<{ number: number; state: EndedMaking['state']; problem: StoredProblem | null; charged: number }>({ name: 'batch rows ended', text: `
-    (select r.number, t.state, t.problem, coalesce(t.charged_micros, 0) as charged from batch_row r join task t on t.id = r.task_id
+  const { rows } = await client.query<{ number: number; turn: number; state: EndedMaking['state']; problem: StoredProblem | null; charged: number }>({ name: 'batch rows ended', text: `
+    (select r.number, r.turn, t.state, t.problem, coalesce(t.charged_micros, 0) as charged from batch_row r join task t on t.id = r.task_id
       where r.batch_id = $1 and r.state = 'making' and t.state in ('done', 'failed', 'cancelled') limit $2)
     union all
-    (select r.number, e.state, e.problem, e.cost_micros as charged from batch_row r join execution e on e.id = r.execution_id
+    (select r.number, r.turn, e.state, e.problem, e.cost_micros as charged from batch_row r join execution e on e.id = r.execution_id
       where r.batch_id = $1 and r.state = 'making' and e.state in ('done', 'failed', 'cancelled') and not exists (select from node_run n where n.execution_id = e.id and n.stopping) limit $2)` }, [batchId, limit])
-  return rows.map(row => ({ number: row.number, state: row.state, problem: row.problem, chargedMicros: row.charged }))
+  return rows.map(row => ({ number: row.number, turn: row.turn, state: row.state, problem: row.problem, chargedMicros: row.charged }))
 }
 
 /** Executions of a batch that are under way. */

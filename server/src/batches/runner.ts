@@ -140,7 +140,8 @@ export function createRunner(options: RunnerOptions): Runner {
   }
 
   async function makeRows(batch: Batch, words: BatchWords): Promise<boolean> {
-    const isLate = batch.endsBy <= now()
+    // While it is paused its time stands still (`markResumed`).
+    const isLate = batch.pausedAt === null && batch.endsBy <= now()
     for (;;) {
       const ended = await selectEndedMakings(database, batch.id, 500)
       if (ended.length > 0) await endRows(database, batch.id, ended.map(making => endOf(making, batch, words, isLate)))
@@ -194,7 +195,7 @@ export function createRunner(options: RunnerOptions): Runner {
         return
       }
       if (problem.code === 'internal') log.error({ batchId: batch.id, row: number, err: thrown }, 'a row of a batch met a bug')
-      await endRows(database, batch.id, [{ number, turn, state: 'failed', problem: storeProblem(problem) }])
+      await endRows(database, batch.id, [{ number, turn, wasMade: false, state: 'failed', problem: storeProblem(problem) }])
     }
   }
 
@@ -211,8 +212,8 @@ export function createRunner(options: RunnerOptions): Runner {
 }
 
 /** What the end of a task or an execution means for its row. */
-function endOf({ number, state, problem, chargedMicros }: EndedMaking, batch: Batch, words: BatchWords, isLate: boolean): RowEnd {
-  const end = (state: RowEnd['state']): RowEnd => ({ number, state, chargedMicros, ...(problem && state === 'failed' && !hasFiles(words) ? { problem } : {}) })
+function endOf({ number, turn, state, problem, chargedMicros }: EndedMaking, batch: Batch, words: BatchWords, isLate: boolean): RowEnd {
+  const end = (state: RowEnd['state']): RowEnd => ({ number, turn, wasMade: true, state, chargedMicros, ...(problem && state === 'failed' && !hasFiles(words) ? { problem } : {}) })
   if (state === 'done') return end('done')
   if (state === 'cancelled') return end(isLate && !batch.cancellingAt ? 'expired' : 'cancelled')
   if (isLate && problem?.code === 'deadline') return end('expired')
