@@ -4,6 +4,7 @@ import { execFile } from 'node:child_process'
 import { createServer } from 'node:http'
 import { once } from 'node:events'
 import type { AddressInfo } from 'node:net'
+import { randomUUID } from 'node:crypto'
 import { after, before, describe, test } from 'node:test'
 import { setTimeout as pause } from 'node:timers/promises'
 import { promisify } from 'node:util'
@@ -654,6 +655,24 @@ describe('a webhook', () => {
     assert.equal((await ask('POST', '/workflow/whk_from_wireflow_0001/trigger', {}, { key: null })).status, 202)
     assert.equal((await ask('PUT', `/workflows/${saved.id}`, { webhookId: null })).body.webhookId, null)
     assert.equal((await ask('POST', '/workflow/whk_from_wireflow_0001/trigger', {}, { key: null })).status, 404)
+  })
+
+  test('stand at an id of any kind, written with its dashes or without, but never at the id of a workflow that is not theirs', async () => {
+    const address = randomUUID()
+    const saved = await save({ ...poster(), webhookId: address })
+    assert.equal(saved.webhookId, address)
+    for (const written of [address, address.replaceAll('-', '')]) assert.equal((await ask('GET', `/workflow/${written}/trigger`, undefined, { key: null })).body.workflowId, saved.id)
+    const own = saved.id.replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, '$1-$2-$3-$4-$5')
+    assert.equal((await ask('PUT', `/workflows/${saved.id}`, { webhookId: own })).status, 200)
+    for (const written of [own, saved.id]) assert.equal((await ask('GET', `/workflow/${written}/trigger`, undefined, { key: null })).status, 200)
+    assert.equal((await ask('GET', `/workflow/${address}/trigger`, undefined, { key: null })).status, 404)
+
+    const { testKey: key } = await house.newAccount()
+    const target = await save()
+    const before = await traces()
+    for (const wanted of [target.id, saved.id]) assert.equal((await ask('POST', '/workflows', { ...poster(), webhookId: wanted }, { key })).status, 409)
+    assert.deepEqual(await traces(), before)
+    assert.equal((await ask('POST', `/workflow/${target.id}/trigger`, {}, { key: null })).status, 404)
   })
 
   test('of results is told what came out, signed', async () => {

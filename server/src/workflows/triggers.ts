@@ -11,7 +11,7 @@ import type { Json } from '../domain/outcome.ts'
 import { Problem } from '../domain/problem.ts'
 import type { Client, Database } from '../db/pool.ts'
 import { dueTimes, readCron } from '../kit/cron.ts'
-import { newId, randomText } from '../kit/id.ts'
+import { isId, newId, randomText } from '../kit/id.ts'
 
 interface TriggerRow {
   id: string; workflow_id: string; account_id: string; project_id: string; key_id: string | null; livemode: boolean; kind: 'webhook' | 'schedule'; enabled: boolean
@@ -31,7 +31,8 @@ const callerOf = (row: TriggerRow): Caller => ({
   scopes: ['tasks:read', 'tasks:write', 'assets:read', 'assets:write'], limits: { requestsPerMinute: null, executionsPerDay: null, concurrent: null },
 })
 
-const hashOf = (hook: string): Buffer => createHash('sha256').update(hook).digest()
+/** An id is one address, with its dashes and without. */
+const hashOf = (hook: string): Buffer => createHash('sha256').update(isId(hook) ? hook.replaceAll('-', '') : hook).digest()
 const perMinuteMax = 10_000
 const perMinuteDefault = 60
 
@@ -39,6 +40,9 @@ export async function createTrigger(database: Database, caller: Caller, workflow
   const id = newId()
   const hook = order.kind === 'webhook' ? order.hook ?? `whk_${randomText(32)}` : null
   if (hook !== null && !/^[\w-]{16,128}$/.test(hook)) throw new Problem('bad_request', 'The address of a webhook is 16 to 128 letters, digits, hyphens and underscores that nobody can guess.', { field: 'hook' })
+  const taken = () => new Problem('conflict', 'There is a webhook at this address already. Choose another one.', { field: 'hook' })
+  // The id of a workflow is an address for that one alone: nobody else waits there for what is sent to it.
+  if (hook !== null && isId(hook) && hook.replaceAll('-', '') !== workflowId && (await database.query('select from workflow where id = $1', [hook])).rowCount !== 0) throw taken()
   const secret = order.kind === 'webhook' && order.signed ? `whs_${randomText(40)}` : null
   if (order.kind === 'webhook') checkRate(order.perMinute)
   const next = order.kind === 'schedule' ? readCron(order.cron, order.timeZone).nextRun(now) : null
@@ -47,7 +51,7 @@ export async function createTrigger(database: Database, caller: Caller, workflow
      values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16) on conflict (hook_hash) do nothing returning ${columns}`,
     [id, workflowId, caller.accountId, caller.projectId, caller.keyId, caller.livemode, order.kind, hook && hashOf(hook), hook && hook.slice(0, 8), secret, order.kind === 'webhook' ? order.perMinute ?? perMinuteDefault : null,
       order.kind === 'schedule' ? order.cron : null, order.kind === 'schedule' ? order.timeZone : null, order.kind === 'schedule' ? order.missed : null, next, JSON.stringify(order.inputs ?? {})])
-  if (!row) throw new Problem('conflict', 'There is a webhook at this address already. Choose another one.', { field: 'hook' })
+  if (!row) throw taken()
   return { trigger: read(row), hook, secret }
 }
 
