@@ -8,6 +8,8 @@ export type Missed = (typeof missedPolicies)[number]
 
 /** Times of a schedule that are made up for at most. */
 const madeUpMax = 100
+/** Times that are gone through one by one. */
+const passedMax = 10_000
 
 /** @throws {Problem} `bad_request` for an expression or a time zone that is none */
 export function readCron(cron: string, timeZone: string): Cron {
@@ -25,7 +27,9 @@ export function dueTimes(cron: string, timeZone: string, missed: Missed, from: D
   const schedule = readCron(cron, timeZone)
   const times: Date[] = [from]
   let next = schedule.nextRun(from)
-  while (next !== null && next <= now && times.length < 10_000) { times.push(next); next = schedule.nextRun(next) }
+  // Of very many only the last ones count: what lies between is passed over, and nothing is left to be made up for a second time.
+  const recently = new Date(now.getTime() - madeUpMax * 60_000)
+  while (next !== null && next <= now) { times.push(next); next = schedule.nextRun(times.length === passedMax && next < recently ? recently : next) }
   const last = times.at(-1)!
   switch (missed) {
     case 'all': return { times: times.slice(-madeUpMax), next }
