@@ -15,21 +15,26 @@ export type Reserved = { kind: 'reserved' } | { kind: 'taken' } | { kind: 'beyon
 export const createReserve = (database: Database) => grouped<Reservation, Reserved>(group => database.transaction(async client => {
   const executions = await lockExecutions(client, group.map(one => one.executionId))
   const left = new Map([...executions.values()].map(({ id, cost_max_micros, committed_micros }) => [id, cost_max_micros === null ? Infinity : cost_max_micros - committed_micros]))
-  const within = new Set<Reservation>()
-  for (const one of group) {
-    const room = left.get(one.executionId) ?? 0
-    if (one.micros > room) continue
-    within.add(one)
-    left.set(one.executionId, room - one.micros)
-  }
-  const wanted = [...within]
-  const { rows } = await client.query<{ execution_id: string; node: string; item: number[] }>({ name: 'runs reserve', text: `
-    update node_run r set price_micros = w.micros from unnest($1::uuid[], $2::text[], $3::text[], $4::int[], $5::bigint[]) as w(execution_id, node, item, turn, micros)
-    where r.execution_id = w.execution_id and r.node = w.node and r.item = w.item::int[] and r.turn = w.turn and r.state = 'running' and r.price_micros = 0 returning r.execution_id, r.node, r.item` },
-  [wanted.map(one => one.executionId), wanted.map(one => one.node), wanted.map(one => writeItem(one.item)), wanted.map(one => one.turn), wanted.map(one => one.micros)])
+  const columns = [group.map(one => one.executionId), group.map(one => one.node), group.map(one => writeItem(one.item)), group.map(one => one.turn)]
+  // Whoever lost his run meanwhile takes no room from the others.
+  const { rows } = await client.query<{ execution_id: string; node: string; item: number[] }>({ name: 'runs reserving', text: `
+    select r.execution_id, r.node, r.item from unnest($1::uuid[], $2::text[], $3::text[], $4::int[]) as w(execution_id, node, item, turn)
+    join node_run r on r.execution_id = w.execution_id and r.node = w.node and r.item = w.item::int[] and r.turn = w.turn and r.state = 'running' and r.price_micros = 0
+    order by r.execution_id, r.node, r.item for update of r` }, columns)
   const held = new Set(rows.map(({ execution_id, node, item }) => runKey({ executionId: execution_id, node, item })))
   const sums = new Map<string, number>()
-  for (const one of wanted) if (held.has(runKey(one))) sums.set(one.executionId, (sums.get(one.executionId) ?? 0) + one.micros)
+  const reserved = group.map((one): Reserved => {
+    if (!held.has(runKey(one))) return { kind: 'taken' }
+    const room = left.get(one.executionId) ?? 0
+    if (one.micros > room) return { kind: 'beyond', leftMicros: Math.max(0, room) }
+    left.set(one.executionId, room - one.micros)
+    sums.set(one.executionId, (sums.get(one.executionId) ?? 0) + one.micros)
+    return { kind: 'reserved' }
+  })
+  await client.query({ name: 'runs reserve', text: `
+    update node_run r set price_micros = w.micros from unnest($1::uuid[], $2::text[], $3::text[], $4::bigint[]) as w(execution_id, node, item, micros)
+    where w.micros is not null and r.execution_id = w.execution_id and r.node = w.node and r.item = w.item::int[]` },
+  [...columns.slice(0, 3), group.map((one, index) => reserved[index]!.kind === 'reserved' ? one.micros : null)])
   await client.query({ name: 'executions reserve', text: 'update execution e set committed_micros = committed_micros + s.micros from unnest($1::uuid[], $2::bigint[]) as s(id, micros) where e.id = s.id' }, [[...sums.keys()], [...sums.values()]])
-  return group.map((one): Reserved => !within.has(one) ? { kind: 'beyond', leftMicros: Math.max(0, left.get(one.executionId) ?? 0) } : { kind: held.has(runKey(one)) ? 'reserved' : 'taken' })
+  return reserved
 }), { max: 200 })
