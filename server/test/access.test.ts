@@ -86,7 +86,7 @@ test('a secret opens what it was made for and is nowhere in the database', async
   const { key, secret, caller } = await make({ name: '  Shop ', scopes: ['tasks:read', 'tasks:read'], limits: { requestsPerMinute: 7, executionsPerDay: 8, concurrent: 9 } })
   assert.deepEqual(caller, {
     keyId: key.id, keyName: 'Shop', keyPrefix: secret.slice(0, 12), accountId: admin.accountId, projectId: admin.projectId, livemode: false,
-    scopes: ['tasks:read'], limits: { requestsPerMinute: 7, executionsPerDay: 8, concurrent: 9 },
+    scopes: ['tasks:read'], limits: { requestsPerMinute: 7, executionsPerDay: 8, concurrent: 9 }, templatesOnly: false,
   })
   const { rows } = await database.query(`select row_to_json(k)::text as text from api_key k union all select row_to_json(a)::text from audit a`)
   for (const { text } of rows) assert.ok(!text.includes(secret.slice(12)))

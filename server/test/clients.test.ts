@@ -138,7 +138,7 @@ for (const [index, { title, text }] of configurations.entries()) {
 }
 
 test('the page has a program for every client', () => {
-  const wanted = ['openai', '@google/genai', '@anthropic-ai/sdk', 'ai with @ai-sdk/openai', 'ai with @ai-sdk/google', 'ai with @ai-sdk/openai-compatible', 'Wisdom Gate', 'Kie.ai clients', 'Model Context Protocol']
+  const wanted = ['openai', '@google/genai', '@anthropic-ai/sdk', 'ai with @ai-sdk/openai', 'ai with @ai-sdk/google', 'ai with @ai-sdk/openai-compatible', 'Wisdom Gate', 'Kie.ai clients', 'Wireflow clients', 'Model Context Protocol']
   assert.deepEqual([...new Set(programs.map(({ title }) => title))], wanted)
   assert.deepEqual([configurations.length, scripts.length, pythons.length], [2, 1, 1])
 })
