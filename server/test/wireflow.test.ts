@@ -253,6 +253,16 @@ describe('a saved workflow', () => {
     assert.equal((await ask('GET', `/workflows/${body.webhookId}/trigger`)).status, 200)
   })
 
+  test('tells whoever comes second in layout and visibility what Wireflow tells', async () => {
+    const saved = await save()
+    const write = (number: number) => number % 2 === 0 ? ask('POST', `/workflows/${saved.id}/layout`, { gapX: 100 + number }) : ask('POST', `/workflows/${saved.id}/visibility`, { visibility: number % 4 === 1 ? 'view' : 'private' })
+    let late: Awaited<ReturnType<typeof write>>[] = []
+    // As often as it takes for two to meet.
+    for (let round = 0; late.length === 0 && round < 50; round++) late = (await Promise.all(Array.from({ length: 12 }, (_, number) => write(number)))).filter(({ status }) => status !== 200)
+    assert.ok(late.length > 0)
+    for (const { status, body } of late) assert.deepEqual([status, body.error.code, typeof body.currentUpdatedAt], [409, 'stale_write', 'string'])
+  })
+
   test('is patched node by node', async () => {
     const { id } = await save()
     const { status, body } = await ask('PATCH', `/workflows/${id}/nodes/gen-1`, { config: { aspect_ratio: '16:9', resolution: null }, params: { seed: 4 }, label: 'Wide', position: { x: 7, y: 8 } })

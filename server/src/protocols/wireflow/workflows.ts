@@ -365,7 +365,7 @@ export const workflows: Route[] = [
       const visibility = readText(readBody(body), 'visibility', 20)?.toLowerCase()
       if (visibility !== 'view' && visibility !== 'private') throw wrong('visibility', 'visibility must be view or private', { allowed: ['view', 'private'] })
       const { saved } = open(workflow, houseOf(desk))
-      await desk.workflows.change(workflow.id, { wire: wireOf({ ...saved, isPublished: visibility === 'view' }) }, workflow.revision)
+      await writing(desk.workflows.change(workflow.id, { wire: wireOf({ ...saved, isPublished: visibility === 'view' }) }, workflow.revision), workflow, {}, desk)
       return json(both({ linkPermission: visibility === 'view' ? 'VIEW' : 'PRIVATE', isPublished: visibility === 'view', slug: workflow.slug }))
     } },
   { method: 'POST', path: `${base}/:workflow/layout`, scope: 'tasks:write', about: { tag, summary: 'Arrange the board', body: Type.Object({ gapX: Type.Optional(Type.Number()), gapY: Type.Optional(Type.Number()), scope: Type.Optional(Type.Unknown()) }) },
@@ -382,7 +382,7 @@ export const workflows: Route[] = [
       if (moved.length > 0) {
         const nodes = saved.nodes.map(node => positions.has(node.id) ? { ...node, position: positions.get(node.id)! } : node)
         const graph = { ...workflow.graph, nodes: workflow.graph.nodes.map(node => positions.has(node.id) ? { ...node, position: positions.get(node.id)! } : node) }
-        await desk.workflows.change(workflow.id, { graph, unfinished: graph.nodes.length === 0, ...(isDrawnHere ? { wire: wireOf({ ...saved, nodes, hash: hashOf(graph) }) } : {}) }, workflow.revision)
+        await writing(desk.workflows.change(workflow.id, { graph, unfinished: graph.nodes.length === 0, ...(isDrawnHere ? { wire: wireOf({ ...saved, nodes, hash: hashOf(graph) }) } : {}) }, workflow.revision), workflow, {}, desk)
       }
       const places = [...positions].map(([id, { x, y }]) => ({ x, y, ...dimsOf(saved.nodes.find(node => node.id === id)!) }))
       const bounds = places.length === 0 ? { x: 0, y: 0, width: 0, height: 0 } : (() => {
