@@ -1,15 +1,13 @@
 /** `plantain batch`: a sheet of orders, made by the server whether or not anybody watches, and a folder of what came of it. */
 import { randomUUID } from 'node:crypto'
-import { createWriteStream } from 'node:fs'
-import { mkdir, readFile, rename, rm, stat } from 'node:fs/promises'
-import { basename, dirname, extname, join, resolve } from 'node:path'
-import { Readable } from 'node:stream'
-import { pipeline } from 'node:stream/promises'
+import { readFile, stat } from 'node:fs/promises'
+import { basename, extname, join, resolve } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
 import { Exit, exitCodes, usage } from './exit.ts'
-import { openRemote, type Money, type Output, type Remote } from './remote.ts'
-import { showPath } from './save.ts'
+import { openRemote, showRange, type Money, type Output, type Remote } from './remote.ts'
+import { extensionOf, saveBody, showPath } from './save.ts'
 import { formatTable, plainLine, type Shared, type Terminal } from './terminal.ts'
+import { turning, watch } from './waiting.ts'
 
 interface RowError { row: number | null; column: string | null; value?: string; code: string; message: string }
 export interface BatchView {
@@ -130,7 +128,7 @@ export function showChecked({ rows, price, columns, unmapped, livemode }: BatchV
   return [
     ...(mapped.length > 0 ? [`columns: ${mapped.join(', ')}`] : []),
     ...(unmapped.length > 0 ? [`left aside: ${unmapped.map(name => plainLine(name, 40)).join(', ')} (use one with --map "${plainLine(unmapped[0]!, 40)}=<field>" or {{${plainLine(unmapped[0]!, 40)}}})`] : []),
-    `${rows.total} rows${rows.failed > 0 ? `, ${rows.failed} of them wrong` : ''}${price ? `, ${price.min.micros === price.max.micros ? `$${price.max.usd}` : `$${price.min.usd} to $${price.max.usd}`}${livemode ? '' : ' of play money (test key)'}` : ''}`,
+    `${rows.total} rows${rows.failed > 0 ? `, ${rows.failed} of them wrong` : ''}${price ? `, ${showRange(price.min, price.max)}${livemode ? '' : ' of play money (test key)'}` : ''}`,
   ]
 }
 
@@ -150,7 +148,6 @@ function explain(thrown: unknown, terminal: Terminal): unknown {
   return new Exit(thrown.exitCode, thrown.code, `${thrown.message.replace(/ Mend them.*$/s, '')} All of them, with what to do: plantain batch errors ${batch} --out errors.csv. Leave them out with --skip-errors.`, thrown.details)
 }
 
-const frames = ['⠋', '⠙', '⠹', '⠸', '⠼', '⠴', '⠦', '⠧', '⠇', '⠏']
 const barCells = 24
 
 /** Seconds as people say them. Pure. */
@@ -160,50 +157,31 @@ export const showTime = (seconds: number): string => seconds < 90 ? `${Math.roun
 export function showBar({ state, rows, progress, eta, cost }: BatchView, frame: number): string {
   const full = Math.floor(progress * barCells)
   const ended = rows.done + rows.failed + rows.cancelled + rows.expired
-  return `${frames[frame % frames.length]} ${'█'.repeat(full)}${'░'.repeat(barCells - full)} ${String(Math.floor(progress * 100)).padStart(3)} %  ${ended}/${rows.total} rows${rows.failed > 0 ? `, ${rows.failed} failed` : ''}  $${cost.usd}${
+  return `${turning(frame)} ${'█'.repeat(full)}${'░'.repeat(barCells - full)} ${String(Math.floor(progress * 100)).padStart(3)} %  ${ended}/${rows.total} rows${rows.failed > 0 ? `, ${rows.failed} failed` : ''}  $${cost.usd}${
     state !== 'running' ? `  ${state}` : eta ? `  about ${showTime(eta.seconds)} left` : ''}`
 }
 
-const lookMs = 500
 /** How long a server may be gone while we watch; the batch goes on without us. */
 const patienceMs = 60_000
 const hasEnded = ({ state }: BatchView): boolean => ['done', 'failed', 'cancelled', 'expired'].includes(state)
 
 /** Watches a batch to its end, or to a pause. Ctrl-C leaves the batch alone and says how to come back. */
 async function follow(batch: BatchView, remote: Remote, terminal: Terminal, interrupted = false): Promise<BatchView> {
-  let now = batch
-  let frame = 0
   let saidAt = 0
-  const timer = terminal.isWatched ? setInterval(() => terminal.redraw(showBar(now, frame++)), 100) : undefined
-  const gone = new AbortController()
   const back = `plantain batch watch ${batch.id}`
-  const leave = () => gone.abort(new Exit(exitCodes.interrupted, 'interrupted', `Stopped watching. The batch goes on; come back with: ${back}, or stop it with: plantain batch pause ${batch.id}`, { batch: batch.id }))
-  const forget = terminal.onInterrupt(leave)
-  if (interrupted) leave()
-  try {
-    let reachedAt = Date.now()
-    while (!hasEnded(now) && now.state !== 'paused') {
-      await pause(lookMs, undefined, { signal: gone.signal }).catch(() => gone.signal.throwIfAborted())
-      try {
-        now = await remote.get<BatchView>(`/plantain/v1/batches/${batch.id}`, gone.signal)
-        reachedAt = Date.now()
-      } catch (thrown) {
-        gone.signal.throwIfAborted()
-        if (!(thrown instanceof Exit) || thrown.exitCode !== exitCodes.unreachable) throw thrown
-        if (Date.now() - reachedAt > patienceMs) throw new Exit(exitCodes.unreachable, thrown.code, `${thrown.message} The batch goes on; come back with: ${back}`, { batch: batch.id })
-      }
+  return watch<BatchView>({
+    now: batch, isOver: now => hasEnded(now) || now.state === 'paused', show: (now, _seconds, frame) => showBar(now, frame), patienceMs, details: { batch: batch.id },
+    comeBack: `The batch goes on; come back with: ${back}`, left: `Stopped watching. The batch goes on; come back with: ${back}, or stop it with: plantain batch pause ${batch.id}`,
+    async look(_seconds, signal) {
+      const now = await remote.get<BatchView>(`/plantain/v1/batches/${batch.id}`, signal)
       // Where nobody looks, a line for every tenth says that it moves.
       if (!terminal.isWatched && Math.floor(now.progress * 10) > saidAt) {
         saidAt = Math.floor(now.progress * 10)
         terminal.note(`${saidAt * 10} %  ${now.rows.done} done${now.rows.failed > 0 ? `, ${now.rows.failed} failed` : ''} of ${now.rows.total}  $${now.cost.usd}`)
       }
-    }
-    return now
-  } finally {
-    clearInterval(timer)
-    forget()
-    terminal.redraw(null)
-  }
+      return now
+    },
+  }, terminal, interrupted)
 }
 
 /** Says how it ended and saves what came of it. @throws {Exit} where rows failed, or where it is paused */
@@ -220,12 +198,10 @@ async function finish(batch: BatchView, { out, json }: { out?: string; json?: bo
   if (batch.state !== 'done') throw new Exit(exitCodes.failed, batch.state, `The batch was ${batch.state}. To go on where it stopped: plantain batch retry ${id}`, { batch: id })
 }
 
-const endings: Record<string, string> = { 'image/png': 'png', 'image/jpeg': 'jpg', 'image/webp': 'webp', 'image/gif': 'gif', 'image/avif': 'avif', 'video/mp4': 'mp4', 'video/webm': 'webm' }
-
 /** Where a picture of a row goes, as in the archive of the server. Pure. */
 export function nameFile({ row, name }: Pick<RowView, 'row' | 'name'>, nth: number, mime: string): string {
   const word = (name ?? '').normalize('NFKD').replace(/[^\p{L}\p{N}._-]+/gu, '-').replace(/^[-.]+|[-.]+$/g, '').slice(0, 80)
-  return `${[String(row).padStart(5, '0'), ...word === '' ? [] : [word], nth + 1].join('-')}.${endings[mime] ?? 'bin'}`
+  return `${[String(row).padStart(5, '0'), ...word === '' ? [] : [word], nth + 1].join('-')}${extensionOf(mime)}`
 }
 
 const atOnce = 6
@@ -253,19 +229,9 @@ async function saveFolder({ id, rows }: BatchView, out: string, remote: Remote, 
   return { path, pictures }
 }
 
-/** A file is there whole or not at all. */
 async function saveAs(response: Response, path: string): Promise<void> {
   if (!response.ok || !response.body) throw new Exit(exitCodes.failed, 'not_saved', `${basename(path)} could not be fetched (HTTP ${response.status}).`)
-  const part = `${path}.${process.pid}.part`
-  try {
-    await mkdir(dirname(path), { recursive: true })
-    await pipeline(Readable.fromWeb(response.body as Parameters<typeof Readable.fromWeb>[0]), createWriteStream(part))
-    await rename(part, path)
-  } catch (thrown) {
-    await rm(part, { force: true })
-    const { code, message } = thrown as NodeJS.ErrnoException
-    throw new Exit(exitCodes.failed, 'not_saved', `${path} could not be saved (${code ?? message}). Choose another place with --out.`)
-  }
+  await saveBody(response, path)
 }
 
 // Batches that exist already -------------------------------------------------------------------------------------------------
@@ -313,7 +279,7 @@ export async function getBatch(id: string, options: Shared, terminal: Terminal):
   const { rows, price, budget_max: budget, paused, eta } = batch
   const lines = [
     ['batch', batch.id], ['name', plainLine(batch.name ?? '')], ['state', batch.state], ['rows', `${rows.done} done, ${rows.failed} failed, ${rows.making} in the making, ${rows.waiting} waiting of ${rows.total}`],
-    ...(paused ? [['paused', paused.message]] : []), ...(eta ? [['left', `about ${showTime(eta.seconds)}`]] : []), ...(price ? [['price', price.min.micros === price.max.micros ? `$${price.max.usd}` : `$${price.min.usd} to $${price.max.usd}`]] : []),
+    ...(paused ? [['paused', paused.message]] : []), ...(eta ? [['left', `about ${showTime(eta.seconds)}`]] : []), ...(price ? [['price', showRange(price.min, price.max)]] : []),
     ['cost', `$${batch.cost.usd}${budget ? ` of at most $${budget.usd}` : ''}`], ...batch.errors.slice(0, 5).map(error => ['error', showError(error).filter(Boolean).join('  ')]),
   ]
   for (const line of formatTable(lines)) terminal.print(line)

@@ -5,6 +5,8 @@ import { Exit, exitCodeOf, exitCodes } from './exit.ts'
 import { plainLine, type Shared, type Terminal } from './terminal.ts'
 
 export interface Money { micros: number; usd: string }
+/** What it costs at least and at most, in dollars. Pure. */
+export const showRange = (min: Money, max: Money): string => max.micros === min.micros ? `$${max.usd}` : `$${min.usd} to $${max.usd}`
 export interface Output { url: string; mime: string; width: number | null; height: number | null; size_bytes?: number }
 export interface TaskView {
   id: string

@@ -40,15 +40,20 @@ export async function saveOutputs(task: TaskView, out: string | undefined, remot
   }))
 }
 
-/** Saves what a link leads to, whole or not at all; says how many bytes it had. `again` is the command that gives a new link. @throws {Exit} */
+/** Saves what a link leads to; says how many bytes it had. `again` is the command that gives a new link. @throws {Exit} */
 export async function saveFile(url: string, path: string, remote: Remote, again: string): Promise<number> {
   const response = await remote.download(url)
   if (!response.ok || !response.body) throw new Exit(exitCodes.failed, 'output_expired', `The picture could not be fetched (HTTP ${response.status}). Get a new link with: ${again}`)
+  return saveBody(response, path, `; the picture is kept: ${again}`)
+}
+
+/** Writes a body into a file, which is there whole or not at all; says how many bytes it had. `kept` goes on where the advice ends. @throws {Exit} `not_saved` */
+export async function saveBody({ body }: Response, path: string, kept = '.'): Promise<number> {
   const part = `${path}.${process.pid}.part`
   let bytes = 0
   try {
     await mkdir(dirname(path), { recursive: true })
-    await pipeline(Readable.fromWeb(response.body as Parameters<typeof Readable.fromWeb>[0]), async function* count(parts: AsyncIterable<Uint8Array>) {
+    await pipeline(Readable.fromWeb(body as Parameters<typeof Readable.fromWeb>[0]), async function* count(parts: AsyncIterable<Uint8Array>) {
       for await (const bit of parts) { bytes += bit.length; yield bit }
     }, createWriteStream(part))
     await rename(part, path)
@@ -56,7 +61,7 @@ export async function saveFile(url: string, path: string, remote: Remote, again:
   } catch (thrown) {
     await rm(part, { force: true })
     const { code, message } = thrown as NodeJS.ErrnoException
-    throw new Exit(exitCodes.failed, 'not_saved', `${path} could not be saved (${code ?? message}). Choose another place with --out; the picture is kept: ${again}`)
+    throw new Exit(exitCodes.failed, 'not_saved', `${path} could not be saved (${code ?? message}). Choose another place with --out${kept}`)
   }
 }
 

@@ -7,7 +7,7 @@ import type { Terminal } from './terminal.ts'
 export const turning = (frame: number): string => frames[frame % frames.length]!
 const frames = ['⠋', '⠙', '⠹', '⠸', '⠼', '⠴', '⠦', '⠧', '⠇', '⠏']
 /** How long a server may be gone while we wait; the task goes on without us. */
-const patienceMs = 30_000
+const patienceStandardMs = 30_000
 const pauseMs = 500
 
 /** What stands in the line while a task is in the making. Pure. */
@@ -23,19 +23,23 @@ export interface Watched<T> {
   show(now: T, seconds: number, frame: number): string
   /** `The task goes on; fetch it with: …` */
   comeBack: string
+  /** The same for who leaves by Ctrl-C, where there is more to say. */
+  left?: string
+  /** How long the server may be gone, in milliseconds. */
+  patienceMs?: number
   /** For programs, beside the error. */
   details: Record<string, unknown>
 }
 
 /** Waits until it is over, with a line that moves where somebody looks. Ctrl-C leaves it alone and says how to come back. */
-export async function watch<T>({ now: first, look, isOver, show, comeBack, details }: Watched<T>, terminal: Terminal, interrupted = false): Promise<T> {
+export async function watch<T>({ now: first, look, isOver, show, comeBack, left = `Stopped waiting. ${comeBack}`, patienceMs = patienceStandardMs, details }: Watched<T>, terminal: Terminal, interrupted = false): Promise<T> {
   const begun = Date.now()
   let now = first
   let frame = 0
   const draw = () => terminal.redraw(show(now, Math.floor((Date.now() - begun) / 1000), frame++))
   const timer = terminal.isWatched ? setInterval(draw, 100) : undefined
   const gone = new AbortController()
-  const leave = () => gone.abort(new Exit(exitCodes.interrupted, 'interrupted', `Stopped waiting. ${comeBack}`, details))
+  const leave = () => gone.abort(new Exit(exitCodes.interrupted, 'interrupted', left, details))
   const forget = terminal.onInterrupt(leave)
   if (interrupted) leave()
   // Where somebody looks, the line should say what is; elsewhere one long call is enough.

@@ -1,10 +1,10 @@
 /** Workflows: checked, published, fetched and run from files, with what comes out saved in a folder. */
 import { randomUUID } from 'node:crypto'
-import { mkdir, readFile, writeFile } from 'node:fs/promises'
+import { readFile } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import { Exit, exitCodes, usage } from './exit.ts'
-import { openRemote, type Money, type Remote } from './remote.ts'
-import { extensionOf, saveFile, showFile, showPath } from './save.ts'
+import { openRemote, showRange, type Money, type Remote } from './remote.ts'
+import { extensionOf, saveBody, saveFile, showFile, showPath } from './save.ts'
 import { formatTable, plainLine, type Shared, type Terminal } from './terminal.ts'
 import { turning, watch } from './waiting.ts'
 
@@ -110,7 +110,7 @@ export async function getWorkflow(name: string, options: Shared & { workflowVers
   const file: WorkflowFile = { name: title, slug, ...(description ? { description } : {}), ...(tags?.length ? { tags } : {}), graph: version?.graph ?? graph }
   if (options.json) return terminal.print(JSON.stringify(file))
   if (options.out === undefined) return terminal.print(JSON.stringify(file, null, 2))
-  await save(resolve(terminal.folder, options.out), `${JSON.stringify(file, null, 2)}\n`)
+  await saveBody(new Response(`${JSON.stringify(file, null, 2)}\n`), resolve(terminal.folder, options.out))
   terminal.print(showPath(resolve(terminal.folder, options.out), terminal.folder))
 }
 
@@ -253,7 +253,7 @@ async function finishExecution(execution: ExecutionView, { out, json }: Pick<Run
       saved.push({ path, line: showFile({ path, width: value.width, height: value.height, bytes }, terminal.folder) })
     } else if (value !== null && value !== undefined) {
       const path = join(folder, typeof value === 'string' ? `${name}.txt` : `${name}.json`)
-      await save(path, typeof value === 'string' ? `${value}\n` : `${JSON.stringify(value, null, 2)}\n`)
+      await saveBody(new Response(typeof value === 'string' ? `${value}\n` : `${JSON.stringify(value, null, 2)}\n`), path)
       saved.push({ path, line: showPath(path, terminal.folder) })
     }
   }
@@ -271,23 +271,14 @@ async function finishExecution(execution: ExecutionView, { out, json }: Pick<Run
   terminal.print(`${saved.length === 1 ? '1 file' : `${saved.length} files`}, $${execution.cost.usd}${execution.livemode ? '' : ' of play money (test key)'}, execution ${execution.id}`)
 }
 
-async function save(path: string, text: string): Promise<void> {
-  try {
-    await mkdir(resolve(path, '..'), { recursive: true })
-    await writeFile(path, text)
-  } catch (thrown) {
-    throw new Exit(exitCodes.failed, 'not_saved', `${path} could not be saved (${(thrown as NodeJS.ErrnoException).code ?? 'unknown'}). Choose another place with --out.`)
-  }
-}
-
 /** What a run would do, step by step, and what it would cost. */
 function showPlan(plan: PlanView, { json }: Shared, terminal: Terminal): void {
   if (json) return terminal.print(JSON.stringify(plan))
   const rows = plan.steps.map(({ node, kind, does, times, model, price_min, price_max, because }) =>
-    [node, kind, model ?? '', does, times === null ? '?' : `${times}×`, showRange(price_min, price_max), plainLine(because, 100)])
+    [node, kind, model ?? '', does, times === null ? '?' : `${times}×`, showPrice(price_min, price_max), plainLine(because, 100)])
   for (const line of formatTable([['step', 'kind', 'model', 'does', 'times', 'price', 'because'], ...rows])) terminal.print(line)
   for (const warning of plan.warnings) terminal.note(`warning: ${plainLine(warning, 400)}`)
-  terminal.print(`${showRange(plan.price_min, plan.price_max)} in all, $${plan.available.usd} available${plan.sufficient ? '' : ': not enough'}${plan.seconds_typical === null ? '' : `, about ${Math.ceil(plan.seconds_typical)} s`}`)
+  terminal.print(`${showPrice(plan.price_min, plan.price_max)} in all, $${plan.available.usd} available${plan.sufficient ? '' : ': not enough'}${plan.seconds_typical === null ? '' : `, about ${Math.ceil(plan.seconds_typical)} s`}`)
 }
 
-const showRange = (min: Money, max: Money | null): string => max === null ? `$${min.usd} or more` : max.micros === min.micros ? `$${min.usd}` : `$${min.usd} to $${max.usd}`
+const showPrice = (min: Money, max: Money | null): string => max === null ? `$${min.usd} or more` : showRange(min, max)

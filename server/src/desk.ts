@@ -8,7 +8,7 @@ import { createHash } from 'node:crypto'
 import type { Asset } from './domain/asset.ts'
 import { mayUse, type Caller, type Scope } from './domain/caller.ts'
 import type { Card, CheckedOrder } from './domain/card.ts'
-import type { Order } from './domain/order.ts'
+import { checkIdempotencyKey, type Order } from './domain/order.ts'
 import { formatDollars } from './domain/money.ts'
 import type { Json } from './domain/outcome.ts'
 import { Problem } from './domain/problem.ts'
@@ -381,7 +381,7 @@ export const createDesks = (tools: DeskTools) => (caller: Caller, call: DeskCall
     batches: {
       create: batch => {
         guarded('tasks:write')
-        checkKey(batch.idempotencyKey)
+        if (batch.idempotencyKey !== undefined) checkIdempotencyKey(batch.idempotencyKey)
         if (batch.callbackUrl !== undefined) checkTarget(batch.callbackUrl, { allowPrivate: tools.allowPrivate, field: 'callback_url' })
         return batches().create(caller, batch)
       },
@@ -399,7 +399,7 @@ export const createDesks = (tools: DeskTools) => (caller: Caller, call: DeskCall
       },
     },
 
-    once: (call, handle) => { checkKey(call.key); return access.replies.once(caller.keyId, call, handle) },
+    once: (call, handle) => { checkIdempotencyKey(call.key); return access.replies.once(caller.keyId, call, handle) },
 
     feedback: said => access.feedback(caller, said),
 
@@ -465,11 +465,7 @@ function checkTerms(order: Order): void {
   if (notes.length > 16 || notes.some(([key, value]) => key.length < 1 || key.length > 64 || value.length > 512)) {
     throw new Problem('bad_request', 'metadata is at most 16 pairs, keys of 1 to 64 and values of up to 512 characters.', { field: 'metadata' })
   }
-  checkKey(order.idempotencyKey)
-}
-
-function checkKey(key: string | undefined): void {
-  if (key !== undefined && !/^[\x21-\x7e]{1,255}$/.test(key)) throw new Problem('bad_request', 'An Idempotency-Key is 1 to 255 printable ASCII characters without spaces.', { field: 'Idempotency-Key' })
+  if (order.idempotencyKey !== undefined) checkIdempotencyKey(order.idempotencyKey)
 }
 
 /** The same order, whatever ids its uploads were given: inputs count by their bytes. */

@@ -3,9 +3,6 @@
  * and a server that is killed and started in between.
  */
 import assert from 'node:assert/strict'
-import { mkdtemp, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { after, before, test } from 'node:test'
 import { setTimeout as pause } from 'node:timers/promises'
 import sharp from 'sharp'
@@ -13,11 +10,8 @@ import { readConfig } from '../src/config.ts'
 import { startHouse } from '../src/house.ts'
 import { createLog } from '../src/kit/log.ts'
 import { audit } from '../src/ledger/books.ts'
-import { openOperator } from '../src/operator.ts'
-import { startUpstream } from '../src/providers/rehearsal/upstream.ts'
-import { testHouse, testSettings, type TestHouse } from './kit/house.ts'
-import { freePort } from './kit/port.ts'
-import { serverProcess } from './kit/server.ts'
+import { testHouse, type TestHouse } from './kit/house.ts'
+import { startKillable } from './kit/killable.ts'
 
 let house: TestHouse
 before(async () => { house = await testHouse() })
@@ -262,21 +256,8 @@ test('bad input is refused, and nothing happens', async () => {
 test('the books add up', async () => assert.deepEqual(await house.audit(), []))
 
 test('a server that is killed while turns are made: where a session stands always agrees with its tasks', async t => {
-  const dataDir = await mkdtemp(join(tmpdir(), 'plantain-sessions-'))
-  const upstream = await startUpstream({ port: 0 })
-  const environment = { ...testSettings({ databaseUrl: '', dataDir, upstreamUrl: upstream.url }), PORT: String(await freePort()), SHUTDOWN_GRACE_S: '5', REHEARSAL_LOOKUP: 'true' }
-  const server = serverProcess(environment)
-  t.after(async () => {
-    await server.close()
-    await upstream.close()
-    await rm(dataDir, { recursive: true, force: true, maxRetries: 20, retryDelay: 100 })
-  })
-  await server.start()
-  const operator = await openOperator(readConfig(environment))
-  const { secret: key } = await operator.keys.create({ name: 'Crash', livemode: true, scopes: ['admin'], expiresAt: null, limits: { requestsPerMinute: null, executionsPerDay: null, concurrent: null } })
-  await operator.credits.grant(1_000_000_000, { livemode: true, note: 'Crash' })
-  await operator.close()
-  const at = (method: string, path: string, body?: unknown, headers: Record<string, string> = {}) => askAt(`http://127.0.0.1:${environment.PORT}`, method, path, body, { key, headers })
+  const { server, upstream, environment, url, secret: key } = await startKillable(t)
+  const at = (method: string, path: string, body?: unknown, headers: Record<string, string> = {}) => askAt(url, method, path, body, { key, headers })
   const { id } = (await at('POST', '/sessions', { model: 'rehearsal-1' })).body
   const started = (await at('POST', `/sessions/${id}/turns?wait=30`, { prompt: 'a cup' })).body
   assert.equal(started.state, 'done')

@@ -1,4 +1,5 @@
 import type { Json } from './outcome.ts'
+import { Problem } from './problem.ts'
 
 /** What can be done: verb and modality; the model is a setting. `write` makes text, of words and of pictures (describing one is writing). */
 export const operations = ['generate', 'edit', 'upscale', 'remove_background', 'video', 'write'] as const
@@ -49,4 +50,12 @@ export interface Order {
   partials?: number
   /** What the door changed or ignored, said openly on the task. */
   warnings?: string[]
+}
+
+/** What an Idempotency-Key may be: 1 to 255 printable ASCII characters without spaces. */
+export const isIdempotencyKey = (key: string): boolean => /^[\x21-\x7e]{1,255}$/.test(key)
+
+/** @throws {Problem} `bad_request` for what is no key */
+export function checkIdempotencyKey(key: string): void {
+  if (!isIdempotencyKey(key)) throw new Problem('bad_request', 'An Idempotency-Key is 1 to 255 printable ASCII characters without spaces.', { field: 'Idempotency-Key' })
 }

@@ -10,6 +10,7 @@ import { formatDollars } from '../domain/money.ts'
 import type { Order } from '../domain/order.ts'
 import { Problem } from '../domain/problem.ts'
 import type { TurnPlace } from '../domain/session.ts'
+import { countDay, uncountDay, type Begun } from '../db/day.ts'
 import type { Client, Database } from '../db/pool.ts'
 import { availableIn, hold, lockPurses, takeFrom } from '../ledger/ledger.ts'
 import { takeTurns } from '../sessions/turns.ts'
@@ -145,31 +146,19 @@ async function refuseOverLimit(client: Client, group: Submission[], answers: Map
   const limited = new Map<string, Submission[]>()
   for (const one of group) if (one.caller.limits.executionsPerDay !== null) limited.set(one.caller.keyId, [...limited.get(one.caller.keyId) ?? [], one])
   if (limited.size === 0) return
-  const keys = [...limited.keys()].sort()
-  const { rows } = await client.query<{ key_id: string; count: number; reset_s: number }>({ name: 'submit limits', text: `
-    insert into rate_window (key_id, kind, starts_at, count)
-    select key_id, 'executions_day', date_trunc('day', now(), 'UTC'), count from unnest($1::uuid[], $2::int[]) as wanted(key_id, count)
-    on conflict (key_id, kind, starts_at) do update set count = rate_window.count + excluded.count
-    returning key_id, count, ceil(extract(epoch from starts_at + interval '1 day' - now()))::int as reset_s` },
-  [keys, keys.map(key => limited.get(key)!.length)])
-  const over: { key: string; count: number }[] = []
-  for (const row of rows) {
-    const members = limited.get(row.key_id)!
+  const days = await countDay(client, [...limited].map(([keyId, { length: count }]) => ({ keyId, count })))
+  const over: Begun[] = []
+  for (const { keyId, count, resetS } of days) {
+    const members = limited.get(keyId)!
     const max = members[0]!.caller.limits.executionsPerDay!
-    const excess = Math.min(members.length, row.count - max)
+    const excess = Math.min(members.length, count - max)
     if (excess <= 0) continue
-    over.push({ key: row.key_id, count: excess })
+    over.push({ keyId, count: excess })
     for (const one of members.slice(members.length - excess)) answers.set(one.id, { kind: 'refused', problem: new Problem('rate_limited',
-      `This key may make ${max} tasks a day, and has. The next day begins in ${row.reset_s} s (UTC).`, { retryAfterS: row.reset_s, limit: { name: 'executions_per_day', max, remaining: 0, resetS: row.reset_s } }) })
+      `This key may make ${max} tasks a day, and has. The next day begins in ${resetS} s (UTC).`, { retryAfterS: resetS, limit: { name: 'executions_per_day', max, remaining: 0, resetS } }) })
   }
-  await uncount(client, over)
+  await uncountDay(client, over)
   await forgetKeys(client, group.filter(one => answers.has(one.id)))
-}
-
-const uncount = async (client: Client, over: { key: string; count: number }[]) => {
-  if (over.length > 0) await client.query({ name: 'submit uncount', text: `
-    update rate_window r set count = r.count - o.count from unnest($1::uuid[], $2::int[]) as o(key_id, count)
-    where r.key_id = o.key_id and r.kind = 'executions_day' and r.starts_at = date_trunc('day', now(), 'UTC')` }, [over.map(one => one.key), over.map(one => one.count)])
 }
 
 /** A refused order keeps nothing: neither its idempotency key nor its place in the day. */
@@ -177,7 +166,7 @@ async function giveBack(client: Client, refused: Submission[]): Promise<void> {
   await forgetKeys(client, refused)
   const counts = new Map<string, number>()
   for (const one of refused) if (one.caller.limits.executionsPerDay !== null) counts.set(one.caller.keyId, (counts.get(one.caller.keyId) ?? 0) + 1)
-  await uncount(client, [...counts].map(([key, count]) => ({ key, count })))
+  await uncountDay(client, [...counts].map(([keyId, count]) => ({ keyId, count })))
 }
 
 const forgetKeys = async (client: Client, refused: Submission[]) => {

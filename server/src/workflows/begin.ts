@@ -7,8 +7,10 @@ import { roots } from '../domain/graph/advance.ts'
 import type { Graph } from '../domain/graph/graph.ts'
 import { layOut } from '../domain/graph/layout.ts'
 import type { Given } from '../domain/graph/values.ts'
+import { checkIdempotencyKey } from '../domain/order.ts'
 import type { Json } from '../domain/outcome.ts'
 import { Problem } from '../domain/problem.ts'
+import { countDay } from '../db/day.ts'
 import type { Client, Database } from '../db/pool.ts'
 import { newId } from '../kit/id.ts'
 import type { Kinds } from './kinds.ts'
@@ -50,7 +52,7 @@ export async function begin(database: Database, kinds: Kinds, { caller, all, key
   const ids = all.map(() => newId())
   return database.transaction(async client => {
     if (key !== null && !await claimKey(client, caller, key, ids[0]!)) return { ids: (await findBegun(client, caller, key, all.length > 1))!, replayed: true }
-    await countDay(client, caller, all.filter(one => one.parentId === null).length)
+    await countExecutions(client, caller, all.filter(one => one.parentId === null).length)
     for (const [index, one] of all.entries()) await insert(client, kinds, ids[index]!, one)
     return { ids, replayed: false }
   })
@@ -75,13 +77,10 @@ async function insert(client: Client, kinds: Kinds, id: string, one: Beginning):
  *
  * @throws {Problem} `rate_limited` beyond the limit; nothing of this transaction is kept then
  */
-async function countDay(client: Client, { keyId, limits: { executionsPerDay: max } }: Caller, count: number): Promise<void> {
+async function countExecutions(client: Client, { keyId, limits: { executionsPerDay: max } }: Caller, count: number): Promise<void> {
   if (max === null || count === 0) return
-  const { rows: [row] } = await client.query<{ count: number; reset_s: number }>({ name: 'execution day', text: `
-    insert into rate_window (key_id, kind, starts_at, count) values ($1, 'executions_day', date_trunc('day', now(), 'UTC'), $2)
-    on conflict (key_id, kind, starts_at) do update set count = rate_window.count + excluded.count
-    returning count, ceil(extract(epoch from starts_at + interval '1 day' - now()))::int as reset_s` }, [keyId, count])
-  if (row!.count > max) throw new Problem('rate_limited', `This key may begin ${max} executions a day, and ${count === 1 ? 'has' : `has ${Math.max(0, max - row!.count + count)} left`}. The next day begins in ${row!.reset_s} s (UTC).`, { retryAfterS: row!.reset_s, limit: { name: 'executions_per_day', max, remaining: 0, resetS: row!.reset_s } })
+  const [day] = await countDay(client, [{ keyId, count }])
+  if (day!.count > max) throw new Problem('rate_limited', `This key may begin ${max} executions a day, and ${count === 1 ? 'has' : `has ${Math.max(0, max - day!.count + count)} left`}. The next day begins in ${day!.resetS} s (UTC).`, { retryAfterS: day!.resetS, limit: { name: 'executions_per_day', max, remaining: 0, resetS: day!.resetS } })
 }
 
 const hashOf = (body: string): Buffer => createHash('sha256').update(body).digest()
@@ -93,7 +92,7 @@ const hashOf = (body: string): Buffer => createHash('sha256').update(body).diges
  * @throws {Problem} `bad_request` for what is no key, `idempotency_mismatch` for one that was used for something else
  */
 export async function findBegun(client: Client, { projectId, livemode }: Owner, { key, body }: BeginKey, together: boolean): Promise<string[] | null> {
-  if (!/^[\x21-\x7e]{1,255}$/.test(key)) throw new Problem('bad_request', 'An Idempotency-Key is 1 to 255 printable ASCII characters without spaces.', { field: 'Idempotency-Key' })
+  checkIdempotencyKey(key)
   const { rows: [row] } = await client.query<{ body_sha256: Buffer; execution_id: string; batch_id: string | null }>({ name: 'execution key find', text: `
     select k.body_sha256, k.execution_id, e.batch_id from execution_key k left join execution e on e.id = k.execution_id where k.project_id = $1 and k.livemode = $2 and k.key = $3` }, [projectId, livemode, key])
   if (!row) return null

@@ -355,16 +355,11 @@ export function createWorkflows(options: WorkflowsOptions): Workflows {
     async byToken(token) {
       const { owner, id } = await tokenOwner(token)
       const review = (await findReview(database, owner, id))!
-      const desk = options.deskFor(callerOf(await executionRow(review.executionId)))
+      const desk = options.deskFor(callerOf((await findExecutionRow(database, review.executionId))!))
       const links = await Promise.all(review.candidates.map(async ({ asset }) => { const found = await desk.assets.find(asset); return found ? desk.assets.link(found, { side: 1024 }) : '' }))
       return { review, links }
     },
     async answerByToken(token, given, by) { const { owner, id } = await tokenOwner(token); return answer(owner, id, given, by) },
-  }
-
-  async function executionRow(id: string): Promise<ExecutionRow> {
-    const row = await findExecutionRow(database, id)
-    return row!
   }
 
   async function tokenOwner(token: string): Promise<{ owner: Owner; id: string }> {

@@ -2,17 +2,10 @@
  * Kills the server while workflows run: lists, purchases, steps that compute, people who answer. Afterwards every execution has ended, every
  * node was paid once, and the books are right.
  */
-import { mkdtemp, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { readConfig } from '../../src/config.ts'
 import { startHouse } from '../../src/house.ts'
 import { audit } from '../../src/ledger/books.ts'
-import { openOperator } from '../../src/operator.ts'
-import { startUpstream } from '../../src/providers/rehearsal/upstream.ts'
-import { testSettings } from '../kit/house.ts'
-import { freePort } from '../kit/port.ts'
-import { serverProcess } from '../kit/server.ts'
+import { startKillable } from '../kit/killable.ts'
 
 export interface FlowChaosOptions { executions: number; kills: number; killAfterMs: [number, number]; say?(line: string): void }
 export interface FlowChaosReport { executions: number; kills: number; bought: number; answered: number; seconds: number; broken: string[] }
@@ -36,17 +29,9 @@ const ways = ['', 'rehearse:queued', 'rehearse:cut_after', 'rehearse:slow']
 
 export async function runFlowChaos({ executions, kills, killAfterMs, say = () => {} }: FlowChaosOptions): Promise<FlowChaosReport> {
   const begun = performance.now()
-  const dataDir = await mkdtemp(join(tmpdir(), 'plantain-chaos-'))
-  const upstream = await startUpstream({ port: 0 })
-  const environment: Record<string, string> = { ...testSettings({ databaseUrl: '', dataDir, upstreamUrl: upstream.url }), PORT: String(await freePort()), SHUTDOWN_GRACE_S: '5' }
-  const victim = serverProcess(environment)
-  const url = `http://127.0.0.1:${environment.PORT}`
+  const closers: (() => Promise<void>)[] = []
   try {
-    await victim.start()
-    const operator = await openOperator(readConfig(environment))
-    const { secret } = await operator.keys.create({ name: 'Chaos', livemode: true, scopes: ['admin'], expiresAt: null, limits: { requestsPerMinute: null, executionsPerDay: null, concurrent: null } })
-    await operator.credits.grant(1_000_000_000, { livemode: true, note: 'Chaos' })
-    await operator.close()
+    const { server: victim, upstream, environment, url, secret } = await startKillable({ after: close => { closers.unshift(close) } })
 
     /** Asks until it is answered, as a client does whose server goes away. */
     const ask = async (method: string, path: string, body?: unknown, headers: Record<string, string> = {}): Promise<{ status: number; body: any }> => {
@@ -106,9 +91,5 @@ export async function runFlowChaos({ executions, kills, killAfterMs, say = () =>
     const house = await startHouse(readConfig({ ...environment, PORT: '0' }), { roles: [] })
     try { broken.push(...await audit(house.database)) } finally { await house.close() }
     return { executions: ids.size, kills, bought: stats.accepted, answered, seconds: (performance.now() - begun) / 1_000, broken }
-  } finally {
-    await victim.close()
-    await upstream.close()
-    await rm(dataDir, { recursive: true, force: true, maxRetries: 20, retryDelay: 100 })
-  }
+  } finally { for (const close of closers) await close() }
 }

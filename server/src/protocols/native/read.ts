@@ -1,5 +1,6 @@
 /** Reading what every resource of this door reads alike: ids, pages, headers. */
 import { Type } from 'typebox'
+import { isIdempotencyKey } from '../../domain/order.ts'
 import { Problem } from '../../domain/problem.ts'
 import { isId } from '../../kit/id.ts'
 import type { Incoming } from '../contract.ts'
@@ -43,7 +44,7 @@ export function readFilterId(id: string | undefined, field: string): string | un
 export function readIdempotencyKey(headers: Incoming['headers']): string | undefined {
   const key = headers['idempotency-key']
   if (key === undefined) return undefined
-  if (!/^[\x21-\x7e]{1,255}$/.test(key)) {
+  if (!isIdempotencyKey(key)) {
     throw new Problem('bad_request', 'Idempotency-Key must be 1 to 255 printable ASCII characters without spaces.', { field: 'Idempotency-Key' })
   }
   return key

@@ -1,6 +1,7 @@
 /** Running a workflow from outside, without a key: whoever knows the address of its webhook runs it at the expense of its account. */
 import { createHash } from 'node:crypto'
 import { Type } from 'typebox'
+import { isIdempotencyKey } from '../../domain/order.ts'
 import { Problem } from '../../domain/problem.ts'
 import { isId } from '../../kit/id.ts'
 import { parseJson, readBytes } from '../../kit/json.ts'
@@ -33,7 +34,7 @@ async function fire(request: Incoming, desk: Desk): Promise<Response> {
   const saved = fieldsOf(workflow.wire)
   const drawn = Array.isArray(saved?.nodes) ? saved.nodes as unknown as WireNode[] : []
   const key = request.headers['idempotency-key']
-  if (key !== undefined && !/^[\x21-\x7e]{1,255}$/.test(key)) throw no('bad_request', 'Idempotency-Key must be 1 to 255 printable characters without spaces', { code: 'invalid_request' }, { field: 'Idempotency-Key' })
+  if (key !== undefined && !isIdempotencyKey(key)) throw no('bad_request', 'Idempotency-Key must be 1 to 255 printable characters without spaces', { code: 'invalid_request' }, { field: 'Idempotency-Key' })
   const given = pickInputs(fields, namesOfInputs(workflow.graph, drawn), { isStrict: false })
   const graph = withoutEmpty(workflow.graph, given)
   const { execution, replayed } = await desk.workflows.fire(isId(name) ? name.replaceAll('-', '') : name, {
