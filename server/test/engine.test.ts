@@ -11,6 +11,7 @@ import { audit, readBalance } from '../src/ledger/books.ts'
 import { newId } from '../src/kit/id.ts'
 import { testDatabase } from './kit/database.ts'
 import { ended, latch, newPerson, ownerOf, picture, priceMicros, submit, testEngine, until, type Job } from './kit/engine.ts'
+import { youngMinute } from './kit/minute.ts'
 
 let database: Database
 let close: () => Promise<void>
@@ -318,8 +319,7 @@ test('a provider with a rate is asked at most so often a minute', () => {
   return withEngine({ limits: { perMinute: 4 }, submit: async () => { asked++; return done({ made: [{ bytes: picture }] }) } }, async ({ engine }) => {
     await database.query('delete from provider_pace')
     const caller = await newPerson(database)
-    // Away from the turn of the minute, so that one minute is one minute.
-    await until(() => new Date().getSeconds() < 56, 'a minute that is young enough', 10_000)
+    await youngMinute()
     const tasks = await Promise.all(Array.from({ length: 9 }, () => submit(engine, caller, { endWithinS: 3 })))
     const results = await Promise.all(tasks.map(({ taskId }) => ended(engine, caller, taskId)))
     assert.equal(asked, 4)

@@ -10,6 +10,7 @@ import type { Rule } from '../src/providers/rehearsal/rules.ts'
 import { testHouse, type TestHouse } from './kit/house.ts'
 import { moneyOf, send } from './kit/live.ts'
 import { until } from './kit/engine.ts'
+import { youngMinute } from './kit/minute.ts'
 
 let house: TestHouse
 let upstreams: Upstream[]
@@ -326,7 +327,7 @@ test('an operator sees how every provider stands', async () => {
 
 test('pictures a minute are exact, and one order that is more than a minute’s gets a minute of its own', async () => {
   const room = (imagesPerMinute: number) => [{ provider: 'rehearsal-c', slots: 100, limits: { concurrency: null, perMinute: null, imagesPerMinute, perProcess: null } }]
-  await until(() => new Date().getSeconds() < 50, 'a minute that is young enough', 20_000)
+  await youngMinute()
   // Kept from the house's own worker by its breaker while they are ordered.
   await house.database.query(`insert into provider_health (provider, state, trips, open_until) values ('rehearsal-c', 'open', 1, now() + interval '1 hour')`)
   await setRoutes('rehearsal-3', [c])

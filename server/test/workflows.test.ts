@@ -6,6 +6,7 @@ import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { after, before, describe, test } from 'node:test'
 import { testHouse, type TestHouse } from './kit/house.ts'
+import { youngMinute } from './kit/minute.ts'
 
 let house: TestHouse
 before(async () => { house = await testHouse() })
@@ -243,6 +244,7 @@ describe('from outside', () => {
   const saved = async (slug: string, graph: object) => { const { body } = await ask('POST', '/workflows', { name: slug, slug, graph }); return body.id as string }
   test('a webhook runs it without a key, fills what it names, keeps its limit and can be switched off', async () => {
     await saved('hooked', chain)
+    await youngMinute()
     const trigger = (await ask('POST', '/workflows/hooked/triggers', { kind: 'webhook', per_minute: 3 })).body
     const fire = (url: string, body: unknown, headers = {}) => fetch(url, { method: 'POST', headers: { 'content-type': 'application/json', ...headers }, body: JSON.stringify(body) })
     const first = await fire(trigger.url, { prompt: 'a lantern', other: 1 })
