@@ -393,16 +393,67 @@ describe('rows become executions of a workflow', () => {
   })
 
   test('under a cap on the batch, a row that came out dearer than it was checked is not bought, whatever a row may cost', async () => {
-    const drawn = (model: string) => ({ nodes: [{ id: 'made', kind: 'generate', settings: { model, ...(model === 'sandbox-1' ? { parameters: { resolution: '512' } } : {}) } }, { id: 'out', kind: 'output', settings: {} }], edges: [wire('made.image', 'out.value')], inputs: [{ name: 'prompt', node: 'made', port: 'prompt' }] })
-    const saved = await ask('POST', '/workflows', { name: 'Grows dear', graph: drawn('sandbox-1') })
-    const made = await ask('POST', '/batches', { target: { workflow: saved.body.slug, version: 'draft', cost_max_micros: 1_000_000 }, rows: [{ prompt: 'a dear one' }, { prompt: 'another' }], budget_max_micros: 2_000, dry_run: true }, live())
-    assert.deepEqual([made.body.state, made.body.price.max.micros], ['paused', 2_000], made.text)
-    assert.equal((await ask('PATCH', `/workflows/${saved.body.id}`, { graph: drawn('rehearsal-1'), revision: saved.body.revision })).status, 200)
+    // What a template's label means is asked anew for each row, and so may have become dearer; the workflow may not.
+    const body = (model: string) => ({ model, prompt: 'dear {{what}}', variables: [{ name: 'what', type: 'text' }], ...(model === 'sandbox-1' ? { parameters: { resolution: '512' } } : {}) })
+    assert.equal((await ask('POST', '/templates', { slug: 'dear', name: 'Dear', template: body('sandbox-1') })).status, 201)
+    await ask('POST', '/templates/dear/publish', { label: 'production' })
+    const drawn = { nodes: [{ id: 'made', kind: 'generate', settings: { model: 'template:dear@production' } }, { id: 'out', kind: 'output', settings: {} }], edges: [wire('made.image', 'out.value')], inputs: [{ name: 'prompt', node: 'made', port: 'prompt' }] }
+    const saved = await ask('POST', '/workflows', { name: 'Grows dear', graph: drawn })
+    const made = await ask('POST', '/batches', { target: { workflow: saved.body.slug, version: 'draft', cost_max_micros: 1_000_000 }, rows: [{ prompt: '{"what":"a dear one"}' }, { prompt: '{"what":"another"}' }], budget_max_micros: 2_000, dry_run: true }, live())
+    assert.deepEqual([made.body.state, made.body.price?.max.micros], ['paused', 2_000], made.text)
+    assert.equal((await ask('PATCH', '/templates/dear', { template: body('rehearsal-1'), revision: 1 })).status, 200)
+    assert.equal((await ask('POST', '/templates/dear/publish', { label: 'production' })).status, 200)
     await ask('POST', `/batches/${made.body.id}/resume`, {}, live())
     const over = await ended(made.body.id, house.liveKey)
     assert.deepEqual([over.rows.failed, over.cost.micros], [2, 0])
     assert.match((await rowsOf(made.body.id, '', house.liveKey))[0].problem.code, /credits_required/)
     assert.deepEqual(await house.audit(), [])
+  })
+
+  describe('what they run is what was there when the batch was made', () => {
+    const drawn = (text: string, calls: string | null) => ({
+      nodes: [{ id: 'words', kind: 'text', settings: {} }, { id: 'said', kind: 'concat', settings: { text2: text, separator: ' ' } }, { id: 'out', kind: 'output', settings: { name: 'said' } },
+        ...(calls === null ? [] : [{ id: 'other', kind: 'workflow', settings: { workflow: calls, into: 'words' } }, { id: 'heard', kind: 'output', settings: { name: 'heard' } }])],
+      edges: [wire('words.text', 'said.text1'), wire('said.text', 'out.value'), ...(calls === null ? [] : [wire('words.text', 'other.value'), wire('other.value', 'heard.value')])],
+      inputs: [{ name: 'words', node: 'words', port: 'text' }],
+    })
+    const change = async (slug: string, graph: object) => {
+      const { revision, id } = (await ask('GET', `/workflows/${slug}`)).body
+      const changed = await ask('PATCH', `/workflows/${id}`, { graph, revision })
+      assert.equal(changed.status, 200, changed.text)
+    }
+    const graphsOf = async (id: string) => (await house.database.query<{ graph: string }>(`select distinct encode(graph_sha256, 'hex') as graph from execution where trigger = $1`, [`batch ${id}`])).rows.map(({ graph }) => graph)
+
+    test('a draft that is edited meanwhile changes no row, nor does one that it calls', async () => {
+      for (const [name, graph] of [['Called', drawn('called then', null)], ['Calls', drawn('then', 'called')]] as const) assert.equal((await ask('POST', '/workflows', { name, graph })).status, 201)
+      const made = await ask('POST', '/batches', { target: { workflow: 'calls' }, rows: [{ words: 'a' }, { words: 'b' }], concurrency: 1, dry_run: true })
+      assert.deepEqual([made.body.state, made.body.workflow.slug, made.body.workflow.version], ['paused', 'calls', null], made.text)
+      assert.match(made.body.workflow.message, /runs the draft as it was when the batch was made/)
+      await change('called', drawn('called now', null))
+      await change('calls', drawn('now', 'called'))
+      await ask('POST', `/batches/${made.body.id}/resume`, {})
+      assert.equal((await ended(made.body.id)).rows.done, 2)
+      assert.deepEqual((await rowsOf(made.body.id)).map(row => row.values), [{ said: 'a then', heard: 'a called then' }, { said: 'b then', heard: 'b called then' }])
+      // The next one is made of what is there now.
+      const next = await ask('POST', '/batches', { target: { workflow: 'calls' }, rows: [{ words: 'a' }] })
+      assert.notEqual(next.body.workflow.graph_sha256, made.body.workflow.graph_sha256)
+      await ended(next.body.id)
+      assert.deepEqual((await rowsOf(next.body.id)).map(row => row.values), [{ said: 'a now', heard: 'a called now' }])
+    })
+
+    test('a row that is tried again runs the same graph, and the batch says which', async () => {
+      const graph = (width: number) => ({ nodes: [{ id: 'made', kind: 'generate', settings: { model: 'rehearsal-1' } }, { id: 'small', kind: 'resize', settings: { width } }, { id: 'out', kind: 'output', settings: {} }], edges: [wire('made.image', 'small.image'), wire('small.image', 'out.value')], inputs: [{ name: 'prompt', node: 'made', port: 'prompt' }] })
+      await ask('POST', '/workflows', { name: 'Retried', graph: graph(32) })
+      const made = await ask('POST', '/batches', { target: { workflow: 'retried' }, rows: [{ prompt: 'x rehearse:refused' }] }, live())
+      assert.equal((await ended(made.body.id, house.liveKey)).rows.failed, 1)
+      await change('retried', graph(48))
+      const again = await ask('POST', `/batches/${made.body.id}/retry`, {}, live())
+      assert.deepEqual(again.body.workflow, made.body.workflow)
+      assert.match(again.body.workflow.message, /every row that is tried again/)
+      await ended(made.body.id, house.liveKey)
+      assert.deepEqual(await graphsOf(made.body.id), [made.body.workflow.graph_sha256])
+      assert.deepEqual([await count('execution', 'trigger = $1', [`batch ${made.body.id}`]), await house.audit()], [2, []])
+    })
   })
 
   test('cancel stops its executions', async () => {

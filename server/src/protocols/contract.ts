@@ -12,7 +12,7 @@ import type { Caller, KeyLimits, RetiredModels, Scope } from '../domain/caller.t
 import type { Card, CheckedOrder, DialectName } from '../domain/card.ts'
 import type { StoredFile } from '../domain/file.ts'
 import type { Baseline } from '../domain/graph/baseline.ts'
-import type { Execution, ExecutionOrder, NodeRun, Plan, ReadyMade, Review, ReviewAnswer, Trigger, TriggerOrder, Workflow, WorkflowChange, WorkflowDraft, WorkflowVersion } from '../domain/graph/execution.ts'
+import type { Execution, ExecutionOrder, NodeRun, Pins, Plan, ReadyMade, Review, ReviewAnswer, Trigger, TriggerOrder, Workflow, WorkflowChange, WorkflowDraft, WorkflowVersion } from '../domain/graph/execution.ts'
 import type { Graph, Item, NodeFace } from '../domain/graph/graph.ts'
 import type { Lint } from '../domain/graph/lint.ts'
 import type { Given } from '../domain/graph/values.ts'
@@ -204,6 +204,8 @@ export interface WorkflowDesk {
   publish(id: string, name: string | null): Promise<WorkflowVersion>
   versions(id: string): Promise<WorkflowVersion[]>
   version(id: string, version: number | string): Promise<Required<WorkflowVersion> | null>
+  /** Keeps what a workflow and those it calls stand for now, to be run later as they stood. `pins` has it under `workflowId`. @throws {Problem} `not_found`, `conflict` for one that is not active */
+  pin(order: { workflowId: string; version?: number | null }): Promise<{ graph: Graph; pins: Pins }>
   /** What a run would do and cost. The run itself is begun with the same reckoning. */
   plan(order: ExecutionOrder): Promise<Plan>
   begin(order: ExecutionOrder): Promise<{ execution: Execution; replayed: boolean }>

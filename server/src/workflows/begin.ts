@@ -4,6 +4,7 @@
 import { createHash } from 'node:crypto'
 import type { Caller } from '../domain/caller.ts'
 import { roots } from '../domain/graph/advance.ts'
+import type { Pins } from '../domain/graph/execution.ts'
 import type { Graph } from '../domain/graph/graph.ts'
 import { layOut } from '../domain/graph/layout.ts'
 import type { Given } from '../domain/graph/values.ts'
@@ -36,6 +37,7 @@ export interface Beginning {
   metadata: Record<string, string>
   callbackUrl: string | null
   wire: Json
+  pins: Pins | null
   /** Makes a row of a batch this execution, once however often the row is taken in hand; false where it has become one already. */
   linkRow: ((client: Client, executionId: string) => Promise<boolean>) | null
 }
@@ -64,10 +66,10 @@ async function insert(client: Client, kinds: Kinds, id: string, one: Beginning):
   const sha256 = await keepGraph(client, one.graph)
   await client.query({ name: 'execution begin', text: `
     insert into execution (id, account_id, project_id, key_id, livemode, workflow_id, version, graph_sha256, given, trigger, target, force, anew, parallelism, cost_max_micros, depth, parent_id, batch_id, position, metadata,
-      callback_url, wire, open)
-    values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23)` },
+      callback_url, wire, pins, open)
+    values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24)` },
   [id, one.caller.accountId, one.caller.projectId, one.caller.keyId, one.caller.livemode, one.workflowId, one.version, sha256, JSON.stringify(one.given), one.trigger, one.target, one.force, one.anew, one.parallelism,
-    one.costMaxMicros, one.depth, one.parentId, one.batchId, one.position, JSON.stringify(one.metadata), one.callbackUrl, one.wire === null ? null : JSON.stringify(one.wire), first.length])
+    one.costMaxMicros, one.depth, one.parentId, one.batchId, one.position, JSON.stringify(one.metadata), one.callbackUrl, one.wire === null ? null : JSON.stringify(one.wire), one.pins === null ? null : JSON.stringify(one.pins), first.length])
   if (one.linkRow && !await one.linkRow(client, id)) throw new Problem('conflict', 'Somebody else has taken this row of the batch.', { row: 'taken' })
   await insertRuns(client, id, first.map(instance => ({ ...instance, state: 'ready', because: null })))
 }

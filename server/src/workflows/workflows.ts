@@ -6,7 +6,7 @@
  */
 import type { Caller } from '../domain/caller.ts'
 import type { CheckedOrder } from '../domain/card.ts'
-import { unsound, type Execution, type ExecutionOrder, type Plan, type Review, type ReviewAnswer, type Workflow } from '../domain/graph/execution.ts'
+import { unsound, type Execution, type ExecutionOrder, type Pins, type Plan, type Review, type ReviewAnswer, type Workflow } from '../domain/graph/execution.ts'
 import { itemKey, type Graph, type Item, type Media, type NodeFace } from '../domain/graph/graph.ts'
 import { layOut, type Layout } from '../domain/graph/layout.ts'
 import { lint } from '../domain/graph/lint.ts'
@@ -32,7 +32,7 @@ import { sharedReads } from './gather.ts'
 import { plan, unequal } from './plan.ts'
 import { readyMade, readyName } from './ready.ts'
 import { answerReview, endOverdue, findReview, listReviews, readToken, reviewToken } from './reviews.ts'
-import { executionColumns, findExecutionRow, readExecution, readRun, runColumns, type ExecutionRow, type Owner, type RunRow } from './rows.ts'
+import { executionColumns, findExecutionRow, keepGraph, readExecution, readRun, runColumns, type ExecutionRow, type Owner, type RunRow } from './rows.ts'
 import { createReserve } from './reserve.ts'
 import { createRunner, type Runner } from './runner.ts'
 import { changeWorkflow, countWorkflows, createWorkflow, findVersion, findWorkflow, listVersions, listWorkflows, tally, publishWorkflow, removeWorkflow } from './saved.ts'
@@ -128,7 +128,7 @@ export function createWorkflows(options: WorkflowsOptions): Workflows {
     benchFor: (execution, desk, signal) => options.benchFor({ projectId: execution.project_id, livemode: execution.livemode, id: execution.id }, desk, signal),
     async call(execution, run, workflow, inputs) {
       if (execution.depth >= depthMax) throw new Problem('bad_request', `Workflows call each other more than ${depthMax} deep. Does one call itself?`)
-      const { execution: child } = await beginFor(callerOf(execution), { workflowId: workflow, version: null, inputs, force: execution.force, trigger: 'workflow', idempotencyKey: `call-${execution.id}-${Buffer.from(`${run.node} ${itemKey(run.item)}`).toString('base64url').slice(0, 200)}-${run.attempt}`,
+      const { execution: child } = await beginFor(callerOf(execution), { workflowId: workflow, version: null, inputs, force: execution.force, trigger: 'workflow', ...(execution.pins ? { pins: execution.pins } : {}), idempotencyKey: `call-${execution.id}-${Buffer.from(`${run.node} ${itemKey(run.item)}`).toString('base64url').slice(0, 200)}-${run.attempt}`,
         costMaxMicros: execution.cost_max_micros === null ? null : Math.max(0, execution.cost_max_micros - execution.committed_micros) }, execution)
       return child.id
     },
@@ -163,6 +163,9 @@ export function createWorkflows(options: WorkflowsOptions): Workflows {
   /** The graph an order speaks of, sound, with what it is called. */
   async function readGraph(caller: Caller, order: ExecutionOrder): Promise<{ graph: Graph; workflow: Workflow | null; version: number | null }> {
     const ready = order.workflowId === undefined ? null : readyName(order.workflowId)
+    const pin = order.workflowId !== undefined && order.pins && Object.hasOwn(order.pins, order.workflowId) ? order.pins[order.workflowId]! : null
+    const pinned = pin && { graph: (await graphs.layout(database, Buffer.from(pin.sha256, 'hex'))).graph, version: pin.version }
+    if (pinned && ready !== null) return { ...pinned, workflow: null }
     if (ready !== null) {
       const made = readyMade.get(ready)
       if (!made) throw new Problem('not_found', `No ready-made workflow is called ${ready}. There are: ${[...readyMade.keys()].join(', ')}.`)
@@ -171,6 +174,7 @@ export function createWorkflows(options: WorkflowsOptions): Workflows {
     const workflow = order.workflowId === undefined ? null : await findWorkflow(database, caller.projectId, order.workflowId)
     if (order.workflowId !== undefined && workflow === null) throw new Problem('not_found', 'There is no such workflow.')
     if (workflow && !workflow.active) throw new Problem('conflict', 'This workflow is not active. Activate it first.', { reason: 'inactive' })
+    if (pinned) return { ...pinned, workflow }
     if (order.graph) return { graph: order.graph, workflow, version: null }
     if (!workflow) throw new Problem('bad_request', 'Say which workflow to run, or send a graph along.')
     const wanted = order.version === undefined ? workflow.published : order.version
@@ -178,6 +182,28 @@ export function createWorkflows(options: WorkflowsOptions): Workflows {
     const version = await findVersion(database, workflow.id, wanted)
     if (!version) throw new Problem('not_found', `This workflow has no version ${wanted}.`)
     return { graph: version.graph, workflow, version: version.number }
+  }
+
+  /** Keeps what a name stands for now, and whatever is called by name inside it. What is given the name of a workflow only when it runs is not known yet. */
+  async function pin(caller: Caller, { workflowId, version }: { workflowId: string; version?: number | null }): Promise<{ graph: Graph; pins: Pins }> {
+    const pins: Pins = {}
+    const keep = async (name: string, wanted: number | null | undefined): Promise<Graph> => {
+      const { graph, version: number } = await readGraph(caller, { workflowId: name, ...(wanted === undefined ? {} : { version: wanted }) })
+      pins[name] = { sha256: (await keepGraph(database, graph)).toString('hex'), version: number }
+      return graph
+    }
+    const graph = await keep(workflowId, version)
+    const todo = [graph]
+    for (let at = todo.pop(); at; at = todo.pop()) {
+      const called = at.nodes.flatMap(({ kind, settings }) => kinds.faces.get(kind)?.makes === 'call' && typeof settings.workflow === 'string' ? [settings.workflow] : [])
+      for (const name of called) {
+        if (Object.hasOwn(pins, name)) continue
+        // One that is not there, or not active, is told where it is called.
+        const found = await keep(name, undefined).catch(thrown => { if (thrown instanceof Problem) return null; throw thrown })
+        if (found) todo.push(found)
+      }
+    }
+    return { graph, pins }
   }
 
   function checkGraph(graph: Graph): void {
@@ -234,7 +260,7 @@ export function createWorkflows(options: WorkflowsOptions): Workflows {
       caller, key, all: orders.map((order, index) => ({
         caller, graph: prepared[index]!.graph, given: prepared[index]!.given, workflowId: prepared[index]!.workflow?.id ?? null, version: prepared[index]!.version, trigger: order.trigger ?? 'api', target: order.target ?? null,
         force: order.force ?? false, anew: order.anew ?? [], ...prepared[index]!.limits, depth: parent ? parent.depth + 1 : 0, parentId: parent?.id ?? null, batchId: order.batch?.id ?? null, position: order.batch?.position ?? 0,
-        metadata: order.metadata ?? {}, callbackUrl: order.callbackUrl ?? null, wire: order.wire ?? null,
+        metadata: order.metadata ?? {}, callbackUrl: order.callbackUrl ?? null, wire: order.wire ?? null, pins: order.pins ?? null,
         linkRow: order.batch?.turn === undefined ? null : (client, id) => options.linkRow(client, { batchId: order.batch!.id, number: order.batch!.position + 1, turn: order.batch!.turn! }, id),
       })),
     })
@@ -396,6 +422,7 @@ export function createWorkflows(options: WorkflowsOptions): Workflows {
       publish: (id, name) => publishWorkflow(database, caller.projectId, id, name, caller.keyId),
       versions: id => listVersions(database, id),
       version: (id, version) => findVersion(database, id, version),
+      pin: order => pin(caller, order),
       async plan(order) {
         const prepared = await prepare(caller, order)
         const { plan: foreseen, refused } = await planFor(caller, prepared, order)

@@ -42,12 +42,17 @@ export interface Execution {
   createdAt: Date; endedAt: Date | null
 }
 
+/** Graphs as they stood at some moment, by the names workflows are run and called under (an id, a slug, `ready:<slug>`): each by its content, with the version it was. */
+export type Pins = Record<string, { sha256: string; version: number | null }>
+
 /** What may be asked for with an execution. */
 export interface ExecutionOrder {
   /** A saved workflow (or `ready:<slug>`, one that comes with the house) and which version of it (null: the draft), or a graph that is sent along; with both, the graph is run under the workflow's name. */
   workflowId?: string
   version?: number | null
   graph?: Graph
+  /** Runs workflows of these names, this one and those it calls, as they stood then. */
+  pins?: Pins
   /** Values of the workflow's inputs, by their names. */
   inputs?: Record<string, Json>
   /** Values by node and port, for dialects that fill nodes themselves. */

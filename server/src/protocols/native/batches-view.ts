@@ -22,6 +22,7 @@ export const BatchView = Type.Object({
   state: Type.Enum(['checking', 'running', 'paused', 'cancelling', 'writing', 'done', 'failed', 'cancelled', 'expired'], { description: '`checking`: all rows are looked through before the first is made. `failed`: it was refused then, and nothing was made.' }),
   livemode: Type.Boolean(), dialect: Type.String({ description: 'The door it was made at; `native` is this one.' }),
   target: Type.Unknown({ description: 'As it was sent; null for other dialects.' }),
+  workflow: maybe(Type.Object({ id: Type.String(), slug: Type.String(), version: maybe(Type.Integer()), graph_sha256: Text, message: Type.String() }, { description: 'Of a workflow: what every row runs, rows that are tried again included.' })),
   columns: Type.Array(Type.Object({ name: Type.String(), field: Text }), { description: 'Which column fills which field.' }), unmapped: Type.Array(Type.String(), { description: 'Columns that fill no field and no `{{column}}`.' }),
   rows: Type.Object({
     total: Type.Integer(), checked: count('Looked through.'), waiting: Type.Integer(), making: Type.Integer(), done: Type.Integer(), failed: Type.Integer(), cancelled: Type.Integer(), expired: Type.Integer(),
@@ -70,7 +71,7 @@ export function viewBatch(batch: Batch, standing: BatchStanding, desk: Desk): St
   const urlOf = (what: string) => `${desk.publicUrl}${base}/batches/${batch.id}/${what}`
   return {
     id: batch.id, object: 'batch', name: batch.name, state: stateOf(batch), livemode: batch.livemode, dialect: batch.protocol,
-    target,
+    target, workflow: kept.workflow ? viewWorkflow(kept.workflow) : null,
     columns: kept.columns ?? [], unmapped: (kept.columns ?? []).flatMap(({ name, field }) => field === null && !filled.has(name) ? [name] : []),
     rows: { total: rows.total, checked: standing.checked, waiting: standing.waiting, making: standing.making, done: rows.done, failed: rows.failed, cancelled: rows.cancelled, expired: rows.expired },
     progress: rows.total === 0 ? 0 : Math.min(1, Math.round(ended / rows.total * 1e4) / 1e4),
@@ -83,6 +84,15 @@ export function viewBatch(batch: Batch, standing: BatchStanding, desk: Desk): St
     file: batch.inputFileId, source: kept.source ?? null, callback_url: batch.callbackUrl, metadata: batch.metadata,
     urls: { rows: urlOf('rows'), events: urlOf('events'), results_csv: urlOf('results.csv'), results_jsonl: urlOf('results.jsonl'), results_zip: urlOf('results.zip'), errors_csv: urlOf('errors.csv') },
     created_at: batch.createdAt.toISOString(), started_at: time(batch.startedAt), ended_at: time(batch.endedAt), ends_by: batch.endsBy.toISOString(),
+  }
+}
+
+function viewWorkflow({ id, slug, version, pins }: NonNullable<Kept['workflow']>): Static<typeof BatchView>['workflow'] {
+  const sha256 = pins?.[id]?.sha256 ?? null
+  const what = version === null ? id.startsWith('ready:') ? 'this workflow' : 'the draft' : `version ${version}`
+  return {
+    id, slug, version, graph_sha256: sha256,
+    message: sha256 === null ? `Every row runs ${what} as it is when the row is made.` : `Every row, and every row that is tried again, runs ${what} as it was when the batch was made; what it calls by name, too.`,
   }
 }
 

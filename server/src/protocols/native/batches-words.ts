@@ -5,7 +5,7 @@
 import { Readable } from 'node:stream'
 import type { Batch, BatchProblem } from '../../domain/batch.ts'
 import type { JsonSchema } from '../../domain/card.ts'
-import type { ExecutionOrder } from '../../domain/graph/execution.ts'
+import type { ExecutionOrder, Pins } from '../../domain/graph/execution.ts'
 import type { Graph, Port } from '../../domain/graph/graph.ts'
 import type { InputReference } from '../../domain/order.ts'
 import type { Json } from '../../domain/outcome.ts'
@@ -29,8 +29,8 @@ export interface Kept {
   target: Target
   columns: Column[]
   onErrors: 'stop' | 'skip'
-  /** Of a workflow: which it is, and which version of it every row is. */
-  workflow?: { id: string; slug: string; version: number | null; /** Inputs that are pictures or films. */ media: string[]; /** Which input fills which node and port. */ places: Record<string, string> }
+  /** Of a workflow: which it is, which version of it every row is (null: the draft), and its graph as it stood, with those it calls; batches made before graphs were kept have none. */
+  workflow?: { id: string; slug: string; version: number | null; pins?: Pins; /** Inputs that are pictures or films. */ media: string[]; /** Which input fills which node and port. */ places: Record<string, string> }
   source: string
 }
 export const keptOf = (batch: Pick<Batch, 'options'>): Kept => batch.options as unknown as Kept
@@ -69,27 +69,24 @@ async function fieldsOf(target: Target, desk: Desk): Promise<{ fields: Fields; w
     }
     return { fields: taskFields(byModel, card ? Object.keys(card.parameters.properties as object ?? {}) : names, await variablesOf(target.model.model, desk)), workflow: null }
   }
-  const { id, slug, version, graph } = await theWorkflow(target.workflow, desk)
+  const { id, slug, version, graph, pins } = await theWorkflow(target.workflow, desk)
   const kinds = new Map(desk.workflows.kinds().map(kind => [kind.id, kind]))
   const ports = new Map(graph.exposed.map(({ name, node, port }) => [name, kinds.get(graph.nodes.find(({ id }) => id === node)?.kind ?? '')?.inputs.find(({ id }) => id === port)] as const))
   const media = [...ports].flatMap(([name, port]) => port && (port.type === 'image' || port.type === 'video' || port.type === 'audio') ? [name] : [])
-  return { fields: workflowFields(new Map([...ports].map(([name, port]) => [name, schemaOf(port)]))), workflow: { id, slug, version, media, places: Object.fromEntries(graph.exposed.map(({ name, node, port }) => [`nodes.${node}.${port}`, name])) } }
+  return { fields: workflowFields(new Map([...ports].map(([name, port]) => [name, schemaOf(port)]))), workflow: { id, slug, version, pins, media, places: Object.fromEntries(graph.exposed.map(({ name, node, port }) => [`nodes.${node}.${port}`, name])) } }
 }
 
-/** The workflow a target names, one of the project's or one that comes with the house, and the version of it that every row will be. @throws {Problem} `not_found` */
-async function theWorkflow({ workflow: name, version: wanted }: Extract<Target, { kind: 'workflow' }>['workflow'], desk: Desk): Promise<{ id: string; slug: string; version: number | null; graph: Graph }> {
+/** The workflow a target names, one of the project's or one that comes with the house, as it stands now and as every row will run it. @throws {Problem} `not_found` */
+async function theWorkflow({ workflow: name, version: wanted }: Extract<Target, { kind: 'workflow' }>['workflow'], desk: Desk): Promise<{ id: string; slug: string; version: number | null; graph: Graph; pins: Pins }> {
   const missing = (version: number | null) => new Problem('not_found', `This workflow has no version ${String(version)}.`, { field: 'target.version', value: version })
-  const ready = desk.workflows.readyMade().find(({ slug }) => `ready:${slug}` === name)
-  if (ready) {
-    if (typeof wanted === 'number') throw missing(wanted)
-    return { id: name, slug: name, version: null, graph: ready.graph }
-  }
-  const workflow = await desk.workflows.find(name)
-  if (!workflow) throw new Problem('not_found', `There is no workflow ${name.slice(0, 100)}.`, { field: 'target.workflow', value: name.slice(0, 100) })
-  const version = wanted === 'draft' ? null : wanted ?? workflow.published
-  const graph = version === null ? workflow.graph : (await desk.workflows.version(workflow.id, version))?.graph
-  if (!graph) throw missing(version)
-  return { id: workflow.id, slug: workflow.slug, version, graph }
+  const isReady = desk.workflows.readyMade().some(({ slug }) => `ready:${slug}` === name)
+  if (isReady && typeof wanted === 'number') throw missing(wanted)
+  const workflow = isReady ? null : await desk.workflows.find(name)
+  if (!isReady && !workflow) throw new Problem('not_found', `There is no workflow ${name.slice(0, 100)}.`, { field: 'target.workflow', value: name.slice(0, 100) })
+  const version = wanted === 'draft' ? null : wanted ?? workflow?.published ?? null
+  if (workflow && version !== null && !await desk.workflows.version(workflow.id, version)) throw missing(version)
+  const id = workflow?.id ?? name
+  return { id, slug: workflow?.slug ?? name, version, ...await desk.workflows.pin({ workflowId: id, version }) }
 }
 
 /** What a template's variables take, as cells are read for them; which template it is in the end, and whether there is one, shows when rows are checked. */
@@ -272,7 +269,7 @@ function executionOf({ order }: Line, batch: Batch): ExecutionOrder {
   const { parallelism, cost_max_micros: costMaxMicros } = target.kind === 'workflow' ? target.workflow : {}
   const { metadata, ...inputs } = order
   return {
-    workflowId: workflow!.id, version: workflow!.version, inputs, costMaxMicros: costMaxMicros ?? null, ...(parallelism === undefined ? {} : { parallelism }),
+    workflowId: workflow!.id, version: workflow!.version, ...(workflow!.pins ? { pins: workflow!.pins } : {}), inputs, costMaxMicros: costMaxMicros ?? null, ...(parallelism === undefined ? {} : { parallelism }),
     ...(metadata === undefined ? {} : { metadata: metadata as Record<string, string> }),
   }
 }

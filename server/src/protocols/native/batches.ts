@@ -159,7 +159,7 @@ const resume = act('resume', 'Let a batch go on', 'After a pause, whatever broug
   async (request, desk) => json(await viewNow(await desk.batches.resume(readId(request, 'batch'), budgetOf(readResume(request.body ?? {}))), desk)), ResumeBody)
 const cancel = act('cancel', 'Cancel a batch', 'Rows that wait are given up, executions are stopped. Tasks in the making end by themselves; what was made is kept.',
   async (request, desk) => json(await viewNow(await desk.batches.cancel(null, (await theBatch(request, desk)).id), desk)))
-const retry = act('retry', 'Try rows again', 'Rows that are done are not touched, and nothing is bought twice: each row that failed becomes a new task, or a new execution that takes what the earlier one had paid for.', async (request, desk) => {
+const retry = act('retry', 'Try rows again', 'Rows that are done are not touched, and nothing is bought twice: each row that failed becomes a new task, or a new execution of the graph the batch was made with (`workflow` says which), that takes what the earlier one had paid for.', async (request, desk) => {
   const wire = readRetry(request.body ?? {})
   return json(await viewNow(await desk.batches.retry(readId(request, 'batch'), { states: wire.states ?? ['failed'], ...budgetOf(wire) }), desk))
 }, RetryBody)
