@@ -437,7 +437,7 @@ describe('a run', () => {
     const { id } = await save()
     const answer = await begun(`/workflows/${id}/execute`, { iteratorConfigs: [{ nodeId: 'input-1', items: ['a cat', 'a dog'] }, { nodeId: 'gen-1', key: 'aspect_ratio', items: ['1:1', '16:9'], maxConcurrency: 1 }] })
     assert.deepEqual([answer.executionRuns.length, new Set(answer.executionRuns.map((one: any) => one.batchId)).size, answer.executionRuns.map((one: any) => [one.runIndexInBatch, one.inputIndex]), answer.executionId], [4, 1, [[0, 0], [1, 1], [2, 2], [3, 3]], answer.executionRuns[0].id])
-    assert.equal(answer.warnings.length, 1)
+    assert.equal(answer.warnings, undefined)
     const all = await Promise.all(answer.executionRuns.map((one: any) => ended(one.id)))
     assert.deepEqual(all.map(one => [one.status, stateOf(one, 'input-1').text, one.inputIndex, one.batchId]), ['a cat', 'a cat', 'a dog', 'a dog'].map((word, index) => ['COMPLETED', word, index, answer.batchId]))
     const sizes = await Promise.all(all.map(one => sizeOf(one.finalOutput.url)))

@@ -4,6 +4,7 @@
 import { createHash } from 'node:crypto'
 import type { Caller } from '../domain/caller.ts'
 import { roots } from '../domain/graph/advance.ts'
+import { boundsOf } from '../domain/graph/bounds.ts'
 import type { Pins } from '../domain/graph/execution.ts'
 import type { Graph } from '../domain/graph/graph.ts'
 import { layOut } from '../domain/graph/layout.ts'
@@ -34,6 +35,8 @@ export interface Beginning {
   parentId: string | null
   batchId: string | null
   position: number
+  /** How many of those with the same batch may be at work at once. */
+  togetherMax: number | null
   metadata: Record<string, string>
   callbackUrl: string | null
   wire: Json
@@ -63,13 +66,14 @@ export async function begin(database: Database, kinds: Kinds, { caller, all, key
 async function insert(client: Client, kinds: Kinds, id: string, one: Beginning): Promise<void> {
   const layout = layOut(one.graph, kinds.faces)
   const first = roots(layout, new Set(layout.order))
+  const bounds = boundsOf(layout, one.given)
   const sha256 = await keepGraph(client, one.graph)
   await client.query({ name: 'execution begin', text: `
     insert into execution (id, account_id, project_id, key_id, livemode, workflow_id, version, graph_sha256, given, trigger, target, force, anew, parallelism, cost_max_micros, depth, parent_id, batch_id, position, metadata,
-      callback_url, wire, pins, open)
-    values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24)` },
+      callback_url, wire, pins, together_max, bounds, open)
+    values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24, $25, $26)` },
   [id, one.caller.accountId, one.caller.projectId, one.caller.keyId, one.caller.livemode, one.workflowId, one.version, sha256, JSON.stringify(one.given), one.trigger, one.target, one.force, one.anew, one.parallelism,
-    one.costMaxMicros, one.depth, one.parentId, one.batchId, one.position, JSON.stringify(one.metadata), one.callbackUrl, one.wire === null ? null : JSON.stringify(one.wire), one.pins === null ? null : JSON.stringify(one.pins), first.length])
+    one.costMaxMicros, one.depth, one.parentId, one.batchId, one.position, JSON.stringify(one.metadata), one.callbackUrl, one.wire === null ? null : JSON.stringify(one.wire), one.pins === null ? null : JSON.stringify(one.pins), one.togetherMax, bounds.length === 0 ? null : JSON.stringify(bounds), first.length])
   if (one.linkRow && !await one.linkRow(client, id)) throw new Problem('conflict', 'Somebody else has taken this row of the batch.', { row: 'taken' })
   await insertRuns(client, id, first.map(instance => ({ ...instance, state: 'ready', because: null })))
 }

@@ -5,6 +5,7 @@
  * waits for a person takes no place.
  */
 import type { Client, Database } from '../db/pool.ts'
+import { claimBounded } from './bounded.ts'
 import { runColumns, type RunRow } from './rows.ts'
 
 const runLock = 7_700_002
@@ -20,19 +21,29 @@ export const claimRuns = (database: Database, worker: string, free: number): Pro
     where r.execution_id = c.execution_id and r.node = c.node and r.item = c.item returning ${runColumns}` }, [worker, free])
   const left = free - due.length
   if (left <= 0) return due
-  const { rows: ready } = await client.query<RunRow>({ name: 'runs claim ready', text: `
+  // Half of the places, the odd one by lot, so that neither kind keeps the other waiting; what the others leave goes to them as well.
+  const half = Math.floor(left / 2 + Math.random())
+  const bounded = await claimBounded(client, worker, half)
+  const plain = await claimPlain(client, worker, left - bounded.length)
+  const more = bounded.length === half ? await claimBounded(client, worker, left - bounded.length - plain.length) : []
+  return [...due, ...bounded, ...plain, ...more]
+})
+
+/** Ready runs of executions that nothing but their own parallelism bounds. */
+async function claimPlain(client: Client, worker: string, free: number): Promise<RunRow[]> {
+  const { rows } = await client.query<RunRow>({ name: 'runs claim ready', text: `
     with room as materialized (
       select e.id, e.parallelism - (select count(*) from node_run m where m.execution_id = e.id and m.state in ('running', 'waiting'))::int as places
-      from execution e where e.state = 'running' and exists (select from node_run q where q.execution_id = e.id and q.state = 'ready' and q.due_at <= now())),
+      from execution e where e.state = 'running' and e.together_max is null and e.bounds is null and exists (select from node_run q where q.execution_id = e.id and q.state = 'ready' and q.due_at <= now())),
     open as materialized (select id, places from room where places > 0 order by id limit ${executionsMax}),
     chosen as materialized (
       select q.execution_id, q.node, q.item from open cross join lateral (
         select execution_id, node, item from node_run where execution_id = open.id and state = 'ready' and due_at <= now() order by created_at, item limit least(open.places, (select greatest(1, ceil($2::numeric / count(*))) from open)::int) for update skip locked) q
       limit $2)
     update node_run r set state = 'running', turn = turn + 1, worker = $1, started_at = coalesce(started_at, now()) from chosen c
-    where r.execution_id = c.execution_id and r.node = c.node and r.item = c.item returning ${runColumns}` }, [worker, left])
-  return [...due, ...ready]
-})
+    where r.execution_id = c.execution_id and r.node = c.node and r.item = c.item returning ${runColumns}` }, [worker, free])
+  return rows
+}
 
 /** Runs whose process died are begun again: what they bought is found under its name. */
 export async function freeRuns(client: Client, workers: string[]): Promise<number> {

@@ -6,6 +6,7 @@
  */
 import { followsWords, isByTokens } from '../domain/card.ts'
 import { collected, judge, needed, project, type Known } from '../domain/graph/advance.ts'
+import { boundsOf } from '../domain/graph/bounds.ts'
 import type { Plan, PlanStep } from '../domain/graph/execution.ts'
 import { graphLimits, itemKey, type Instance, type Item, type Media, type NodeFace } from '../domain/graph/graph.ts'
 import { groupOf, type Layout } from '../domain/graph/layout.ts'
@@ -134,7 +135,7 @@ export async function plan(planning: Planning, tools: PlanTools): Promise<{ plan
     refused,
     plan: {
       steps, priceMinMicros, priceMaxMicros, complete: priceMaxMicros !== null && priceMinMicros === priceMaxMicros, availableMicros: planning.availableMicros,
-      sufficient: planning.availableMicros >= (priceMaxMicros ?? priceMinMicros), secondsTypical: longest(layout, steps, planning.parallelism), warnings: [...new Set(warnings)],
+      sufficient: planning.availableMicros >= (priceMaxMicros ?? priceMinMicros), secondsTypical: longest(layout, steps, planning), warnings: [...new Set(warnings)],
     },
   }
 }
@@ -268,12 +269,13 @@ async function readHistory(client: Client, { projectId, livemode }: Planning, st
 }
 
 /** The longest way through the graph, each node's runs side by side as far as they may; null where a step has no history. */
-function longest(layout: Layout, steps: PlanStep[], parallelism: number): number | null {
+function longest(layout: Layout, steps: PlanStep[], { parallelism, given }: Pick<Planning, 'parallelism' | 'given'>): number | null {
+  const bounds = boundsOf(layout, given)
   const byNode = new Map(steps.map(step => [step.node, step]))
   const ends = new Map<string, number>()
   for (const { node } of steps) {
     const step = byNode.get(node)!
-    const rounds = step.does === 'reuse' ? 0 : Math.ceil((step.times ?? 1) / parallelism)
+    const rounds = step.does === 'reuse' ? 0 : Math.ceil((step.times ?? 1) / Math.min(parallelism, ...bounds.flatMap(({ max, nodes }) => nodes.includes(node) ? [max] : [])))
     if (step.model !== null && rounds > 0 && step.secondsTypical === null) return null
     const begins = Math.max(0, ...(layout.into.get(node) ?? []).map(({ from }) => ends.get(from.node) ?? 0))
     ends.set(node, begins + rounds * (step.secondsTypical ?? 0))

@@ -259,7 +259,7 @@ export function createWorkflows(options: WorkflowsOptions): Workflows {
     const { ids, replayed } = await begin(database, kinds, {
       caller, key, all: orders.map((order, index) => ({
         caller, graph: prepared[index]!.graph, given: prepared[index]!.given, workflowId: prepared[index]!.workflow?.id ?? null, version: prepared[index]!.version, trigger: order.trigger ?? 'api', target: order.target ?? null,
-        force: order.force ?? false, anew: order.anew ?? [], ...prepared[index]!.limits, depth: parent ? parent.depth + 1 : 0, parentId: parent?.id ?? null, batchId: order.batch?.id ?? null, position: order.batch?.position ?? 0,
+        force: order.force ?? false, anew: order.anew ?? [], ...prepared[index]!.limits, depth: parent ? parent.depth + 1 : 0, parentId: parent?.id ?? null, batchId: order.batch?.id ?? null, position: order.batch?.position ?? 0, togetherMax: order.batch?.atOnceMax ?? null,
         metadata: order.metadata ?? {}, callbackUrl: order.callbackUrl ?? null, wire: order.wire ?? null, pins: order.pins ?? null,
         linkRow: order.batch?.turn === undefined ? null : (client, id) => options.linkRow(client, { batchId: order.batch!.id, number: order.batch!.position + 1, turn: order.batch!.turn! }, id),
       })),

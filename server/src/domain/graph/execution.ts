@@ -73,7 +73,7 @@ export interface ExecutionOrder {
   idempotencyBody?: string
   trigger?: string
   /** Executions that were asked for together: their common id (a UUID), and this one's place among them, from 0. */
-  batch?: { id: string; position: number; /** Where it is the making of a row: the turn under which that was claimed. */ turn?: number }
+  batch?: { id: string; position: number; /** Where it is the making of a row: the turn under which that was claimed. */ turn?: number; /** How many of them may be at work at once, the same for each. */ atOnceMax?: number }
   wire?: Json
 }
 

@@ -14,7 +14,7 @@ import { Problem } from '../../domain/problem.ts'
 import { isId } from '../../kit/id.ts'
 import type { Desk, Incoming, Route } from '../contract.ts'
 import { fieldsOf, inputsOf, pickInputs, readGraph, tellLint, translate, withoutEmpty, type Filling, type InputFace, type Translation, type WireGraph } from './graph.ts'
-import { combinations, withItem, type Combination } from './iterate.ts'
+import { combinations, withItem, type Combinations } from './iterate.ts'
 import type { House } from './kinds.ts'
 import { bodyMax, once, readBody, readFlag, readObject, readText, readWhole, wrong, type Fields } from './read.ts'
 import { fillingOf, houseOf, open, refuseUnsound, runnable, theWorkflow, type Saved } from './saved.ts'
@@ -30,7 +30,7 @@ const scratch = 'scratch'
 const ExecuteBody = Type.Object({
   nodes: Type.Optional(Type.Array(Type.Unknown())), edges: Type.Optional(Type.Array(Type.Unknown())), inputs: Type.Optional(Type.Record(Type.String(), Type.Unknown())), triggerData: Type.Optional(Type.Record(Type.String(), Type.Unknown())),
   targetNodeId: Type.Optional(Type.String()), force: Type.Optional(Type.Boolean()),
-  iteratorConfigs: Type.Optional(Type.Array(Type.Object({ nodeId: Type.String(), key: Type.Optional(Type.String()), items: Type.Array(Type.Unknown()), mode: Type.Optional(Type.Enum(['zip', 'product'])) }), { description: 'One execution for every item, or every combination of items; up to 200, begun all or none.' })),
+  iteratorConfigs: Type.Optional(Type.Array(Type.Object({ nodeId: Type.String(), key: Type.Optional(Type.String()), items: Type.Array(Type.Unknown()), mode: Type.Optional(Type.Enum(['zip', 'product'])), maxConcurrency: Type.Optional(Type.Integer({ minimum: 1, description: 'How many of the executions are at work at once; of several the smallest counts.' })) }), { description: 'One execution for every item, or every combination of items; up to 200, begun all or none.' })),
 }, { title: 'WireflowExecute' })
 
 /** What is run: the drawing as it was sent or saved, and the workflow it belongs to. */
@@ -81,21 +81,22 @@ const orderOf = ({ workflow, saved }: Subject, whole: Graph, inputs: Record<stri
   ...(workflow ? { workflowId: workflow.id } : {}), graph: withoutEmpty(whole, inputs), inputs, target, force, anew, trigger, wire: { protocol: 'wireflow', ...wire }, ...(saved?.webhookUrl ? { callbackUrl: saved.webhookUrl } : {}),
 })
 
-async function begin(subject: Subject, inputs: Record<string, Json>, wanted: Wanted, all: Combination[] | null, desk: Desk): Promise<{ executions: Execution[]; graphs: Graph[] }> {
-  if (all === null) {
+async function begin(subject: Subject, inputs: Record<string, Json>, wanted: Wanted, iterated: Combinations | null, desk: Desk): Promise<{ executions: Execution[]; graphs: Graph[] }> {
+  if (iterated === null) {
     const { execution } = await desk.workflows.begin({
       ...orderOf(subject, subject.made.graph, inputs, wanted), ...(wanted.idempotency ? { idempotencyKey: wanted.idempotency.key, idempotencyBody: wanted.idempotency.body } : {}),
     }).catch(inWireflowsWords(subject.made))
     return { executions: [execution], graphs: [subject.made.graph] }
   }
   const batchId = randomUUID().replaceAll('-', '')
+  const { all, atOnceMax } = iterated
   const parts = all.map(combination => {
     const made = translate(withItem(subject.wire, combination), subject.house, subject.filling)
     refuseUnsound(made)
     const given = new Set(combination.map(({ nodeId }) => nodeId))
     return { graph: made.graph, inputs: Object.fromEntries(Object.entries(inputs).filter(([name]) => !given.has(name))) }
   })
-  const { executions } = await desk.workflows.beginTogether(parts.map((part, position) => ({ ...orderOf(subject, part.graph, part.inputs, wanted, { inputIndex: position }), batch: { id: batchId, position } })), wanted.idempotency).catch(inWireflowsWords(subject.made))
+  const { executions } = await desk.workflows.beginTogether(parts.map((part, position) => ({ ...orderOf(subject, part.graph, part.inputs, wanted, { inputIndex: position }), batch: { id: batchId, position, ...(atOnceMax === null ? {} : { atOnceMax }) } })), wanted.idempotency).catch(inWireflowsWords(subject.made))
   return { executions, graphs: parts.map(({ graph }) => graph) }
 }
 
@@ -108,9 +109,9 @@ async function execute(request: Incoming, desk: Desk, idempotency: { key: string
   const force = readFlag(fields, 'force') ?? false
   const faces = facesOf(subject)
   const inputs = { ...pickInputs(readObject(fields, 'triggerData') ?? {}, faces, { isStrict: false }), ...pickInputs(readObject(fields, 'inputs') ?? {}, faces, { isStrict: true }) }
-  const read = combinations(fields.iteratorConfigs, subject.wire)
-  const { executions, graphs } = await begin(subject, inputs, { trigger: 'wireflow', target, force: force || target === null, anew: target === null ? [] : [target], idempotency }, read?.all ?? null, desk)
-  return json(both(viewBegun(executions, graphs, subject.workflow?.id ?? scratch, read?.warnings ?? [])), 201, { location: executionPath(executions[0]!.id) })
+  const iterated = combinations(fields.iteratorConfigs, subject.wire)
+  const { executions, graphs } = await begin(subject, inputs, { trigger: 'wireflow', target, force: force || target === null, anew: target === null ? [] : [target], idempotency }, iterated, desk)
+  return json(both(viewBegun(executions, graphs, subject.workflow?.id ?? scratch)), 201, { location: executionPath(executions[0]!.id) })
 }
 
 async function run(workflow: Workflow, fields: Fields, desk: Desk, idempotency: { key: string; body: string } | null): Promise<Response> {

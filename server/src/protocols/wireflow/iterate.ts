@@ -11,12 +11,18 @@ export type Combination = Item[]
 
 const defaultKeys: Record<string, string> = { 'input:text': 'prompt', 'input:image': 'image', 'input:video': 'video', 'input:audio': 'audio', 'input:number': 'number' }
 
-/** Every combination, in order: lists with `mode: "zip"` go side by side, `product` (the default) combines each with each. Null where nothing iterates. @throws {Problem} `bad_request` */
-export function combinations(configs: unknown, { nodes, edges }: WireGraph): { all: Combination[]; warnings: string[] } | null {
+/** What is to be run: every combination, and how many of them may be at work at once. */
+export interface Combinations { all: Combination[]; atOnceMax: number | null }
+
+/**
+ * Every combination, in order: lists with `mode: "zip"` go side by side, `product` (the default) combines each with each; of several
+ * `maxConcurrency` the smallest counts, over all combinations. Null where nothing iterates. @throws {Problem} `bad_request`
+ */
+export function combinations(configs: unknown, { nodes, edges }: WireGraph): Combinations | null {
   if (configs === undefined || configs === null) return null
   if (!Array.isArray(configs)) throw wrong('iteratorConfigs', 'iteratorConfigs must be a list')
   if (configs.length === 0) return null
-  const warnings: string[] = []
+  let atOnceMax: number | null = null
   const zipped: Item[][] = []
   const crossed: Item[][] = []
   for (const [index, one] of configs.entries()) {
@@ -32,7 +38,11 @@ export function combinations(configs: unknown, { nodes, edges }: WireGraph): { a
     if (edges.some(({ target, targetHandle }) => target === node.id && (targetHandle ?? '').replace(/^in-/, '') === key)) throw wrong(`${at}.key`, `${key} of ${labelOf(node)} is wired: iterate over the node it comes from`)
     const { mode = 'product' } = fields
     if (mode !== 'zip' && mode !== 'product') throw wrong(`${at}.mode`, `${at}.mode must be zip or product`)
-    if (fields.maxConcurrency !== undefined) warnings.push(`${at}.maxConcurrency is not kept: how much is made at once is limited by the account and the provider.`)
+    const { maxConcurrency } = fields
+    if (maxConcurrency !== undefined && maxConcurrency !== null) {
+      if (typeof maxConcurrency !== 'number' || !Number.isInteger(maxConcurrency) || maxConcurrency < 1) throw wrong(`${at}.maxConcurrency`, `${at}.maxConcurrency must be a whole number, 1 or more: how many of the executions are at work at once`)
+      atOnceMax = Math.min(atOnceMax ?? combinationsMax, maxConcurrency)
+    }
     ;(mode === 'zip' ? zipped : crossed).push(fields.items.map(value => ({ nodeId: node.id, key, value })))
   }
   const uneven = zipped.find(list => list.length !== zipped[0]!.length)
@@ -40,7 +50,7 @@ export function combinations(configs: unknown, { nodes, edges }: WireGraph): { a
   const side: Combination[] = zipped.length === 0 ? [[]] : zipped[0]!.map((_, index) => zipped.map(list => list[index]!))
   const count = crossed.reduce((product, list) => product * list.length, side.length)
   if (count > combinationsMax) throw wrong('iteratorConfigs', `These are ${count} executions; up to ${combinationsMax} are begun at once`, { allowed: { max: combinationsMax } })
-  return { all: crossed.reduce<Combination[]>((all, list) => all.flatMap(one => list.map(item => [...one, item])), side), warnings }
+  return { all: crossed.reduce<Combination[]>((all, list) => all.flatMap(one => list.map(item => [...one, item])), side), atOnceMax }
 }
 
 /** The graph with the values of one combination written on its nodes. */

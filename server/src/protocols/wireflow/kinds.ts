@@ -52,7 +52,7 @@ const rows: Record<string, Row> = {
 }
 
 /** A family of which only the name is known: the list stands at `items`, and what follows runs once for each. */
-const iterator: Row = { kind: 'iterate', label: 'Iterate', group: 'Flow', inputs: { items: 'items', list: 'items', group: 'group', '*': 'items' }, outputs: { item: 'item', index: 'index', '*': 'item' } }
+const iterator: Row = { kind: 'iterate', label: 'Iterate', group: 'Flow', inputs: { items: 'items', list: 'items', group: 'group', maxConcurrency: 'parallelism', '*': 'items' }, outputs: { item: 'item', index: 'index', '*': 'item' } }
 
 /** What its models do, as rows of the kinds that do it. */
 const operations: Record<Operation, Row> = {

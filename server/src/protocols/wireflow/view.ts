@@ -166,7 +166,7 @@ export const viewListed = (execution: Execution) => ({
 })
 
 /** The answer to an execute: the same for every repetition, since it says how an execution begins and not how it stands. */
-export function viewBegun(executions: Execution[], graphs: Graph[], workflowId: string, warnings: string[]) {
+export function viewBegun(executions: Execution[], graphs: Graph[], workflowId: string) {
   const [first] = executions
   return {
     workflowId, batchId: uuidOf(first!.batchId ?? first!.id), executionId: first!.id, status: 'RUNNING',
@@ -174,7 +174,7 @@ export function viewBegun(executions: Execution[], graphs: Graph[], workflowId: 
       id: execution.id, startTime: stamp(execution.createdAt), endTime: null, status: 'RUNNING', error: null, batchId: uuidOf(first!.batchId ?? first!.id), runIndexInBatch: index, inputIndex: index,
       nodeRuns: graphs[index]!.nodes.filter(({ id }) => !isHidden(id)).map(({ id }) => ({ nodeId: id, status: 'PENDING', output: null })),
     })),
-    staleDependencies: [], ...(warnings.length > 0 ? { warnings } : {}),
+    staleDependencies: [],
   }
 }
 
