@@ -291,7 +291,7 @@ export async function showErrors(id: string, options: Shared & { out?: string },
   const remote = await openRemote(options, terminal)
   if (options.out !== undefined) {
     const to = resolve(terminal.folder, options.out)
-    await saveAs(await remote.open(`${path}/errors.csv`), to)
+    await saveAs(await remote.open(`${path}/errors.${/\.xlsx$/i.test(to) ? 'xlsx' : 'csv'}`), to)
     return terminal.print(showPath(to, terminal.folder))
   }
   const errors: (RowError & { row: number })[] = []

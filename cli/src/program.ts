@@ -203,7 +203,7 @@ function batchCommands(program: Command, terminal: Terminal): void {
   remote(batch.command('cancel').argument('<id>').description('give up the rows that wait')).action((id: string, options: Shared) => cancelBatch(id, options, terminal))
   remote(batch.command('list').description('newest batches, of every door')).option('--limit <n>', 'how many', whole(1, 100), 20).action((options: Shared & { limit: number }) => listBatches(options, terminal))
   remote(batch.command('get').argument('<id>').description('how a batch stands')).action((id: string, options: Shared) => getBatch(id, options, terminal))
-  remote(batch.command('errors').argument('<id>').description('rows that are wrong or failed, and what to do')).option('--out <file>', 'as CSV, with the rows as they were sent').action((id: string, options: Shared & { out?: string }) => showErrors(id, options, terminal))
+  remote(batch.command('errors').argument('<id>').description('rows that are wrong or failed, and what to do')).option('--out <file>', 'as CSV with the rows as they were sent, or as a workbook to mend, where its name ends in .xlsx').action((id: string, options: Shared & { out?: string }) => showErrors(id, options, terminal))
   remote(batch.command('results').argument('<id>').description('save pictures and results.csv')).option('--out <folder>', 'a folder beside you by default').option('--zip <file>', 'as one archive').action((id: string, options: Shared & { out?: string; zip?: string }) => saveResults(id, options, terminal))
 }
 

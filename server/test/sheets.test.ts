@@ -2,9 +2,11 @@
 import assert from 'node:assert/strict'
 import { createServer, type IncomingHttpHeaders } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import { Readable } from 'node:stream'
 import { after, before, describe, test } from 'node:test'
 import sharp from 'sharp'
 import { Webhook } from 'standardwebhooks'
+import { openSheet } from '../src/kit/sheets/sheet.ts'
 import { testHouse, type TestHouse } from './kit/house.ts'
 import { readTable, sheetClient, unpack } from './kit/sheets.ts'
 import { workbook } from './kit/workbook.ts'
@@ -171,6 +173,74 @@ describe('every row is looked through before the first is bought', () => {
     assert.equal(await count('task'), tasks)
     assert.equal((await ask('POST', `/batches/${id}/retry`, {})).status, 409)
     assert.equal((await ask('POST', `/batches/${id}/resume`, {})).status, 409)
+  })
+
+  describe('and comes back as a sheet to mend', () => {
+    const mime = 'application/vnd.openxmlformats-officedocument.spreadsheetml.sheet'
+    const fetched = async (path: string, headers: Record<string, string> = {}) => {
+      const answer = await fetch(`${house.url}/plantain/v1${path}`, { headers: { authorization: `Bearer ${house.testKey}`, ...headers } })
+      return { status: answer.status, type: answer.headers.get('content-type'), name: answer.headers.get('content-disposition'), bytes: Buffer.from(await answer.arrayBuffer()) }
+    }
+    const opened = async (bytes: Buffer) => {
+      const sheet = await openSheet({ head: bytes.subarray(0, 4_096), sizeBytes: bytes.length, stream: () => Readable.from([bytes]) })
+      const rows: Record<string, any>[] = []
+      for await (const { cells } of sheet.rows()) rows.push(cells)
+      return { columns: sheet.columns!, rows }
+    }
+    const again = ({ columns, rows }: Awaited<ReturnType<typeof opened>>) => workbook([columns, ...rows.map(row => columns.map(name => row[name]))])
+
+    test('the whole of it where all was refused: mended and sent again it is made, and what was written beside it is left aside', async () => {
+      const refused = await send(await workbook([['prompt', 'seed', 'sku', 'Note'], ['a', 1, '007', '=1+1'], ['b', 'many', '008', ''], ['c', -1, '009', 'x\ny']]), { target: { ...tiny, metadata: { sku: '{{sku}}' } } }, { name: 'mugs.xlsx' })
+      assert.equal(refused.status, 400, refused.text)
+      const { id, urls } = refused.body.batch
+      const { status, type, name, bytes } = await fetched(urls.errors_xlsx.slice(urls.errors_xlsx.indexOf('/batches')))
+      assert.deepEqual([status, type, name], [200, mime, `attachment; filename="batch-${id.slice(-8)}-errors.xlsx"`])
+      const sheet = await opened(bytes)
+      assert.deepEqual(sheet.columns, ['prompt', 'seed', 'sku', 'Note', 'result_row', 'result_error_code', 'result_error'])
+      assert.deepEqual(sheet.rows.map(row => [row.prompt, row.seed, row.sku, row.Note, row.result_row]), [['a', 1, '007', '=1+1', 2], ['b', 'many', '008', '', 3], ['c', -1, '009', 'x\ny', 4]])
+      assert.deepEqual(sheet.rows.map(row => row.result_error_code), ['', 'unsupported_parameter', 'unsupported_parameter'])
+      assert.match(sheet.rows[1]!.result_error, /^seed: /)
+      const page = (await unpack(bytes)).get('xl/worksheets/sheet1.xml')!.toString()
+      assert.deepEqual([/r="B2" s="(\d)"/, /r="B3" s="(\d)"/, /r="B4" s="(\d)"/, /r="A3" s="(\d)"/].map(one => one.exec(page)![1]), ['0', '4', '3', '2'], 'what is wrong is coloured, and nothing else')
+
+      sheet.rows[1]!.seed = 2
+      const twice = await send(await again(sheet), { target: { ...tiny, metadata: { sku: '{{sku}}' } } }, { name: 'mugs.xlsx' })
+      assert.equal(twice.status, 400, twice.text)
+      assert.deepEqual(twice.body.batch.unmapped, ['Note', 'result_row', 'result_error_code', 'result_error'])
+      const left = await opened((await fetched(`/batches/${twice.body.batch.id}/errors.xlsx`)).bytes)
+      assert.deepEqual([left.columns, left.rows.map(row => row.result_error_code)], [sheet.columns, ['', '', 'unsupported_parameter']])
+
+      left.rows[2]!.seed = '3'
+      const made = await send(await again(left), { target: { ...tiny, metadata: { sku: '{{sku}}' } } }, { name: 'mugs.xlsx' })
+      assert.equal(made.status, 201, made.text)
+      assert.equal((await ended(made.body.id)).rows.done, 3)
+      const [first] = await rowsOf(made.body.id)
+      assert.deepEqual((await ask('GET', `/tasks/${first.task}`)).body.metadata, { sku: '007' })
+    })
+
+    test('only what failed where the others were made; by format, by Accept, as CSV to whoever says nothing', async () => {
+      const made = await send(mixed, { target: tiny, on_errors: 'skip', name: 'Mixed' })
+      await ended(made.body.id)
+      const path = `/batches/${made.body.id}/errors`
+      const book = await fetched(`${path}?format=xlsx`)
+      const { rows } = await opened(book.bytes)
+      assert.deepEqual(rows.map(row => [row.prompt, row.result_row]), [['b', 3], ['c', 4], ['d', 5], ['e', 6]])
+      assert.match(rows[3]!.result_error, /^seed: .*\naspect_ratio: /)
+      const kinds = async (headers: Record<string, string>, query = '') => (await fetched(path + query, headers)).type!.replace(/;.*/, '')
+      assert.deepEqual(await Promise.all([kinds({ accept: mime }), kinds({ accept: `text/html, ${mime};q=0.9, */*;q=0.1` }), kinds({ accept: `text/csv, ${mime};q=0.9` }), kinds({}), kinds({ accept: '*/*' }), kinds({ accept: mime }, '?format=csv'), kinds({}, '?format=xlsx')]),
+        [mime, mime, 'text/csv', 'text/csv', 'text/csv', 'text/csv', mime])
+      for (const query of ['?format=ods', '?format=', '?formt=xlsx']) assert.equal((await ask('GET', path + query)).status, 400, query)
+      const { testKey: key } = await house.newAccount()
+      for (const one of [path, `${path}.xlsx`]) assert.equal((await ask('GET', one, undefined, { key })).status, 404)
+    })
+
+    test('what is too long for a cell is cut there, and said', async () => {
+      const long = 'x'.repeat(40_000)
+      const refused = await send(`prompt,seed,Note\na,many,${long}\n`, { target: tiny })
+      const { rows: [row] } = await opened((await fetched(`/batches/${refused.body.batch.id}/errors.xlsx`)).bytes)
+      assert.equal(row!.Note.length, 32_767)
+      assert.match(row!.result_error, /\nNote: this is longer than a cell of a workbook may be.*errors\.csv has all of it/)
+    })
   })
 
   test('or is left out, and the others are made', async () => {

@@ -6,6 +6,7 @@ import { pack, packedArchive, workbook, workbookParts } from '../../../test/kit/
 import { findDelimiter } from './csv.ts'
 import { openSheet } from './sheet.ts'
 import { letterOf, type SheetOptions, type SheetRow } from './table.ts'
+import { cellMax, writeWorkbook, type WorkbookCell } from './workbook.ts'
 import { writeRow } from './write.ts'
 
 /** In small pieces, as a network brings them. */
@@ -121,4 +122,19 @@ describe('xlsx', () => {
 test('columns as a spreadsheet calls them', () => assert.deepEqual([0, 25, 26, 701, 702].map(letterOf), ['A', 'Z', 'AA', 'ZZ', 'AAA']))
 test('what a spreadsheet would run is defused; numbers stay', () => {
   assert.equal(writeRow(['=1+1', '+cmd', '-2', '@x', '\tx', 'a"b', 'x,y', '-cmd|x', null, 3, true, '1\n2']), `'=1+1,'+cmd,-2,'@x,"'\tx","a""b","x,y",'-cmd|x,,3,true,"1\n2"\r\n`)
+})
+
+describe('a workbook that is written', () => {
+  const written = async (columns: string[], rows: WorkbookCell[][]) => Buffer.from(await new Response(writeWorkbook({ sheet: 'A & "B"', columns, wide: [], rows: (async function* () { yield* rows })(), at: new Date(0) })).arrayBuffer())
+  const back = async (...cells: WorkbookCell[]) => Object.values((await read(await written(cells.map((_, index) => `c${index}`), [cells]), {}, 4_096)).rows[0]!.cells)
+  const same = (title: string, ...cells: (string | number | boolean)[]) => test(`reads back as it was: ${title}`, async () => assert.deepEqual(await back(...cells), cells))
+  same('texts, numbers, truth', 'a <mug> & "co"', 7.5, -1e21, true, false)
+  same('what looks like numbers, dates and formulas', '007', '1e3', '2026-01-31', '=HYPERLINK("x")', '+1', '@a', '-')
+  same('line ends, tabs, blanks around', 'two\nlines', 'two\r\nlines', '\ttab', '  blanks  ')
+  same('letters that XML has no place for, and what looks like their numbers', '\u0001\u001f\u000b', 'a_x0041_b', '_x000D_', '_x', '\ufffe', '\u{1f98a}')
+  test('keeps its names, and what is to be looked at', async () => {
+    assert.deepEqual((await read(await written(['a', 'b'], [[{ look: 'x' }, { look: 7 }], [{ look: null }, { look: '' }], [null, 'y']]), {}, 4_096)), { columns: ['a', 'b'], rows: [{ number: 2, cells: { a: 'x', b: 7 } }, { number: 4, cells: { a: '', b: 'y' } }] })
+    assert.deepEqual((await open(await written(['a'], []))).sheets, ['A & "B"'])
+  })
+  test('cuts what no spreadsheet program would take', async () => assert.equal(String((await back('x'.repeat(cellMax + 1)))[0]).length, cellMax))
 })

@@ -2,7 +2,7 @@
  * Workbooks (Office Open XML): values of one sheet, as text and numbers, a row at a time.
  *
  * The archive is not believed: what it unpacks to is counted while it unpacks. Documents with a document type are refused, so there are no
- * entities to expand. Absent on purpose: formulas (their last value counts), styles beyond what makes a number a date, and writing.
+ * entities to expand. Absent on purpose: formulas (their last value counts), styles beyond what makes a number a date, and writing (`workbook.ts`).
  */
 import type { Readable } from 'node:stream'
 import sax from 'sax'

@@ -8,6 +8,7 @@ import { Problem } from '../../domain/problem.ts'
 import { tidyName } from '../../kit/name.ts'
 import { streamPieces } from '../../kit/pieces.ts'
 import { writeDisposition } from '../../kit/respond.ts'
+import { cellMax, workbookMime, writeWorkbook, type WorkbookCell } from '../../kit/sheets/workbook.ts'
 import { mark, writeRow } from '../../kit/sheets/write.ts'
 import type { Desk, OpenAsset } from '../contract.ts'
 import { errorsOf, outputsOf, sentOf, viewRow } from './batches-view.ts'
@@ -48,16 +49,51 @@ async function* csv(batch: Batch, desk: Desk): AsyncGenerator<string> {
   for await (const made of rowsOf(batch, desk)) yield writeResult(made, columns, desk, null)
 }
 
+/** What went wrong with a row: when it was checked, or when it was made. */
+function whyFailed(made: MadeRow): ReturnType<typeof errorsOf> {
+  const told = errorsOf(made)
+  const problem = made.task?.problem ?? made.execution?.problem
+  return told.length > 0 || !problem ? told : [{ row: made.row.number, column: null, value: '', code: problem.code, message: problem.message }]
+}
+
 async function* errorsCsv(batch: Batch, desk: Desk): AsyncGenerator<string> {
   const columns = columnsOf(batch)
   yield mark + writeRow(['row', 'column', 'value', 'code', 'what_to_do', ...columns])
   for await (const made of rowsOf(batch, desk, ['failed'])) {
     const sent = sentOf(made)
-    const told = errorsOf(made)
-    const problem = made.task?.problem ?? made.execution?.problem
-    const errors = told.length > 0 || !problem ? told : [{ row: made.row.number, column: null, value: '', code: problem.code, message: problem.message }]
-    for (const { row, column, value, code, message } of errors) yield writeRow([row, column, value, code, message, ...columns.map(name => cellOf(sent?.[name]))])
+    for (const { row, column, value, code, message } of whyFailed(made)) yield writeRow([row, column, value, code, message, ...columns.map(name => cellOf(sent?.[name]))])
   }
+}
+
+/** What stands beside the rows in a workbook of errors: named as in the table of results, so that a column means the same in both. */
+const beside = ['result_row', 'result_error_code', 'result_error']
+
+/**
+ * The sheet as it came, to be mended and sent again: a line for each row that is wrong or failed, and for all others as well where the whole batch
+ * was refused and nothing made. What is wrong is coloured, and the last column says what to do. Of a sheet that was mended and sent again, the
+ * columns it was given then are left out.
+ */
+function writeErrors(batch: Batch, desk: Desk): ReadableStream<Uint8Array> {
+  const mapped = batch.protocol === protocol ? keptOf(batch).columns : []
+  const columns = mapped.filter(({ name, field }) => field !== null || !beside.includes(name)).map(({ name }) => name)
+  const own = beside.map(name => columns.includes(name) ? `${name}_2` : name)
+  const rows = async function* (): AsyncGenerator<WorkbookCell[]> {
+    for await (const made of rowsOf(batch, desk, batch.state === 'failed' ? undefined : ['failed'])) {
+      const sent = sentOf(made)
+      const errors = made.row.state === 'failed' ? whyFailed(made) : []
+      const cut = columns.filter(name => { const cell = cellOf(sent?.[name]); return typeof cell === 'string' && cell.length > cellMax })
+      const said = [
+        ...errors.map(({ column, message }) => column === null || columns.length === 0 ? message : `${column}: ${message}`),
+        ...cut.map(name => `${name}: this is longer than a cell of a workbook may be and is cut off here after ${cellMax} characters; errors.csv has all of it.`),
+      ]
+      const wrong = new Set([...errors.map(({ column }) => column), ...cut])
+      yield [
+        ...columns.map((name): WorkbookCell => wrong.has(name) ? { look: cellOf(sent?.[name]) } : cellOf(sent?.[name])),
+        made.row.number, errors[0]?.code ?? null, said.join('\n'),
+      ]
+    }
+  }
+  return writeWorkbook({ sheet: 'Errors', columns: [...columns, ...own], wide: [own.at(-1)!], rows: rows(), at: batch.endedAt ?? batch.createdAt })
 }
 
 async function* lines(batch: Batch, desk: Desk): AsyncGenerator<string> {
@@ -70,6 +106,7 @@ const headers = (mime: string, batch: Batch, end: string) => ({
 
 export const respondWithCsv = (batch: Batch, desk: Desk): Response => streamPieces(csv(batch, desk), { headers: headers('text/csv; charset=utf-8', batch, 'results.csv') })
 export const respondWithErrors = (batch: Batch, desk: Desk): Response => streamPieces(errorsCsv(batch, desk), { headers: headers('text/csv; charset=utf-8', batch, 'errors.csv') })
+export const respondWithErrorBook = (batch: Batch, desk: Desk): Response => new Response(writeErrors(batch, desk), { headers: headers(workbookMime, batch, 'errors.xlsx') })
 export const respondWithLines = (batch: Batch, desk: Desk): Response => streamPieces(lines(batch, desk), { headers: headers('application/jsonl', batch, 'results.jsonl') })
 
 const endings: Record<string, string> = { 'image/png': 'png', 'image/jpeg': 'jpg', 'image/webp': 'webp', 'image/gif': 'gif', 'image/avif': 'avif', 'video/mp4': 'mp4', 'video/webm': 'webm' }

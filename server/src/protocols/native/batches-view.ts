@@ -33,7 +33,7 @@ export const BatchView = Type.Object({
   paused: maybe(Type.Object({ because: Type.Enum(['asked', 'dry_run', 'budget', 'credits', 'key']), message: Type.String(), at: Time })),
   on_errors: maybe(Type.Enum(['stop', 'skip'])), errors: Type.Array(RowErrorView, { description: 'The first of the rows that are wrong; `errors.csv` has them all.' }),
   file: maybe(Id), source: Text, callback_url: Text, metadata: Type.Record(Type.String(), Type.String()),
-  urls: Type.Object({ rows: Type.String(), events: Type.String(), results_csv: Type.String(), results_jsonl: Type.String(), results_zip: Type.String(), errors_csv: Type.String() }),
+  urls: Type.Object({ rows: Type.String(), events: Type.String(), results_csv: Type.String(), results_jsonl: Type.String(), results_zip: Type.String(), errors_csv: Type.String(), errors_xlsx: Type.String() }),
   created_at: Time, started_at: maybe(Time), ended_at: maybe(Time), ends_by: Time,
 }, { title: 'Batch' })
 
@@ -82,7 +82,7 @@ export function viewBatch(batch: Batch, standing: BatchStanding, desk: Desk): St
     on_errors: kept.onErrors ?? null,
     errors: batch.problems.slice(0, errorsShown).map(({ line, param, value, code, message }) => ({ row: line, column: param, ...(value === undefined ? {} : { value }), code, message })),
     file: batch.inputFileId, source: kept.source ?? null, callback_url: batch.callbackUrl, metadata: batch.metadata,
-    urls: { rows: urlOf('rows'), events: urlOf('events'), results_csv: urlOf('results.csv'), results_jsonl: urlOf('results.jsonl'), results_zip: urlOf('results.zip'), errors_csv: urlOf('errors.csv') },
+    urls: { rows: urlOf('rows'), events: urlOf('events'), results_csv: urlOf('results.csv'), results_jsonl: urlOf('results.jsonl'), results_zip: urlOf('results.zip'), errors_csv: urlOf('errors.csv'), errors_xlsx: urlOf('errors.xlsx') },
     created_at: batch.createdAt.toISOString(), started_at: time(batch.startedAt), ended_at: time(batch.endedAt), ends_by: batch.endsBy.toISOString(),
   }
 }

@@ -8,10 +8,11 @@ import { mediaType, parseJson, readBytes, requireIdentity, requireJson } from '.
 import { readFileForm } from '../../kit/multipart.ts'
 import { queryReader, reader } from '../../kit/schema.ts'
 import { openSheet } from '../../kit/sheets/sheet.ts'
+import { workbookMime } from '../../kit/sheets/workbook.ts'
 import { streamEvents } from '../../kit/sse.ts'
 import type { Desk, Incoming, Route } from '../contract.ts'
 import { BatchBody, readBatchOrder, type BatchOrder } from './batches-order.ts'
-import { respondWithCsv, respondWithErrors, respondWithLines, respondWithZip } from './batches-results.ts'
+import { respondWithCsv, respondWithErrorBook, respondWithErrors, respondWithLines, respondWithZip } from './batches-results.ts'
 import { BatchView, eventOf, markOf, RowErrorView, RowView, viewBatch, viewNow, viewRow } from './batches-view.ts'
 import { asTaken, createBatch, type Attached } from './batches-words.ts'
 import { After, base, found, Limit, limitDefault, missing, readAfter, readId, readIdempotencyKey, waitMaxS } from './read.ts'
@@ -96,7 +97,7 @@ async function make(request: Incoming, desk: Desk, dryRun: boolean): Promise<Res
   const { failed, total } = view.rows
   return json({
     error: {
-      code: 'bad_request', message: `${failed} of ${total} rows cannot be made, so nothing was. Mend them (urls.errors_csv names each) and send the sheet again, or leave them out with on_errors "skip".`,
+      code: 'bad_request', message: `${failed} of ${total} rows cannot be made, so nothing was. Mend them (urls.errors_csv and urls.errors_xlsx name each) and send the sheet again, or leave them out with on_errors "skip".`,
       violations: view.errors, batch: batch.id, request_id: request.requestId, doc: '/docs#bad_request',
     }, batch: view,
   }, 400, headers)
@@ -221,7 +222,31 @@ const resultRoutes = [
   results('results.jsonl', 'application/jsonl', 'Results as lines of JSON', 'A row a line, as the list of rows shows it', respondWithLines),
   results('results.zip', 'application/zip', 'Pictures and table in one archive', 'Pictures named by row number and name, and `results.csv` with their file names. Streamed; not packed', respondWithZip),
   results('errors.csv', 'text/csv', 'Rows that are wrong or failed', 'Row, column, value and what to do, with the row as it was sent', respondWithErrors),
+  results('errors.xlsx', workbookMime, 'Rows that are wrong or failed, as a workbook', 'The sheet to be mended and sent again: rows as they were sent, with what is wrong coloured and what to do in the last column. Where the batch was refused and nothing made, the rows that are in order stand there too', respondWithErrorBook),
 ]
+
+const ErrorsQuery = Type.Object({ format: Type.Optional(Type.Enum(['csv', 'xlsx'], { description: 'Default: what `Accept` asks for, else csv.' })) }, { additionalProperties: false })
+const readErrorsQuery = queryReader(ErrorsQuery)
+
+const errors: Route = {
+  method: 'GET', path: `${base}/batches/:id/errors`, scope: 'tasks:read',
+  about: { tag, summary: 'Rows that are wrong or failed, as a table or a workbook', query: ErrorsQuery, description: `What \`errors.csv\` or \`errors.xlsx\` has, by \`format\` or \`Accept\` (${workbookMime}).` },
+  async handle(request, desk) {
+    const { format } = readErrorsQuery(request.query)
+    const batch = await theBatch(request, desk)
+    return format === 'xlsx' || format === undefined && prefers(request.headers.accept, workbookMime, 'text/csv') ? respondWithErrorBook(batch, desk) : respondWithErrors(batch, desk)
+  },
+}
+
+/** Whether an `Accept` header names one kind, and not the other before it. Pure. */
+export function prefers(accept: string | undefined, wanted: string, other: string): boolean {
+  const weights = new Map((accept ?? '').split(',').map(part => {
+    const [name, ...parameters] = part.split(';').map(word => word.trim().toLowerCase())
+    const quality = Number(parameters.find(one => one.startsWith('q='))?.slice(2) ?? 1)
+    return [name!, Number.isFinite(quality) ? quality : 0] as const
+  }))
+  return (weights.get(wanted) ?? 0) > (weights.get(other) ?? 0)
+}
 
 // Tables before they are a batch -------------------------------------------------------------------------------------------
 
@@ -272,4 +297,4 @@ const look: Route = {
   },
 }
 
-export const batches: Route[] = [create, estimate, list, get, pause, resume, cancel, retry, remove, rows, events, ...resultRoutes, upload, look]
+export const batches: Route[] = [create, estimate, list, get, pause, resume, cancel, retry, remove, rows, events, ...resultRoutes, errors, upload, look]
