@@ -13,7 +13,7 @@ export default node({
     timeout_hours: Type.Optional(Type.Number({ exclusiveMinimum: 0, maximum: 8_760, description: 'After how many hours nobody is waited for any more. Without it, for ever.' })),
     on_timeout: Type.Enum(['reject', 'approve'], { default: 'reject', description: 'What becomes of it then: nothing, or the first candidates.' }),
   }),
-  outputs: Type.Object({ image: port.image({ description: 'The first that was chosen.' }), images: port.images({ description: 'All that were chosen.' }) }),
+  outputs: Type.Object({ image: Type.Optional(port.image({ description: 'The first that was chosen.' })), images: Type.Optional(port.images({ description: 'All that were chosen.' })) }),
   review: ({ candidates, note, choose_min, choose_max, timeout_hours, on_timeout }) => ({
     candidates, note: note ?? null, chooseMin: choose_min, chooseMax: Math.max(choose_min, choose_max), timeoutS: timeout_hours === undefined ? null : Math.ceil(timeout_hours * 3_600), onTimeout: on_timeout as 'reject' | 'approve',
   }),

@@ -35,10 +35,10 @@ export default node({
     on_difference: Type.Enum(['go_on', 'fail'], { default: 'go_on', description: 'What a difference does: the picture goes on at `fail`, or the run fails.' }),
   }),
   outputs: Type.Object({
-    pass: port.image({ description: 'The picture, where it is within the limits.' }), fail: port.image({ description: 'The picture, where it is not.' }),
+    pass: Type.Optional(port.image({ description: 'The picture, where it is within the limits.' })), fail: Type.Optional(port.image({ description: 'The picture, where it is not.' })),
     passed: port.boolean({ description: 'Whether it is.' }), status: port.text({ description: 'same, different, resized (another size) or new (no baseline yet).' }),
-    overlay: port.image({ description: 'The picture in grey, with what differs in red, and edges that are only softer in yellow.' }),
-    different: port.number({ description: 'Share of the pixels that differ.' }), similarity: port.number({ description: 'SSIM.' }), distance: port.integer({ description: 'Bits in which the look differs.' }),
+    overlay: Type.Optional(port.image({ description: 'The picture in grey, with what differs in red, and edges that are only softer in yellow.' })),
+    different: Type.Optional(port.number({ description: 'Share of the pixels that differ.' })), similarity: Type.Optional(port.number({ description: 'SSIM.' })), distance: Type.Optional(port.integer({ description: 'Bits in which the look differs.' })),
     report: port.text({ description: 'All of it in a sentence.' }),
   }),
   async run(inputs, bench) {

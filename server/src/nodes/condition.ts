@@ -11,6 +11,6 @@ export default node({
     test: Type.Enum(testNames, { default: 'is', description: 'How it is looked at.' }),
     against: Type.Optional(port.any({ description: 'What it is compared with.' })),
   }),
-  outputs: Type.Object({ yes: port.any({ 'x-follows': 'value' }), no: port.any({ 'x-follows': 'value' }) }),
+  outputs: Type.Object({ yes: Type.Optional(port.any({ 'x-follows': 'value' })), no: Type.Optional(port.any({ 'x-follows': 'value' })) }),
   run: ({ value, subject = value, test, against = '' }) => tests[test]!(subject, against) ? { yes: value } : { no: value },
 })

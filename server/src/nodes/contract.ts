@@ -117,6 +117,7 @@ interface Common<I extends TObject, O extends TObject> {
   /** False where running is the point, or the same inputs may give something else. */
   reusable?: boolean
   inputs: I
+  /** Those that may give nothing are optional: what hangs on them is not promised beforehand. */
   outputs: O
 }
 

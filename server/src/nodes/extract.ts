@@ -1,4 +1,4 @@
-import { Type } from 'typebox'
+import { Type, type TOptional } from 'typebox'
 import type { Json } from '../domain/outcome.ts'
 import { Problem } from '../domain/problem.ts'
 import { node, port } from './contract.ts'
@@ -16,7 +16,7 @@ export default node({
   }),
   outputs: Type.Object({
     value: port.any({ description: 'The first thing the first path found.' }),
-    ...Object.fromEntries([2, 3, 4, 5, 6, 7, 8].map(place => [`value${place}`, port.any({ description: `The first thing path ${place} found.` })])) as Record<`value${2 | 3 | 4 | 5 | 6 | 7 | 8}`, ReturnType<typeof port.any>>,
+    ...Object.fromEntries([2, 3, 4, 5, 6, 7, 8].map(place => [`value${place}`, Type.Optional(port.any({ description: `The first thing path ${place} found.` }))])) as Record<`value${2 | 3 | 4 | 5 | 6 | 7 | 8}`, TOptional<ReturnType<typeof port.any>>>,
     items: port.list({ description: 'Everything the first path found; where that is a single list, its items.' }),
     values: port.json({ description: 'What each path found, by its name; by the path where it has none.' }),
   }),

@@ -19,7 +19,7 @@ export default node({
     text: Type.Optional(Type.String({ maxLength: bytesMax, description: 'The text itself, instead of a file.' })),
     json: Type.Optional(Type.Unsafe<Json>({ description: 'A JSON value itself, instead of a file.' })),
   }),
-  outputs: Type.Object({ text: port.text(), json: port.json(), items: port.list({ description: 'Its items, rows or lines.' }), image: port.image(), name: port.text({ description: 'The name of the file.' }) }),
+  outputs: Type.Object({ text: Type.Optional(port.text()), json: Type.Optional(port.json()), items: Type.Optional(port.list({ description: 'Its items, rows or lines.' })), image: Type.Optional(port.image()), name: Type.Optional(port.text({ description: 'The name of the file.' })) }),
   async run({ file, text, json }, bench) {
     if ([file, text, json].filter(one => one !== undefined).length !== 1) throw new Problem('bad_request', 'Give one of file, text and json.', { field: 'file' })
     if (json !== undefined) return { text: typeof json === 'string' ? json : JSON.stringify(json), json, ...(Array.isArray(json) ? { items: json } : {}) }

@@ -15,7 +15,7 @@ export default node({
     model: modelSetting('veo-3.1-fast'),
     parameters: parametersSetting('duration_s, aspect_ratio, resolution, seed'),
   }),
-  outputs: Type.Object({ video: port.video({ description: 'The film.' }), text: port.text({ description: 'What the model said with it, where it does.' }) }),
+  outputs: Type.Object({ video: port.video({ description: 'The film.' }), text: Type.Optional(port.text({ description: 'What the model said with it, where it does.' })) }),
   order: ({ prompt, first_frame, last_frame, images, styles, video, model, parameters = {} }) => ({
     model, operation: 'video', prompt, parameters,
     inputs: [...inRole(first_frame, 'first_frame'), ...inRole(last_frame, 'last_frame'), ...inRole(images, 'reference'), ...inRole(styles, 'style'), ...inRole(video, 'video')],

@@ -1,4 +1,4 @@
-import { Type } from 'typebox'
+import { Type, type TOptional } from 'typebox'
 import type { Json } from '../domain/outcome.ts'
 import { node, port } from './contract.ts'
 import { testNames, tests } from './toolkit/rules.ts'
@@ -18,8 +18,8 @@ export default node({
     }, { additionalProperties: false, required: [] }), { default: [], maxItems: ways.length, description: 'The rules, in order.' }),
   }),
   outputs: Type.Object({
-    ...Object.fromEntries(ways.map(way => [`way${way}`, port.any({ 'x-follows': 'value', description: `Where rule ${way} holds.` })])) as Record<Way, ReturnType<typeof port.any>>,
-    otherwise: port.any({ 'x-follows': 'value', description: 'Where none holds.' }),
+    ...Object.fromEntries(ways.map(way => [`way${way}`, Type.Optional(port.any({ 'x-follows': 'value', description: `Where rule ${way} holds.` }))])) as Record<Way, TOptional<ReturnType<typeof port.any>>>,
+    otherwise: Type.Optional(port.any({ 'x-follows': 'value', description: 'Where none holds.' })),
   }),
   run({ value, subject = value, rules }): Partial<Record<Way | 'otherwise', Json>> {
     const way = rules.findIndex(({ test = 'is', against = '' }) => tests[test]!(subject, against))

@@ -12,7 +12,7 @@ export default node({
     into: Type.Optional(Type.String({ minLength: 1, maxLength: 100, description: 'The name of the input `value` goes to.' })),
     output: Type.Optional(Type.String({ minLength: 1, maxLength: 100, description: 'Which of its outputs is given at `value`; the first where nothing is said.' })),
   }),
-  outputs: Type.Object({ value: port.any(), outputs: port.json({ description: 'All its outputs by their names.' }) }),
+  outputs: Type.Object({ value: Type.Optional(port.any()), outputs: port.json({ description: 'All its outputs by their names.' }) }),
   call: ({ workflow, inputs = {}, value, into }) => ({ workflow, inputs: { ...inputs as Record<string, Json>, ...(value === undefined || into === undefined ? {} : { [into]: value }) } }),
   returned: (outputs, { output }) => {
     const value = output === undefined ? Object.values(outputs)[0] : outputs[output]

@@ -47,17 +47,28 @@ const readRuns = async (client: Client, executionId: string, nodes: Iterable<str
   return rows
 }
 
+/** What they had bought is kept beside: where the same goes in again, it is not bought again. */
 const remove = async (client: Client, executionId: string, runs: Instance[]): Promise<void> => {
   if (runs.length === 0) return
   await client.query({ name: 'runs remove', text: `
-    delete from node_run r using unnest($2::text[], $3::text[]) as w(node, item) where r.execution_id = $1 and r.node = w.node and r.item = w.item::int[]` }, [executionId, runs.map(run => run.node), runs.map(run => writeItem(run.item))])
+    with gone as (
+      delete from node_run r using unnest($2::text[], $3::text[]) as w(node, item) where r.execution_id = $1 and r.node = w.node and r.item = w.item::int[]
+      returning r.node, r.item, r.key, r.outputs, r.state = 'done' and r.key is not null and (r.task_id is not null or r.child_id is not null) as bought)
+    insert into node_past (execution_id, node, item, key, outputs) select $1, node, item, key, outputs from gone where bought
+    on conflict (execution_id, node, item, key) do update set outputs = excluded.outputs, created_at = now()` }, [executionId, runs.map(run => run.node), runs.map(run => writeItem(run.item))])
+}
+
+/** What a run of this node and item gave before it was taken away, of the same content; null where there was none. */
+export async function findPast(client: Client, { executionId, node, item }: Instance & { executionId: string }, key: Buffer): Promise<Values | null> {
+  const { rows: [row] } = await client.query<{ outputs: Values }>({ name: 'runs past', text: 'select outputs from node_past where execution_id = $1 and node = $2 and item = $3 and key = $4' }, [executionId, node, item, key])
+  return row?.outputs ?? null
 }
 
 /**
  * Begins runs again in an execution whose row is locked: these begin anew, what stands behind them is taken away, and what has ended before
  * opens what may follow. Answers how many runs are open now.
  */
-export async function beginAgain(client: Client, execution: ExecutionRow, layout: Layout, again: (Instance & { override?: Values })[]): Promise<void> {
+export async function beginAgain(client: Client, execution: Pick<ExecutionRow, 'id'>, layout: Layout, again: (Instance & { override?: Values; /** What it called goes on as well. */ childId?: string })[]): Promise<void> {
   const later = behind(layout, again.map(run => run.node))
   const standing = await readRuns(client, execution.id, later)
   const anew = new Set(again.map(instanceKey))
@@ -68,15 +79,15 @@ export async function beginAgain(client: Client, execution: ExecutionRow, layout
     update review v set state = 'withdrawn', decided_at = now() from unnest($2::text[], $3::text[]) as w(node, item) where v.execution_id = $1 and v.node = w.node and v.item = w.item::int[] and v.state = 'open'` },
   [execution.id, gone.map(run => run.node), gone.map(run => writeItem(run.item))])
   await client.query({ name: 'runs again', text: `
-    update node_run r set state = 'ready', turn = turn + 1, worker = null, attempt = attempt + 1, due_at = now(), task_id = null, child_id = null, override = coalesce(w.override, r.override), outputs = null, ports = '{}', length = null,
+    update node_run r set state = 'ready', turn = turn + 1, worker = null, attempt = attempt + 1, due_at = now(), task_id = null, child_id = w.child, override = coalesce(w.override, r.override), outputs = null, ports = '{}', length = null,
       problem = null, reused = false, because = null, price_micros = 0, ended_at = null, started_at = null
-    from unnest($2::text[], $3::text[], $4::jsonb[]) as w(node, item, override) where r.execution_id = $1 and r.node = w.node and r.item = w.item::int[]` },
-  [execution.id, again.map(run => run.node), again.map(run => writeItem(run.item)), again.map(run => run.override === undefined ? null : JSON.stringify(run.override))])
+    from unnest($2::text[], $3::text[], $4::jsonb[], $5::uuid[]) as w(node, item, override, child) where r.execution_id = $1 and r.node = w.node and r.item = w.item::int[]` },
+  [execution.id, again.map(run => run.node), again.map(run => writeItem(run.item)), again.map(run => run.override === undefined ? null : JSON.stringify(run.override)), again.map(run => run.childId ?? null)])
   // Counts follow from what stands there, so they are made anew while it is opened.
   await client.query({ name: 'runs uncount', text: 'delete from node_count where execution_id = $1' }, [execution.id])
   await reopen(client, execution.id, layout)
   await client.query({ name: 'execution again', text: `
-    update execution set state = 'running', ended_at = null, outputs = null, problem = null,
+    update execution set state = 'running', ended_at = null, outputs = null, problem = null, rounds = rounds + 1,
       open = (select count(*) from node_run where execution_id = $1 and state in ('ready', 'running', 'waiting', 'asking')) where id = $1` }, [execution.id])
 }
 
@@ -87,12 +98,31 @@ async function reopen(client: Client, executionId: string, layout: Layout): Prom
   for (let from = 0; from < ended.length; from += 1_000) await open(client, executionId, layout, ended.slice(from, from + 1_000))
 }
 
-/** What a resumed execution begins anew: runs that failed, and those that were cancelled. Skipped ones follow by themselves. */
-export async function resume(client: Client, execution: ExecutionRow, layout: Layout, only: { node?: string; item?: readonly number[] }): Promise<number> {
-  const standing = await readRuns(client, execution.id, null)
-  const again = standing.filter(run => (run.state === 'failed' || run.state === 'cancelled') && (only.node === undefined || run.node === only.node) && (only.item === undefined || run.item.join('.') === only.item.join('.')))
-  if (again.length === 0) return 0
-  await beginAgain(client, execution, layout, again)
-  return again.length
+/** Executions that this one called and that did not end well, and those they called, in turn. */
+export async function calledBy(client: Client, executionId: string): Promise<string[]> {
+  const { rows } = await client.query<{ child_id: string }>({ name: 'executions called', text: `
+    with recursive down as (
+      select child_id from node_run where execution_id = $1 and child_id is not null and state in ('failed', 'cancelled')
+      union select r.child_id from down join node_run r on r.execution_id = down.child_id where r.child_id is not null and r.state in ('failed', 'cancelled'))
+    select child_id from down` }, [executionId])
+  return rows.map(row => row.child_id)
 }
 
+/**
+ * What a resumed execution begins anew: runs that failed, and those that were cancelled. Skipped ones follow by themselves, and where a workflow it called
+ * failed, that one goes on where it stopped. All of them are locked. Says how many runs of this execution begin again.
+ */
+export async function resume(client: Client, execution: ExecutionRow, executions: ReadonlyMap<string, ExecutionRow>, layoutOf: (execution: ExecutionRow) => Promise<Layout>, only: { node?: string; item?: readonly number[] }): Promise<number> {
+  const { rows: standing } = await client.query<Standing & { child_id: string | null; stopping: boolean }>({ name: 'runs to resume', text: `
+    select node, item, state, child_id, stopping from node_run where execution_id = $1 and (state in ('failed', 'cancelled') or stopping)` }, [execution.id])
+  if (standing.some(run => run.stopping)) throw new Problem('conflict', 'What this execution had under way is still being stopped. Try again in a moment.', { retryAfterS: 2 })
+  const again = standing.filter(run => (only.node === undefined || run.node === only.node) && (only.item === undefined || run.item.join('.') === only.item.join('.')))
+  if (again.length === 0) return 0
+  const children = new Map<Standing, string>()
+  for (const run of again) {
+    const child = run.child_id === null ? undefined : executions.get(run.child_id)
+    if (child && (child.state === 'failed' || child.state === 'cancelled') && await resume(client, child, executions, layoutOf, {}) > 0) children.set(run, child.id)
+  }
+  await beginAgain(client, execution, await layoutOf(execution), again.map(run => ({ ...run, ...(children.has(run) ? { childId: children.get(run)! } : {}) })))
+  return again.length
+}

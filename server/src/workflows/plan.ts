@@ -5,22 +5,28 @@
  * by their keys. What only the run can tell is said to be unknown, never guessed: a price range then has no upper end.
  */
 import { followsWords, isByTokens } from '../domain/card.ts'
-import { collected, judge, needed, project, type Known } from '../domain/graph/advance.ts'
+import type { Caller } from '../domain/caller.ts'
+import { collected, judge, needed, project, tooMany, unequal, type Known } from '../domain/graph/advance.ts'
 import { boundsOf } from '../domain/graph/bounds.ts'
-import type { Plan, PlanStep } from '../domain/graph/execution.ts'
+import type { Pins, Plan, PlanStep } from '../domain/graph/execution.ts'
 import { graphLimits, itemKey, type Instance, type Item, type Media, type NodeFace } from '../domain/graph/graph.ts'
 import { groupOf, type Layout } from '../domain/graph/layout.ts'
 import { isKnown, mediaIn, resolve, unknown, type Arrived, type Given, type Resolved, type Values } from '../domain/graph/values.ts'
 import type { Order } from '../domain/order.ts'
 import type { Json } from '../domain/outcome.ts'
 import { isTemplateName } from '../domain/template.ts'
-import { asProblem, type Problem } from '../domain/problem.ts'
+import { asProblem, Problem } from '../domain/problem.ts'
 import type { Bench, Node, NodeOrder } from '../nodes/contract.ts'
 import type { Client } from '../db/pool.ts'
 import { keyOf, picturesOf, writeOrder, type StepTools } from './step.ts'
 
 export interface Planning {
   layout: Layout
+  caller: Caller
+  /** Calls around it, and how many more of those inside it are looked into. */
+  depth: number
+  calls: { left: number }
+  pins: Pins
   given: Given
   projectId: string
   livemode: boolean
@@ -32,17 +38,24 @@ export interface Planning {
   availableMicros: number
 }
 
-type PlanTools = Pick<StepTools, 'database' | 'kinds' | 'check'>
+type PlanTools = Pick<StepTools, 'database' | 'kinds' | 'check' | 'foresee'>
 
 /** One run as far as it can be foreseen. */
 interface Foreseen {
   outputs: Values | null; reused: boolean; skipped: boolean; key: Buffer | null; because: string
+  /** Whether it surely takes place: nothing before it may turn out to give nothing. */
+  certain: boolean
+  /** Whether it is known that nothing is taken from before. */
+  fresh: boolean
   priceMicros: number
   /** The least that is charged: nothing is certain of what is sold by tokens. */
   leastMicros: number
-  /** The price follows words that are not there yet. */
+  /** The price follows words that are not there yet, or a workflow that could not be looked into. */
   open: boolean
+  /** How long what it calls takes. */
+  seconds: number | null
 }
+const unforeseen = { outputs: null, reused: false, skipped: false, key: null, certain: true, fresh: false, priceMicros: 0, leastMicros: 0, open: false, seconds: null }
 
 /** A picture nobody has seen yet, for prices: they depend on how many there are, and on their size where a model follows it. */
 const unseen: Media = { asset: '0'.repeat(32), sha256: '0'.repeat(64), mime: 'image/png', width: 1024, height: 1024 }
@@ -68,29 +81,34 @@ export async function plan(planning: Planning, tools: PlanTools): Promise<{ plan
   const wanted = needed(layout, planning.target)
   const foreseen = new Map<string, Map<string, Foreseen>>()
   const lengths = new Map<string, Map<string, number>>()
+  const certainty = new Map<string, boolean>()
   const steps: PlanStep[] = []
   const warnings: string[] = []
   let refused: Problem | null = null
+  const refuse = (problem: Problem) => { refused ??= problem; warnings.push(problem.message) }
   const prices = createPrices(planning, tools)
 
   for (const id of layout.order) {
     if (!wanted.has(id)) continue
     const face = layout.faceOf(id)
     const node = tools.kinds.node(face.id)
-    const items = itemsOf(layout, id, lengths)
+    const isForced = planning.force || planning.anew.includes(id)
+    const all = itemsOf(layout, id, lengths)
+    if (all === 'many') refuse(new Problem('bad_request', tooMany))
+    const items = all === 'many' ? null : all
     const runs = new Map<string, Foreseen>()
     foreseen.set(id, runs)
     const pending: { item: Item; values: Values; foreseen: Foreseen }[] = []
-    const step: PlanStep = { node: id, title: layout.nodes.get(id)!.title ?? face.title, kind: face.id, does: 'unknown', because: '', times: items?.length ?? null, model: null, unitMicros: null, priceMinMicros: 0, priceMaxMicros: items === null && face.makes === 'order' ? null : 0, secondsTypical: null }
+    const step: PlanStep = { node: id, title: layout.nodes.get(id)!.title ?? face.title, kind: face.id, does: 'unknown', because: '', times: items?.length ?? null, model: null, unitMicros: null, priceMinMicros: 0, priceMaxMicros: items === null && (face.makes === 'order' || face.makes === 'call') ? null : 0, secondsTypical: null }
     for (const item of items ?? [undefined]) {
       const skipped = item === undefined || face.role === 'collect' ? null : judge(layout, { node: id, item }, foreseenAs(layout, foreseen))
       if (skipped?.state === 'skipped') {
-        runs.set(itemKey(item!), { outputs: null, reused: false, skipped: true, key: null, priceMicros: 0, leastMicros: 0, open: false, because: skipped.because! })
+        runs.set(itemKey(item!), { ...unforeseen, skipped: true, because: skipped.because! })
         continue
       }
       const arrived = item === undefined ? blindly(layout, id) : arrive(layout, id, item, foreseen, lengths)
       const resolved = resolve(layout.nodes.get(id)!, face, arrived, planning.given)
-      const one: Foreseen = { outputs: null, reused: false, skipped: false, key: null, priceMicros: 0, leastMicros: 0, open: false, because: isKnown(resolved) ? 'nothing was made of this before' : 'what goes in is made by the run' }
+      const one: Foreseen = { ...unforeseen, certain: isCertain(layout, id, item, foreseen, lengths, certainty), because: isKnown(resolved) ? 'nothing was made of this before' : 'what goes in is made by the run' }
       try {
         if ('order' in node) {
           const checked = await prices(id, face, node, resolved)
@@ -100,6 +118,17 @@ export async function plan(planning: Planning, tools: PlanTools): Promise<{ plan
           one.leastMicros = isByTokens(checked.card) ? 0 : checked.priceMicros
           one.open = followsWords(checked.card) && face.inputs.some(({ id, type }) => type === 'text' && resolved[id] === unknown)
           if (isKnown(resolved)) { tools.kinds.checkInputs(id, face, resolved); one.key = keyOf(face, resolved, checked) }
+          one.fresh = isForced || one.key !== null
+        } else if ('call' in node) {
+          if (isKnown(resolved)) tools.kinds.checkInputs(id, face, resolved)
+          // What is inside is planned like this one, as long as it is known what is called and with what.
+          if (!isKnown(resolved) || planning.calls.left === 0) one.open = true
+          else {
+            planning.calls.left--
+            const { plan: inside, refused: problem } = await tools.foresee(planning, node.call(resolved as never), isForced, planning.calls).catch(thrown => { throw inNode(id, thrown) })
+            if (problem) throw inNode(id, problem)
+            Object.assign(one, { fresh: true, priceMicros: inside.priceMaxMicros ?? 0, leastMicros: inside.priceMinMicros, open: inside.priceMaxMicros === null, seconds: inside.secondsTypical, because: 'it runs every time' } satisfies Partial<Foreseen>)
+          }
         } else if (isKnown(resolved)) {
           if (face.role !== 'collect' || item !== undefined) tools.kinds.checkInputs(id, face, resolved)
           if (isCheap(face) && 'run' in node) {
@@ -110,18 +139,18 @@ export async function plan(planning: Planning, tools: PlanTools): Promise<{ plan
       } catch (thrown) {
         const problem = asProblem(thrown)
         if (problem.code === 'internal') throw thrown
-        refused ??= problem
-        warnings.push(problem.message)
+        refuse(problem)
       }
-      if (item === undefined) { step.because = one.because; continue }
+      if (item === undefined) { step.because = one.because; certainty.set(id, one.certain); continue }
       if (one.key !== null && isKnown(resolved)) pending.push({ item, values: resolved, foreseen: one })
       runs.set(itemKey(item), one)
       if (face.role === 'iterate' && one.outputs !== null) {
         const list = Object.values(one.outputs)[0] as Json[]
-        noteLength(layout, id, item, list.length, lengths, warnings)
+        const other = noteLength(layout, id, item, list.length, lengths)
+        if (other !== null) refuse(new Problem('bad_request', `${id}: ${unequal(groupOf(layout.nodes.get(id)!), other, list.length)}`))
       }
     }
-    const isForced = planning.force || planning.anew.includes(id)
+    if (items !== null) certainty.set(id, [...runs.values()].every(run => run.certain))
     if (!isForced && pending.length > 0) await lookUp(planning, tools.database, pending.map(one => one.foreseen))
     summarise(step, [...runs.values()], isForced)
     steps.push(step)
@@ -140,8 +169,8 @@ export async function plan(planning: Planning, tools: PlanTools): Promise<{ plan
   }
 }
 
-/** Every item a node runs for, where all lengths are known and not too many; null where they are not. */
-function itemsOf(layout: Layout, node: string, lengths: Map<string, Map<string, number>>): Item[] | null {
+/** Every item a node runs for, or that there are too many; null where lists are still to come. */
+function itemsOf(layout: Layout, node: string, lengths: Map<string, Map<string, number>>): Item[] | 'many' | null {
   const scope = layout.scopeOf.get(node)!
   let items: number[][] = [[]]
   for (const [depth, group] of scope.entries()) {
@@ -150,7 +179,7 @@ function itemsOf(layout: Layout, node: string, lengths: Map<string, Map<string, 
     for (const item of items) {
       const length = lengths.get(group)?.get(itemKey(project(item, scope.slice(0, depth), parent)))
       if (length === undefined) return null
-      if (next.length + length > graphLimits.items) return null
+      if (next.length + length > graphLimits.items) return 'many'
       for (let index = 0; index < length; index++) next.push([...item, index])
     }
     items = next
@@ -158,17 +187,42 @@ function itemsOf(layout: Layout, node: string, lengths: Map<string, Map<string, 
   return items
 }
 
-function noteLength(layout: Layout, node: string, item: Item, length: number, lengths: Map<string, Map<string, number>>, warnings: string[]): void {
+/** Writes down how long a list is; says where another one of its group is of another length. */
+function noteLength(layout: Layout, node: string, item: Item, length: number, lengths: Map<string, Map<string, number>>): number | null {
   const group = groupOf(layout.nodes.get(node)!)
   const known = lengths.get(group) ?? new Map<string, number>()
   lengths.set(group, known)
   const earlier = known.get(itemKey(item))
-  if (earlier !== undefined && earlier !== length) warnings.push(unequal(group, earlier, length))
   known.set(itemKey(item), length)
+  return earlier !== undefined && earlier !== length ? earlier : null
 }
 
-export const unequal = (group: string, one: number, other: number): string =>
-  `The lists of ${group.replace(/^group /, 'the group ')} are not equally long: one has ${one} items, another ${other}. Lists that go side by side need the same number; give them different groups to combine each with each.`
+/** A problem of what a node calls, told as that node's. */
+function inNode(id: string, thrown: unknown): Problem {
+  const problem = asProblem(thrown)
+  return problem.code === 'internal' ? problem : new Problem(problem.code, `${id}: ${problem.message}`, problem.details)
+}
+
+/** Whether a run surely takes place, as far as can be said beforehand: ports that may give nothing leave it open. Without an item, for all there will be. */
+function isCertain(layout: Layout, id: string, item: Item | undefined, foreseen: Map<string, Map<string, Foreseen>>, lengths: Map<string, Map<string, number>>, certainty: Map<string, boolean>): boolean {
+  const scope = layout.scopeOf.get(id)!
+  const face = layout.faceOf(id)
+  const edges = layout.into.get(id) ?? []
+  if (face.role === 'collect') {
+    const { source, group } = collected(layout, id)
+    const length = item && lengths.get(group)?.get(itemKey(project(item, scope, layout.groups.get(group)!.parent)))
+    if (length === undefined) return certainty.get(source) ?? true
+    return length === 0 || Array.from({ length }, (_, index) => foreseen.get(source)?.get(itemKey([...item!, index]))).some(run => run?.certain && !run.skipped)
+  }
+  const comes = edges.map(({ from, to }) => {
+    const run = item && foreseen.get(from.node)?.get(itemKey(project(item, scope, layout.scopeOf.get(from.node)!)))
+    const isRun = run ? run.certain && !run.skipped : certainty.get(from.node) ?? true
+    const isGiven = run?.outputs ? run.outputs[from.port] !== undefined : layout.faceOf(from.node).outputs.find(port => port.id === from.port)!.required
+    return { port: to.port, isRun, isSure: isRun && isGiven }
+  })
+  if (face.role === 'tolerant') return comes.length === 0 || comes.some(one => one.isSure)
+  return comes.every(one => one.isRun) && face.inputs.every(({ id: port, required }) => !required || comes.every(one => one.port !== port) || comes.some(one => one.port === port && one.isSure))
+}
 
 /** Runs as they will stand: what is not known yet is taken to come. */
 const foreseenAs = (layout: Layout, foreseen: Map<string, Map<string, Foreseen>>) => ({ node, item }: Instance): Known | undefined => {
@@ -246,14 +300,16 @@ async function lookUp({ projectId, livemode }: Planning, client: Client, all: Fo
 function summarise(step: PlanStep, runs: Foreseen[], force: boolean): void {
   if (step.times === null) return
   const reused = runs.filter(run => run.reused).length
-  const bought = runs.filter(run => !run.reused && !run.skipped)
-  step.times = runs.filter(run => !run.skipped).length
-  // What goes in is not known for some: they may turn out to be there already.
-  const sure = bought.filter(run => run.key !== null || step.kind === 'collect' || run.outputs !== null)
-  step.does = runs.length > 0 && runs.every(run => run.skipped) ? 'skip' : runs.length === 0 ? 'run' : reused === runs.length ? 'reuse' : reused > 0 ? 'some' : 'run'
-  step.because = force ? 'earlier results were not wanted' : (runs.find(run => !run.reused) ?? runs[0])?.because ?? 'there are no items'
-  step.priceMaxMicros = bought.some(run => run.open) ? null : bought.reduce((sum, run) => sum + run.priceMicros, 0)
-  step.priceMinMicros = (force ? bought : sure).reduce((sum, run) => sum + run.leastMicros, 0)
+  const made = runs.filter(run => !run.reused && !run.skipped)
+  const isOpen = made.some(run => !run.certain)
+  step.times = isOpen ? null : runs.filter(run => !run.skipped).length
+  step.does = isOpen ? 'unknown' : runs.length > 0 && runs.every(run => run.skipped) ? 'skip' : runs.length === 0 ? 'run' : reused === runs.length ? 'reuse' : reused > 0 ? 'some' : 'run'
+  step.because = isOpen ? 'whether anything comes this way only the run can tell' : force ? 'earlier results were not wanted' : (runs.find(run => !run.reused) ?? runs[0])?.because ?? 'there are no items'
+  step.priceMaxMicros = made.some(run => run.open) ? null : made.reduce((sum, run) => sum + run.priceMicros, 0)
+  // What goes in is not known for some: they may turn out to be there already, or not to run at all.
+  step.priceMinMicros = made.filter(run => run.certain && run.fresh).reduce((sum, run) => sum + run.leastMicros, 0)
+  const seconds = made.map(run => run.seconds)
+  if (seconds.length > 0 && seconds.every(one => one !== null)) step.secondsTypical = Math.max(...seconds)
 }
 
 /** How long tasks of a model took lately. */
@@ -276,7 +332,7 @@ function longest(layout: Layout, steps: PlanStep[], { parallelism, given }: Pick
   for (const { node } of steps) {
     const step = byNode.get(node)!
     const rounds = step.does === 'reuse' ? 0 : Math.ceil((step.times ?? 1) / Math.min(parallelism, ...bounds.flatMap(({ max, nodes }) => nodes.includes(node) ? [max] : [])))
-    if (step.model !== null && rounds > 0 && step.secondsTypical === null) return null
+    if ((step.model !== null || layout.faceOf(node).makes === 'call') && rounds > 0 && step.secondsTypical === null) return null
     const begins = Math.max(0, ...(layout.into.get(node) ?? []).map(({ from }) => ends.get(from.node) ?? 0))
     ends.set(node, begins + rounds * (step.secondsTypical ?? 0))
   }

@@ -16,7 +16,7 @@ import { gather, readsOf } from './gather.ts'
 import type { Graphs } from './graphs.ts'
 import type { Kinds } from './kinds.ts'
 import { readReview, type ExecutionRow, type Owner, type ReviewRow } from './rows.ts'
-import { lockExecutions, settleRuns, type RunSettlement, type SettledRuns } from './settle.ts'
+import { lockExecution, settleRuns, type RunSettlement, type SettledRuns } from './settle.ts'
 import { valuesOf } from './step.ts'
 
 const columns = 'id, execution_id, node, item, state, candidates, choose_min, choose_max, note, due_at, on_timeout, chosen, reason, decided_by, decided_at, created_at'
@@ -42,7 +42,7 @@ export const answerReview = ({ database, kinds, graphs, layoutOf }: ReviewTools,
   const { rows: [found] } = await client.query<{ execution_id: string }>('select execution_id from review where id = $1 and project_id = $2 and livemode = $3', [id, owner.projectId, owner.livemode])
   if (!found) throw new Problem('not_found', 'There is no such review.')
   // The execution first: everybody locks in that order.
-  const execution = [...(await lockExecutions(client, [found.execution_id])).values()][0]!
+  const execution = (await lockExecution(client, found.execution_id))!
   const { rows: [row] } = await client.query<ReviewRow>(`select ${columns} from review where id = $1 for update`, [id])
   const review = readReview(row!)
   if (review.state !== 'open') throw new Problem('conflict', review.state === 'withdrawn' ? 'This review was withdrawn: its execution went another way.' : `This review was ${review.state}${review.decidedBy ? ` by ${review.decidedBy}` : ''} already.`, { state: review.state })

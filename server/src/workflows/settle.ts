@@ -4,8 +4,8 @@
  * The execution's row is locked first, so the runs of one execution are brought together one group after another, by whichever process. Every
  * write names the turn it holds; who lost it changes nothing. What follows is decided by `domain/graph/advance.ts`.
  */
-import { awaited, candidates, collecting, decided, judge, type Known, type Opening, type RunState } from '../domain/graph/advance.ts'
-import { instanceKey, type Instance, type Item } from '../domain/graph/graph.ts'
+import { awaited, candidates, collecting, countItems, decided, judge, tooMany, unequal, type Known, type Opening, type RunState } from '../domain/graph/advance.ts'
+import { graphLimits, instanceKey, type Instance, type Item } from '../domain/graph/graph.ts'
 import type { Layout } from '../domain/graph/layout.ts'
 import type { Values } from '../domain/graph/values.ts'
 import type { Json } from '../domain/outcome.ts'
@@ -37,6 +37,8 @@ export interface RunSettlement extends Instance {
   pricedMicros?: number
   /** What of its price was charged: set when a purchase has ended. */
   chargedMicros?: number
+  /** What the execution it called cost, to be shown: that is booked already, purchase by purchase. */
+  calledMicros?: number
   review?: ReviewAsk
 }
 
@@ -54,21 +56,22 @@ export const writeItem = (item: Item): string => `{${item.join(',')}}`
 interface HeldRow { execution_id: string; node: string; item: number[]; state: RunSettlement['state']; price_micros: number }
 
 /** Settles a group; the layouts of their executions are at hand. */
-export async function settleRuns(client: Client, group: RunSettlement[], layoutOf: (execution: ExecutionRow) => Promise<Layout>): Promise<SettledRuns> {
-  const executions = await lockExecutions(client, group.map(one => one.executionId))
+export async function settleRuns(client: Client, ended: RunSettlement[], layoutOf: (execution: ExecutionRow) => Promise<Layout>): Promise<SettledRuns> {
+  const executions = await lockExecutions(client, ended.map(one => one.executionId))
+  const group = await refuseLists(client, ended, executions, layoutOf)
   const { rows } = await client.query<HeldRow>({ name: 'runs settle', text: `
     with s as materialized (
       select * from jsonb_to_recordset($1) as s(execution_id uuid, node text, item text, turn int, state text, forced boolean, due_at timestamptz, task_id uuid, child_id uuid, outputs jsonb, ports text[],
-        length int, problem jsonb, key text, reused boolean, because text, priced bigint, charged bigint, ended boolean))
+        length int, problem jsonb, key text, reused boolean, because text, priced bigint, charged bigint, called bigint, ended boolean))
     update node_run r set state = s.state, worker = null, turn = r.turn + s.forced::int, due_at = coalesce(s.due_at, r.due_at), task_id = coalesce(s.task_id, r.task_id), child_id = coalesce(s.child_id, r.child_id),
       outputs = s.outputs, ports = coalesce(s.ports, '{}'), length = s.length, problem = s.problem, key = coalesce(decode(s.key, 'hex'), r.key), reused = s.reused, because = coalesce(s.because, r.because),
-      price_micros = coalesce(s.priced, r.price_micros), charged_micros = r.charged_micros + coalesce(s.charged, 0), ended_at = case when s.ended then now() end
+      price_micros = coalesce(s.priced, r.price_micros), charged_micros = coalesce(s.called, r.charged_micros + coalesce(s.charged, 0)), ended_at = case when s.ended then now() end
     from s where r.execution_id = s.execution_id and r.node = s.node and r.item = s.item::int[] and r.turn = s.turn and (r.state = 'running' or s.forced and r.state in ('waiting', 'asking'))
     returning r.execution_id, r.node, r.item, r.state, r.price_micros` },
   [JSON.stringify(group.map(one => ({
     execution_id: one.executionId, node: one.node, item: writeItem(one.item), turn: one.turn, state: one.state, forced: one.forced ?? false, due_at: one.dueAt ?? null, task_id: one.taskId ?? null, child_id: one.childId ?? null,
     outputs: one.outputs ?? null, ports: portsOf(one), length: lengthOfItems(one), problem: one.problem ?? null, key: one.key?.toString('hex') ?? null, reused: one.reused ?? false, because: one.because ?? null,
-    priced: one.pricedMicros ?? null, charged: one.chargedMicros ?? null, ended: hasEnded(one.state),
+    priced: one.pricedMicros ?? null, charged: one.chargedMicros ?? null, called: one.calledMicros ?? null, ended: hasEnded(one.state),
   })))])
   const held = new Set(rows.map(keyOfRow))
   const ours = group.filter(one => held.has(runKey(one)))
@@ -78,7 +81,7 @@ export async function settleRuns(client: Client, group: RunSettlement[], layoutO
   await bookCosts(client, ours, new Map(rows.map(row => [keyOfRow(row), row.price_micros])))
 
   let opened = 0
-  const ended: ExecutionEnd[] = []
+  const over: ExecutionEnd[] = []
   for (const execution of executions.values()) {
     const settled = ours.flatMap(({ executionId, node, item, state }) => executionId === execution.id && hasEnded(state) ? [{ node, item, state }] : [])
     if (settled.length === 0) continue
@@ -86,19 +89,60 @@ export async function settleRuns(client: Client, group: RunSettlement[], layoutO
     const balance = execution.state === 'running' ? await open(client, execution.id, layout, settled) : { opened: 0, ready: 0 }
     opened += balance.ready
     const end = await close(client, execution, layout, balance.opened - settled.length)
-    if (end) ended.push(end)
+    if (end) over.push(end)
   }
-  return { held, opened, ended, told: ended.length > 0 || ours.some(one => one.review) }
+  return { held, opened, ended: over, told: over.length > 0 || ours.some(one => one.review) }
 }
 
 const hasEnded = (state: RunSettlement['state']): state is 'done' | 'failed' | 'skipped' => state === 'done' || state === 'failed' || state === 'skipped'
 const portsOf = ({ state, outputs, items }: RunSettlement): string[] => state !== 'done' ? [] : Object.keys(items ?? outputs ?? {})
 const lengthOfItems = ({ state, items }: RunSettlement): number | null => state === 'done' && items ? Object.values(items)[0]?.length ?? 0 : null
 
-/** Locked in one order everywhere. */
+/** Locked in one order everywhere, together with those that called them: what is spent counts there as well. */
 export async function lockExecutions(client: Client, ids: string[]): Promise<Map<string, ExecutionRow>> {
-  const { rows } = await client.query<ExecutionRow>({ name: 'executions lock', text: `select ${executionColumns} from execution e where e.id = any($1::uuid[]) order by e.id for update` }, [[...new Set(ids)]])
+  const { rows } = await client.query<ExecutionRow>({ name: 'executions lock', text: `
+    with recursive up as (select id, parent_id from execution where id = any($1::uuid[]) union select e.id, e.parent_id from execution e join up on e.id = up.parent_id)
+    select ${executionColumns} from execution e where e.id in (select id from up) order by e.id for update` }, [[...new Set(ids)]])
   return new Map(rows.map(row => [row.id, row]))
+}
+
+/** One of them; undefined where it is gone. */
+export const lockExecution = async (client: Client, id: string): Promise<ExecutionRow | undefined> => (await lockExecutions(client, [id])).get(id)
+
+/**
+ * Lists that cannot be gone through are refused, and the run that gives them fails: those that go side by side need as many items, and no node runs for more
+ * combinations than there may be items. Under the execution's lock, since two that end at the same moment would not see each other.
+ */
+async function refuseLists(client: Client, group: RunSettlement[], executions: Map<string, ExecutionRow>, layoutOf: (execution: ExecutionRow) => Promise<Layout>): Promise<RunSettlement[]> {
+  const lists = group.filter(one => one.state === 'done' && one.items !== undefined)
+  const refused = new Map<RunSettlement, string>()
+  for (const [id, own] of Map.groupBy(lists, one => one.executionId)) {
+    const execution = executions.get(id)
+    if (!execution) continue
+    const layout = await layoutOf(execution)
+    const known = createKnowledge(client, id)
+    const learn = (one: RunSettlement) => known.learn(one, { state: 'done', ports: portsOf(one), length: lengthOfItems(one) })
+    for (const one of own) {
+      const [name, { members }] = [...layout.groups].find(([, group]) => group.members.includes(one.node))!
+      const length = lengthOfItems(one)!
+      const lengths = await known.compute(look => members.map(node => node === one.node ? undefined : look({ node, item: one.item })))
+      const other = lengths.find(there => there?.state === 'done' && there.length !== null && there.length !== length)
+      if (other) { refused.set(one, unequal(name, other.length!, length)); continue }
+      learn(one)
+    }
+    const grown = new Set(own.flatMap(({ node }) => [...layout.groups].flatMap(([name, { members }]) => members.includes(node) ? [name] : [])))
+    const scopes = new Map([...layout.scopeOf.values()].filter(scope => scope.length > 1 && scope.some(name => grown.has(name))).map(scope => [scope.join('\n'), scope]))
+    for (const scope of scopes.values()) {
+      if (await known.compute(look => countItems(layout, scope, look, graphLimits.items)) <= graphLimits.items) continue
+      for (const one of own) if (!refused.has(one) && scope.some(name => layout.groups.get(name)!.members.includes(one.node))) refused.set(one, tooMany)
+    }
+  }
+  return refused.size === 0 ? group : group.map(one => {
+    const message = refused.get(one)
+    if (message === undefined) return one
+    const { items: _items, ...rest } = one
+    return { ...rest, state: 'failed', outputs: null, problem: { code: 'bad_request', message } }
+  })
 }
 
 async function insertItems(client: Client, group: RunSettlement[]): Promise<void> {
@@ -143,7 +187,7 @@ async function keepResults(client: Client, group: RunSettlement[], executions: M
 
 /** What was bought counts with its price; once it has ended, with what it cost. */
 async function bookCosts(client: Client, group: RunSettlement[], prices: Map<string, number>): Promise<void> {
-  const sums = new Map<string, { committed: number; cost: number }>()
+  const sums = new Map<string, Spending>()
   for (const one of group) {
     if (one.chargedMicros === undefined && one.pricedMicros === undefined) continue
     const sum = sums.get(one.executionId) ?? { committed: 0, cost: 0 }
@@ -152,7 +196,23 @@ async function bookCosts(client: Client, group: RunSettlement[], prices: Map<str
     sum.cost += one.chargedMicros ?? 0
     sums.set(one.executionId, sum)
   }
-  for (const [id, { committed, cost }] of sums) await client.query({ name: 'runs costs', text: 'update execution set committed_micros = committed_micros + $2, cost_micros = cost_micros + $3 where id = $1' }, [id, committed, cost])
+  await book(client, sums)
+}
+
+/** What an execution has set aside or spent, and what of it is spent, in micro-dollars. */
+export interface Spending { committed: number; cost: number }
+
+/** Books to executions and to those that called them; their rows are locked. */
+export async function book(client: Client, sums: Map<string, Spending>): Promise<void> {
+  if (sums.size === 0) return
+  const all = [...sums.values()]
+  await client.query({ name: 'executions book', text: `
+    with recursive up as (
+      select e.id, e.parent_id, s.committed, s.cost from unnest($1::uuid[], $2::bigint[], $3::bigint[]) as s(id, committed, cost) join execution e on e.id = s.id
+      union all select e.id, e.parent_id, up.committed, up.cost from up join execution e on e.id = up.parent_id)
+    update execution e set committed_micros = e.committed_micros + s.committed, cost_micros = e.cost_micros + s.cost
+    from (select id, sum(committed)::bigint as committed, sum(cost)::bigint as cost from up group by id) s where e.id = s.id` },
+  [[...sums.keys()], all.map(one => one.committed), all.map(one => one.cost)])
 }
 
 /** Opens what the ended runs make possible, until nothing more follows. Says how many runs were added that have not ended, and how many are ready. */

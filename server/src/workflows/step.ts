@@ -13,6 +13,7 @@ import type { Json } from '../domain/outcome.ts'
 import { asProblem, Problem, storeProblem } from '../domain/problem.ts'
 import { hasEnded } from '../domain/task.ts'
 import type { Asset } from '../domain/asset.ts'
+import type { Plan } from '../domain/graph/execution.ts'
 import { itemKey, type Media, type NodeFace } from '../domain/graph/graph.ts'
 import type { Layout } from '../domain/graph/layout.ts'
 import { isKnown, keyText, mediaIn, resolve, type Given, type Values } from '../domain/graph/values.ts'
@@ -21,9 +22,11 @@ import type { Desk } from '../protocols/contract.ts'
 import type { Database } from '../db/pool.ts'
 import type { Gate } from '../kit/gate.ts'
 import type { Log } from '../kit/log.ts'
+import { findPast } from './again.ts'
 import { gather, type StepReads } from './gather.ts'
 import type { Graphs } from './graphs.ts'
 import type { Kinds } from './kinds.ts'
+import type { Planning } from './plan.ts'
 import type { ExecutionRow, Owner, RunRow } from './rows.ts'
 import type { Reservation, Reserved } from './reserve.ts'
 import type { RunSettlement } from './settle.ts'
@@ -36,6 +39,8 @@ export interface StepTools {
   benchFor(execution: ExecutionRow, desk: Desk, signal: AbortSignal): Bench
   /** Begins another workflow inside this run; the same run gets the same execution. */
   call(execution: ExecutionRow, run: RunRow, workflow: string, inputs: Record<string, Json>): Promise<string>
+  /** What such a call would do and cost. @throws {Problem} for a workflow that is not there, or inputs it has not */
+  foresee(within: Pick<Planning, 'caller' | 'depth' | 'pins'>, call: { workflow: string; inputs: Record<string, Json> }, force: boolean, calls: Planning['calls']): Promise<{ plan: Plan; refused: Problem | null }>
   /** Checks and prices an order whose pictures are these, buying nothing. @throws {Problem} as `desk.estimate` */
   check(order: Order, media: Media[], owner: Owner, options?: { /** Its words are still to come. */ isOpen?: boolean }): Promise<CheckedOrder>
   reads: StepReads
@@ -97,13 +102,16 @@ async function begin(step: Step, tools: StepTools, signal: AbortSignal): Promise
   const isForced = execution.force || execution.anew.includes(run.node)
   const earlier = face.reusable && !isForced && !redone ? await findResult(tools, execution, key, desk) : null
   if (earlier?.outputs) return { ...base(step), state: 'done', outputs: earlier.outputs, key, reused: true, because: earlier.because }
+  // Something before it was made anew, and the same came of that: what was bought then stands.
+  const past = !redone && execution.rounds > 0 && (order !== null || 'call' in node) ? await findPast(tools.database, step, key) : null
+  if (past !== null && await areThere(past, desk)) return { ...base(step), state: 'done', outputs: past, key, reused: true, because: 'it was made of the same before' }
   const because = run.override !== null ? 'a person asked for it again' : redone ? 'it was tried again' : isForced ? 'earlier results were not wanted' : !face.reusable ? 'it runs every time' : earlier!.because
 
   if (order !== null) return { ...base(step), state: 'waiting', ...await buy(step, tools, order, checked!), key, because, dueAt: new Date(tools.now().getTime() + lookMs) }
   if ('review' in node) return { ...base(step), state: 'asking', review: node.review(values as never), because }
   if ('call' in node) {
     const { workflow, inputs } = node.call(values as never)
-    return { ...base(step), state: 'waiting', childId: await tools.call(execution, run, workflow, inputs), because, dueAt: new Date(tools.now().getTime() + lookMs) }
+    return { ...base(step), state: 'waiting', childId: await tools.call(execution, run, workflow, inputs), key, because, dueAt: new Date(tools.now().getTime() + lookMs) }
   }
   if (!('run' in node)) throw new Error(`The node ${face.id} does nothing.`)
   const compute = async () => {
@@ -138,10 +146,10 @@ export const valuesOf = (layout: Layout, run: { node: string; override: Values |
 export const keyOf = (face: NodeFace, values: Values, checked: CheckedOrder | null): Buffer =>
   createHash('sha256').update(keyText(face, values, checked === null ? null : checked.template ? [checked.card.id, checked.template.id, checked.template.version, checked.template.revision ?? null] : checked.card.id)).digest()
 
-/** The order of a run: bought under a name that is the same for every repetition of this attempt. */
+/** The order of a run: bought under a name that is the same for every repetition of this attempt, as long as it asks for the same. */
 export function writeOrder(execution: Pick<ExecutionRow, 'id' | 'metadata'> & { trigger?: string }, run: Pick<RunRow, 'node' | 'item' | 'attempt'>, wanted: NodeOrder): Order {
   const { model, operation, prompt, parameters, inputs } = wanted
-  const name = createHash('sha256').update(JSON.stringify([execution.id, run.node, run.item, run.attempt])).digest('hex')
+  const name = createHash('sha256').update(JSON.stringify([execution.id, run.node, run.item, run.attempt, wanted])).digest('hex')
   return {
     model, prompt, parameters, ...(operation === undefined ? {} : { operation }), inputs: inputs.map(({ asset, role }) => ({ assetId: asset, role })),
     // Rows of a batch wait behind what somebody sits in front of.
@@ -156,13 +164,13 @@ export function picturesOf({ inputs }: Order, values: Values): Media[] {
   return inputs.map(({ assetId }) => known.get(assetId)!)
 }
 
-/** Buys; where the execution has a cap, the price is reserved within it first, once an attempt. */
+/** Buys; where the execution has a cap, or one that called it may have, the price is reserved within it first, once an attempt. */
 async function buy({ run, execution, desk, turn }: Step, tools: StepTools, order: Order, { priceMicros }: CheckedOrder): Promise<{ taskId: string; pricedMicros?: number }> {
-  const capped = execution.cost_max_micros !== null
+  const capped = execution.cost_max_micros !== null || execution.parent_id !== null
   if (capped && run.price_micros === 0 && priceMicros > 0) {
     const reserved = await tools.reserve({ executionId: execution.id, node: run.node, item: run.item, turn, micros: priceMicros })
     if (reserved.kind === 'taken') throw new Problem('conflict', 'This run was taken by somebody else meanwhile.')
-    if (reserved.kind === 'beyond') throw new Problem('credits_required', `This would cost $${formatDollars(priceMicros)} more, and the execution may cost $${formatDollars(execution.cost_max_micros!)} in all. What was made before is kept; raise the cap and resume it.`, { requiredMicros: priceMicros, availableMicros: reserved.leftMicros })
+    if (reserved.kind === 'beyond') throw new Problem('credits_required', `This would cost $${formatDollars(priceMicros)} more, and the execution may cost $${formatDollars(reserved.maxMicros)} in all. What was made before is kept; raise the cap and resume it.`, { requiredMicros: priceMicros, availableMicros: reserved.leftMicros })
     run.price_micros = priceMicros
   }
   const { task } = await desk.submit(order)
@@ -175,8 +183,13 @@ export async function findResult({ database }: Pick<StepTools, 'database'>, exec
     select outputs, execution_id from node_result where project_id = $1 and livemode = $2 and key = $3 and execution_id <> $4 and created_at < $5 order by created_at desc limit 1` },
   [execution.project_id, execution.livemode, key, execution.id, execution.created_at])
   if (!row) return { outputs: null, because: 'nothing was made of this before' }
-  for (const media of mediaIn(row.outputs)) if (await desk.assets.find(media.asset) === null) return { outputs: null, because: 'an earlier result is no longer kept' }
+  if (!await areThere(row.outputs, desk)) return { outputs: null, because: 'an earlier result is no longer kept' }
   return { outputs: row.outputs, because: `made by execution ${row.execution_id}` }
+}
+
+async function areThere(outputs: Values, desk: Pick<Desk, 'assets'>): Promise<boolean> {
+  for (const media of mediaIn(outputs)) if (await desk.assets.find(media.asset) === null) return false
+  return true
 }
 
 export const mediaOf = (asset: Asset): Media => ({ asset: asset.id, sha256: asset.sha256, mime: asset.mime, width: asset.width, height: asset.height })
@@ -202,8 +215,8 @@ async function readChild(step: Step, tools: StepTools): Promise<RunSettlement> {
   const child = await tools.reads.execution(run.child_id!)
   if (!child) throw new Problem('not_found', 'The execution this run called is gone.')
   if (child.state === 'running') return { ...base(step), state: 'waiting', dueAt: new Date(tools.now().getTime() + lookMs) }
-  if (child.state !== 'done') return { ...base(step), state: 'failed', problem: child.problem ?? storeProblem(new Problem('cancelled', 'The workflow it called was cancelled.')) }
+  if (child.state !== 'done') return { ...base(step), state: 'failed', calledMicros: child.cost_micros, problem: child.problem ?? storeProblem(new Problem('cancelled', 'The workflow it called was cancelled.')) }
   const node = tools.kinds.node(layout.faceOf(run.node).id) as Extract<Node, { call: unknown }>
   const { arrived } = await gather(tools.database, tools.reads, run.execution_id, layout, run)
-  return { ...base(step), state: 'done', outputs: node.returned(child.outputs ?? {}, valuesOf(layout, run, arrived, step.given) as never) as Values }
+  return { ...base(step), state: 'done', calledMicros: child.cost_micros, outputs: node.returned(child.outputs ?? {}, valuesOf(layout, run, arrived, step.given) as never) as Values }
 }

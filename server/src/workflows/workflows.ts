@@ -4,10 +4,11 @@
  * Rows are the only truth: an execution, its runs, its reviews. What a run buys is a task like any other, bought once under a name of its own, so
  * that a killed process costs time and never money. Absent on purpose: what nodes do (`nodes/`), dialects (`protocols/`), prices (cards).
  */
+import { createHash } from 'node:crypto'
 import type { Caller } from '../domain/caller.ts'
 import type { CheckedOrder } from '../domain/card.ts'
 import { unsound, type Execution, type ExecutionOrder, type Pins, type Plan, type Review, type ReviewAnswer, type Workflow } from '../domain/graph/execution.ts'
-import { itemKey, type Graph, type Item, type Media, type NodeFace } from '../domain/graph/graph.ts'
+import type { Graph, Item, Media, NodeFace } from '../domain/graph/graph.ts'
 import { layOut, type Layout } from '../domain/graph/layout.ts'
 import { lint } from '../domain/graph/lint.ts'
 import type { Given } from '../domain/graph/values.ts'
@@ -21,7 +22,7 @@ import type { Client, Database } from '../db/pool.ts'
 import { createGate } from '../kit/gate.ts'
 import { isId } from '../kit/id.ts'
 import type { Log } from '../kit/log.ts'
-import { resume } from './again.ts'
+import { calledBy, resume } from './again.ts'
 import { approveBaseline, findBaseline, listBaselines, propose, rejectBaseline, removeBaseline } from './baselines.ts'
 import { begin, findBegun, type BeginKey } from './begin.ts'
 import { freeRuns, nudgeTasks } from './claim.ts'
@@ -29,14 +30,14 @@ import { place, takeIn } from './fill.ts'
 import { createGraphs, prune } from './graphs.ts'
 import { createKinds } from './kinds.ts'
 import { sharedReads } from './gather.ts'
-import { plan, unequal } from './plan.ts'
+import { plan } from './plan.ts'
 import { readyMade, readyName } from './ready.ts'
 import { answerReview, endOverdue, findReview, listReviews, readToken, reviewToken } from './reviews.ts'
 import { executionColumns, findExecutionRow, keepGraph, readExecution, readRun, runColumns, type ExecutionRow, type Owner, type RunRow } from './rows.ts'
 import { createReserve } from './reserve.ts'
 import { createRunner, type Runner } from './runner.ts'
 import { changeWorkflow, countWorkflows, createWorkflow, findVersion, findWorkflow, listVersions, listWorkflows, tally, publishWorkflow, removeWorkflow } from './saved.ts'
-import { lockExecutions, runKey, settleRuns, type ExecutionEnd, type RunSettlement, type SettledRuns } from './settle.ts'
+import { book, lockExecution, lockExecutions, runKey, settleRuns, type ExecutionEnd, type RunSettlement, type SettledRuns } from './settle.ts'
 import { tell } from './tell.ts'
 import { changeTrigger, createTrigger, findHook, listTriggers, openHook, removeTrigger, rotateTrigger, runDue, type Fired } from './triggers.ts'
 import { callerOf, mediaOf, stepRun, type StepTools } from './step.ts'
@@ -95,11 +96,16 @@ function refuseDear(plans: Plan[]): void {
 
 /** Calls of workflows inside workflows. */
 const depthMax = 8
+const refuseDepth = (depth: number) => { if (depth >= depthMax) throw new Problem('bad_request', `Workflows call each other more than ${depthMax} deep. Does one call itself?`) }
+/** What is run where a workflow is called by another one: the version that is published, or as it is pinned. What may be spent is up to those that call. */
+const callOf = ({ pins }: Pick<ExecutionRow, 'pins'>, workflow: string, inputs: Record<string, Json>, force: boolean): ExecutionOrder => ({ workflowId: workflow, inputs, force, trigger: 'workflow', ...(pins ? { pins } : {}) })
 const lookMs = 500
 /** What pictures that nodes work on may take at once, decoded; a larger one is worked on alone. */
 const decodedBytesMax = 400_000_000
 /** Executions begun in one transaction. */
 const togetherMax = 200
+/** Calls of other workflows that are looked into for one plan; of further ones only the run can tell. */
+const callsPlannedMax = 200
 
 export function createWorkflows(options: WorkflowsOptions): Workflows {
   const { database, now, log } = options
@@ -127,37 +133,27 @@ export function createWorkflows(options: WorkflowsOptions): Workflows {
     database, kinds, graphs, reads: sharedReads(database), reserve: createReserve(database), decoding: createGate(decodedBytesMax), now, log, check: options.check, deskFor: options.deskFor,
     benchFor: (execution, desk, signal) => options.benchFor({ projectId: execution.project_id, livemode: execution.livemode, id: execution.id }, desk, signal),
     async call(execution, run, workflow, inputs) {
-      if (execution.depth >= depthMax) throw new Problem('bad_request', `Workflows call each other more than ${depthMax} deep. Does one call itself?`)
-      const { execution: child } = await beginFor(callerOf(execution), { workflowId: workflow, version: null, inputs, force: execution.force, trigger: 'workflow', ...(execution.pins ? { pins: execution.pins } : {}), idempotencyKey: `call-${execution.id}-${Buffer.from(`${run.node} ${itemKey(run.item)}`).toString('base64url').slice(0, 200)}-${run.attempt}`,
-        costMaxMicros: execution.cost_max_micros === null ? null : Math.max(0, execution.cost_max_micros - execution.committed_micros) }, execution)
+      refuseDepth(execution.depth)
+      const name = createHash('sha256').update(JSON.stringify([execution.id, run.node, run.item, run.attempt, workflow, inputs])).digest('hex')
+      const { execution: child } = await beginFor(callerOf(execution), { ...callOf(execution, workflow, inputs, execution.force || execution.anew.includes(run.node)), idempotencyKey: `call-${name}` }, execution)
       return child.id
+    },
+    async foresee({ caller, depth, pins }, { workflow, inputs }, force, calls) {
+      refuseDepth(depth)
+      const order = callOf({ pins }, workflow, inputs, force)
+      return planFor(caller, await prepare(caller, order), order, { depth: depth + 1, calls })
     },
   }
 
   const settleGroup = async (group: RunSettlement[]): Promise<boolean[]> => {
-    const checked = await Promise.all(group.map(refuseUnequal))
-    const settled = afterwards(await database.transaction(client => settleRuns(client, checked, layoutOf)))
+    const settled = afterwards(await database.transaction(client => settleRuns(client, group, layoutOf)))
     if (settled.told) told()
     // Bought while somebody cancelled: the cancelled run takes its purchase with it, and the sweep stops it.
-    for (const one of checked) {
+    for (const one of group) {
       if (one.taskId == null || settled.held.has(runKey(one))) continue
       await database.query({ name: 'runs late', text: `update node_run set task_id = $4, stopping = true where execution_id = $1 and node = $2 and item = $3 and state = 'cancelled' and task_id is null` }, [one.executionId, one.node, one.item, one.taskId])
     }
     return group.map(one => settled.held.has(runKey(one)))
-  }
-
-  /** Lists that go side by side need as many items: the one that ends later is refused. */
-  async function refuseUnequal(settlement: RunSettlement): Promise<RunSettlement> {
-    if (settlement.items === undefined || settlement.state !== 'done') return settlement
-    const execution = await findExecutionRow(database, settlement.executionId)
-    const layout = await layoutOf(execution!)
-    const own = [...layout.groups].find(([, { members }]) => members.includes(settlement.node))!
-    const length = Object.values(settlement.items)[0]?.length ?? 0
-    const { rows: [other] } = await database.query<{ length: number }>({ name: 'group length', text: `
-      select length from node_run where execution_id = $1 and node = any($2) and item = $3 and state = 'done' and length <> $4 limit 1` }, [settlement.executionId, own[1].members.filter(node => node !== settlement.node), settlement.item, length])
-    if (!other) return settlement
-    const { items: _items, ...rest } = settlement
-    return { ...rest, state: 'failed', outputs: null, problem: { code: 'bad_request', message: unequal(own[0], other.length, length) } }
   }
 
   /** The graph an order speaks of, sound, with what it is called. */
@@ -231,9 +227,9 @@ export function createWorkflows(options: WorkflowsOptions): Workflows {
     return Object.fromEntries(Object.entries(inputs).filter(([name]) => !outside.has(name)))
   }
 
-  async function planFor(caller: Caller, { layout, given, limits }: Prepared, { force = false, anew = [] }: Pick<ExecutionOrder, 'force' | 'anew'>): ReturnType<typeof plan> {
+  async function planFor(caller: Caller, { layout, given, limits }: Prepared, { force = false, anew = [], pins = {} }: Pick<ExecutionOrder, 'force' | 'anew' | 'pins'>, within = { depth: 0, calls: { left: callsPlannedMax } }): ReturnType<typeof plan> {
     const { availableMicros } = await options.deskFor(caller).money.balance()
-    return plan({ layout, given, projectId: caller.projectId, livemode: caller.livemode, force, anew, target: null, parallelism: limits.parallelism, availableMicros }, tools)
+    return plan({ layout, given, caller, projectId: caller.projectId, livemode: caller.livemode, force, anew, pins, target: null, parallelism: limits.parallelism, availableMicros, ...within }, tools)
   }
 
   async function beginFor(caller: Caller, order: ExecutionOrder, parent: ExecutionRow | null = null): Promise<{ execution: Execution; replayed: boolean }> {
@@ -250,7 +246,7 @@ export function createWorkflows(options: WorkflowsOptions): Workflows {
     const plans: Plan[] = []
     for (const order of orders) {
       const one = await prepare(caller, order)
-      const { plan: foreseen, refused } = await planFor(caller, one, order)
+      const { plan: foreseen, refused } = await planFor(caller, one, order, { depth: parent ? parent.depth + 1 : 0, calls: { left: callsPlannedMax } })
       if (refused) throw refused
       prepared.push(one)
       plans.push(foreseen)
@@ -299,7 +295,7 @@ export function createWorkflows(options: WorkflowsOptions): Workflows {
     const found = await findExecution(owner, id)
     if (found === null || found.state !== 'running') return found
     await database.transaction(async client => {
-      const [execution] = (await lockExecutions(client, [id])).values()
+      const execution = await lockExecution(client, found.id)
       if (execution?.state !== 'running') return
       // Purchases are stopped by the sweep, a killed process included; their runs say so until then.
       await client.query(`update node_run set stopping = (task_id is not null or child_id is not null) and state in ('running', 'waiting'), state = 'cancelled', turn = turn + 1, worker = null, ended_at = now()
@@ -326,22 +322,22 @@ export function createWorkflows(options: WorkflowsOptions): Workflows {
       if (row.task_id !== null) chargedMicros = (await desk.cancel(row.task_id)).chargedMicros ?? 0
       if (row.child_id !== null) await cancelExecution({ projectId: execution.project_id, livemode: execution.livemode }, row.child_id)
       await database.transaction(async client => {
+        await lockExecution(client, row.execution_id)
         const { rowCount } = await client.query('update node_run set stopping = false, charged_micros = charged_micros + $4 where execution_id = $1 and node = $2 and item = $3 and stopping', [row.execution_id, row.node, row.item, chargedMicros])
-        if (rowCount === 1) await client.query('update execution set committed_micros = committed_micros + $2 - $3, cost_micros = cost_micros + $2 where id = $1', [row.execution_id, chargedMicros, row.price_micros])
+        if (rowCount === 1) await book(client, new Map([[row.execution_id, { committed: chargedMicros - row.price_micros, cost: chargedMicros }]]))
       })
     }
   }
 
   async function resumeExecution(owner: Owner, id: string, only: { node?: string; item?: Item; costMaxMicros?: number | null }): Promise<Execution | null> {
-    if (await findExecution(owner, id) === null) return null
-    const count = await database.transaction(async client => {
-      const [execution] = (await lockExecutions(client, [id])).values()
-      if (only.costMaxMicros !== undefined) await client.query('update execution set cost_max_micros = $2 where id = $1', [id, only.costMaxMicros])
-      const { rows: [stopping] } = await client.query('select from node_run where execution_id = $1 and stopping limit 1', [id])
-      if (stopping) throw new Problem('conflict', 'What this execution had under way is still being stopped. Try again in a moment.', { retryAfterS: 2 })
-      return resume(client, execution!, await layoutOf(execution!), { ...(only.node === undefined ? {} : { node: only.node }), ...(only.item === undefined ? {} : { item: only.item }) })
+    const found = await findExecution(owner, id)
+    if (found === null) return null
+    await database.transaction(async client => {
+      const executions = await lockExecutions(client, [found.id, ...await calledBy(client, found.id)])
+      if (only.costMaxMicros !== undefined) await client.query('update execution set cost_max_micros = $2 where id = $1', [found.id, only.costMaxMicros])
+      const count = await resume(client, executions.get(found.id)!, executions, layoutOf, { ...(only.node === undefined ? {} : { node: only.node }), ...(only.item === undefined ? {} : { item: only.item }) })
+      if (count === 0) throw new Problem('conflict', 'Nothing of this execution failed, so there is nothing to resume.')
     })
-    if (count === 0) throw new Problem('conflict', 'Nothing of this execution failed, so there is nothing to resume.')
     runner?.wake()
     return findExecution(owner, id)
   }

@@ -4,7 +4,7 @@
  * A run of a node is *ready* once everything wired to it has ended, and *skipped* when something it needs failed, was skipped, or gave
  * nothing at the port. Skipped runs have ended too, so what hangs on them is looked at in turn; independent branches go on.
  */
-import type { Instance, Item } from './graph.ts'
+import { graphLimits, type Instance, type Item } from './graph.ts'
 import { groupOf, type Layout } from './layout.ts'
 
 export type RunState = 'ready' | 'running' | 'waiting' | 'done' | 'failed' | 'skipped' | 'cancelled'
@@ -39,6 +39,29 @@ export function lengthOf(layout: Layout, group: string, at: Item, look: Look): n
     length ??= known.length
   }
   return length
+}
+
+/** Why lists that go side by side cannot. */
+export const unequal = (group: string, one: number, other: number): string =>
+  `The lists of ${group.replace(/^group /, 'the group ')} are not equally long: one has ${one} items, another ${other}. Lists that go side by side need the same number; give them different groups to combine each with each.`
+
+/** Why lists of different groups cannot be combined. */
+export const tooMany = `These lists make more than ${graphLimits.items.toLocaleString('en-US')} combinations, and no step runs more often in one execution. Use shorter lists, go through them side by side (one group), or run the workflow several times.`
+
+/** How many runs a node of this scope has, as far as its lists are there; something above `max` where there are more. */
+export function countItems(layout: Layout, scope: readonly string[], look: Look, max: number): number {
+  if (scope.length === 0) return 1
+  const around = scope.slice(0, -1)
+  const { parent } = layout.groups.get(scope.at(-1)!)!
+  // Bounded before it is gone through: ten thousand by ten thousand by nothing is nothing, and takes an hour to find out.
+  const before = countItems(layout, around, look, max)
+  if (before > max) return before
+  let count = 0
+  for (const item of items(layout, around, new Map(), look)) {
+    count += lengthOf(layout, scope.at(-1)!, project(item, around, parent), look) ?? 0
+    if (count > max) break
+  }
+  return count
 }
 
 /** Runs of a node that agree with `fixed` (some groups of its scope already decided); none while a length is unknown. */

@@ -19,6 +19,7 @@ export interface Port {
   type: PortType
   /** Takes or gives a list. A single value wired to a list is a list of one; several edges into one list follow each other. */
   list: boolean
+  /** Of an output: that it always gives something, where its node ends well. */
   required: boolean
   /** False for a setting: it is written on the node and cannot be wired. */
   wireable: boolean

@@ -23,6 +23,6 @@ export const inRole = (pictures: Media | Media[] | undefined, role: InputReferen
 export const guides = ({ images, characters, objects, styles }: Partial<Record<keyof typeof guidePorts, Media[]>>): Ordered =>
   [...inRole(images, 'reference'), ...inRole(characters, 'character'), ...inRole(objects, 'object'), ...inRole(styles, 'style')]
 
-export const pictureOutputs = { image: port.image({ description: 'The first picture.' }), images: port.images({ description: 'All of them.' }), text: port.text({ description: 'What the model said with them, where it does.' }) }
+export const pictureOutputs = { image: port.image({ description: 'The first picture.' }), images: port.images({ description: 'All of them.' }), text: Type.Optional(port.text({ description: 'What the model said with them, where it does.' })) }
 
 export const readPictures = ({ outputs, text }: NodeMaking) => ({ image: outputs[0]!, images: outputs, ...(text === null ? {} : { text }) })
