@@ -115,7 +115,6 @@ for (const [id, model] of Object.entries(films)) {
     fault('busy', once)
     fault('cut_after', lostAfter)
     fault('half_json', lostAfter)
-    fault('lost', { asked: 1, bought: 1, captured: 0, code: 'provider_failed' })
     fault('fails', { asked: 1, bought: 1, captured: 0, code: 'provider_failed' })
     fault('moderated', { asked: 1, bought: 1, captured: 0, code: 'content_rejected' })
     fault('empty', { asked: 1, bought: 1, captured: 0, code: id === 'xai' ? 'provider_failed' : 'bad_output' })
@@ -147,10 +146,10 @@ for (const [id, model] of Object.entries(films)) {
 const providers = new Map((await loadFolders<Provider>(new URL('../src/providers/', import.meta.url))).map(one => [one.id, one]))
 const fetchRaw = createFetch({ ...providerCodes, allowPrivate: true, deadlineMs: 10_000, sizeMax: 50_000_000, redirectsMax: 0 })
 after(() => fetchRaw.close())
-const connect = async (id: string, move: (url: string) => string = url => url): Promise<Connection> => {
+const connect = async (id: string, move: (url: string) => string = url => url, now = () => new Date()): Promise<Connection> => {
   const provider = providers.get(id)!
   const settings = Object.fromEntries(Object.entries(upstreams.get(id)!.settings).map(([name, value]) => [name, name.endsWith('Url') ? move(value) : value]))
-  return provider.connect(Value.Parse(provider.settings, Value.Default(provider.settings, settings)), { fetch: fetchRaw, now: () => new Date(), log: { info() {}, warn() {} } })
+  return provider.connect(Value.Parse(provider.settings, Value.Default(provider.settings, settings)), { fetch: fetchRaw, now, log: { info() {}, warn() {} } })
 }
 const job = (more: Partial<Job> = {}): Job => ({
   taskId: '0'.repeat(32), attempt: 1, key: 'key-1', cardId: 'card', model: 'model', operation: 'generate', prompt: 'a kite', parameters: {}, count: 1, width: 64, height: 64, inputs: [], livemode: true, callbackUrl: null, ...more })
@@ -245,6 +244,29 @@ describe('in their words', () => {
     const ended = await (await connect('bfl')).poll!(outcome.receipt, job(), AbortSignal.timeout(5_000))
     assert.deepEqual(ended.kind === 'done' && [ended.value.costMicros, ended.value.made.length], [30_000, 1])
   })
+  for (const [id, more] of [['bfl', { model: 'flux-2-pro' }], ['xai', { model: 'grok-imagine-video-1.5', operation: 'video', parameters: { duration_s: 6 } }]] as const) {
+    test(`${id}: links that have expired are asked for anew, those of an earlier look too`, async () => {
+      const upstream = upstreams.get(id)!
+      const two = job({ prompt: 'a kite fault:one_slow', count: 2, ...more })
+      const connection = await connect(id)
+      const begun = await connection.submit(two, AbortSignal.timeout(5_000))
+      assert.ok(begun.kind === 'wait')
+      const half = await connection.poll!(begun.receipt, two, AbortSignal.timeout(5_000))
+      assert.ok(half.kind === 'wait' && JSON.stringify(half.receipt).includes('/sample/'), 'the first has ended')
+      const { looks } = upstream.stats()
+      const ended = await connection.poll!(half.receipt, { ...two, fresh: true }, AbortSignal.timeout(5_000))
+      assert.deepEqual([ended.kind === 'done' && ended.value.made.length, upstream.stats().looks - looks], [2, 2])
+    })
+    test(`${id}: what it does not know is waited for a minute, then given up`, async () => {
+      const lost = job({ prompt: 'a kite fault:lost', ...more })
+      const early = await connect(id)
+      const begun = await early.submit(lost, AbortSignal.timeout(5_000))
+      assert.ok(begun.kind === 'wait')
+      assert.equal((await early.poll!(begun.receipt, lost, AbortSignal.timeout(5_000))).kind, 'wait')
+      const late = await (await connect(id, undefined, () => new Date(Date.now() + 61_000))).poll!(begun.receipt, lost, AbortSignal.timeout(5_000))
+      assert.equal(late.kind === 'failed' && late.problem.code, 'provider_failed')
+    })
+  }
   test('Black Forest Labs: our key goes to no stranger', async () => {
     const { outcome } = await ordered('bfl', { model: 'flux-2-pro' })
     assert.ok(outcome.kind === 'wait')

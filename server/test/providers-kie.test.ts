@@ -37,7 +37,14 @@ describe('a live order', () => {
     assert.equal(body.upstream_id, body.details.kie.task_ids[0])
     assert.equal(body.details.kie.credits, 6)
     assert.deepEqual(upstream.orders()[0], { model: 'nano-banana-2-1', input: { prompt: 'a red kite fault:states', aspect_ratio: '16:9', resolution: '2K', output_format: 'jpg' } })
-    assert.deepEqual({ ...upstream.stats() }, { asked: 1, bought: 1, looks: 4, uploads: 0, files: 1 } satisfies KieStats)
+    assert.deepEqual({ ...upstream.stats() }, { asked: 1, bought: 1, looks: 4, uploads: 0, files: 1, links: 0 } satisfies KieStats)
+  })
+
+  test('whose link is refused is asked for a direct one, once; where Kie has none, the first one stands', async () => {
+    const opened = await send(house, { model: 'nano-banana-2-1', prompt: 'a kite fault:expired_link' })
+    assert.deepEqual([opened.body.state, upstream.stats().asked, upstream.stats().links, upstream.stats().files], ['done', 1, 1, 2], JSON.stringify(opened.body.problem))
+    const { body } = await send(house, { model: 'nano-banana-2-1', prompt: 'a kite fault:expired' })
+    assert.deepEqual([body.problem?.code, upstream.stats().asked, upstream.stats().links], ['output_expired', 2, 2])
   })
 
   test('for several becomes as many tasks', async () => {
@@ -66,7 +73,7 @@ describe('a live order', () => {
       upstream.clear()
       const { body } = await send(house, { model, prompt: 'a kite', parameters })
       assert.deepEqual([body.problem?.code, body.problem?.field], ['unsupported_parameter', field])
-      assert.deepEqual({ ...upstream.stats() }, { asked: 0, bought: 0, looks: 0, uploads: 0, files: 0 })
+      assert.deepEqual({ ...upstream.stats() }, { asked: 0, bought: 0, looks: 0, uploads: 0, files: 0, links: 0 })
       assert.equal((await moneyOf(house, body.id)).captured, 0)
     }
   })

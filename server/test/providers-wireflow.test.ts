@@ -150,6 +150,19 @@ test('an execution it has forgotten is waited for a minute, then given up', asyn
   assert.equal(codeOf(await connection.poll!(begun.receipt, job(), signal())), 'provider_failed')
 })
 
+test('links that have expired are asked for anew, those of an earlier look too', async () => {
+  const { connection } = open()
+  const two = job({ prompt: 'fault:one_slow', count: 2 })
+  const begun = await connection.submit(two, signal())
+  assert.ok(begun.kind === 'wait')
+  await connection.poll!(begun.receipt, two, signal())
+  const half = await connection.poll!(begun.receipt, two, signal())
+  assert.ok(half.kind === 'wait' && JSON.stringify(half.receipt).includes('/f/'), 'the first has ended')
+  const looks = upstream.stats().looks
+  const done = await connection.poll!(half.receipt, { ...two, fresh: true }, signal())
+  assert.deepEqual([done.kind === 'done' && done.value.made.length, upstream.stats().looks - looks], [2, 2])
+})
+
 test('polls that never end are looked behind after a minute', async () => {
   const { connection, pass } = open()
   const begun = await connection.submit(job({ prompt: 'fault:silent' }), signal())

@@ -3,10 +3,10 @@
  * one loopback server with a table of dialects.
  *
  * What a prompt may rehearse: the line's faults (`loopback.ts`), `busy`, `down`, `full`, `key`, `credits`, `field`, `safety`, `safety_200`,
- * `nothing`, `wrong_mime`, `one_busy`; of those that are looked at also `states`, `blind`, `lost`, `fails`, `moderated`, `empty`, `expired`.
+ * `nothing`, `wrong_mime`, `one_busy`; of those that are looked at also `states`, `blind`, `lost`, `moment`, `one_slow` (the second of several), `fails`, `moderated`, `empty`, `expired`.
  */
 import { generateKeyPairSync } from 'node:crypto'
-import { again, answerFault, bought, counter, film, inTheCall, lineFault, lineFaults, listen, page, paint, readFault, type Fault, type Heard, type Loopback, type Rehearsal, type Reply } from './loopback.ts'
+import { again, answerFault, bought, counter, film, fine, inTheCall, lineFault, lineFaults, listen, page, paint, readFault, type Fault, type Heard, type Loopback, type Rehearsal, type Reply } from './loopback.ts'
 
 export interface SdkStats { asked: number; bought: number; looks: number; files: number }
 export interface SdkUpstream extends Loopback {
@@ -183,7 +183,7 @@ export const dialects: Record<string, Dialect> = {
   },
 }
 
-interface Kept { id: string; fault: string | null; looks: number; width: number; height: number; isFilm: boolean }
+interface Kept { id: string; fault: string | null; nth: number; looks: number; width: number; height: number; isFilm: boolean }
 
 export async function startSdk(name: string): Promise<SdkUpstream> {
   const dialect = dialects[name]!
@@ -232,7 +232,7 @@ export async function startSdk(name: string): Promise<SdkUpstream> {
     stats.bought++
     if (dialect.queue && (isFilm || name === 'bfl' || name === 'luma')) {
       const id = `job-${name}-${stats.bought}-${counts.next('id')}`
-      kept.set(id, { id, fault, looks: 0, width, height, isFilm })
+      kept.set(id, { id, fault, nth, looks: 0, width, height, isFilm })
       return answerFault(fault, dialect.queue.begun(id, loopback.url, heard))
     }
     const pictures = fault === 'nothing' ? [] : fault === 'wrong_mime' ? [Buffer.from(page.text!)] : await Promise.all(Array.from({ length: count }, () => paint(width, height)))
@@ -247,6 +247,8 @@ export async function startSdk(name: string): Promise<SdkUpstream> {
     const of = (state: Parameters<NonNullable<Dialect['queue']>['look']>[0]) => dialect.queue!.look(state, link, id, heard)
     if (!one || one.fault === 'lost') return of('missing')
     const looks = ++one.looks
+    if (one.fault === 'moment' && looks === 1) return of('missing')
+    if (one.fault === 'one_slow' && one.nth === 2 && looks === 1) return of('waiting')
     switch (one.fault) {
       case 'states': return of(looks < 3 ? 'waiting' : 'done')
       case 'blind': return looks === 1 ? { ...page, status: 502 } : looks === 2 ? dialect.refuse(500, 'Internal server error.', heard) : of('done')
@@ -258,7 +260,7 @@ export async function startSdk(name: string): Promise<SdkUpstream> {
   async function open(path: string): Promise<Reply> {
     stats.files++
     const one = kept.get(/^\/sample\/(.+)\.(png|mp4)$/.exec(path)?.[1] ?? '')
-    if (!one || one.fault === 'expired') return { status: 403, text: 'expired' }
+    if (!one || one.fault === 'expired' || one.fault === 'expired_once' && counts.next(path) === 1) return { status: 403, text: 'expired' }
     if (one.fault === 'wrong_mime') return { ...page, headers: { 'content-type': 'image/png' } }
     return one.isFilm ? { bytes: film(), headers: { 'content-type': 'video/mp4' } } : { bytes: await paint(one.width, one.height), headers: { 'content-type': 'image/png' } }
   }
@@ -292,8 +294,10 @@ export const rehearseSdk = (name: string) => async (): Promise<Rehearsal> => {
       ...(name === 'fireworks' ? { half_json: { says: 'fault:half_json', ...bought('bad_output') }, page: { says: 'fault:page', ...bought('bad_output') } } : {}),
       no_picture: { says: 'fault:wrong_mime', ...bought('bad_output') },
       lost_job: waits || filmed ? { says: 'fault:lost', ...(waits ? {} : { film: true }), ...bought('provider_failed') } : inTheCall.lost_job,
+      ...Object.fromEntries((['moment', 'blind'] as const).map(one => [one, waits || filmed ? { says: `fault:${one}`, ...(waits ? {} : { film: true, ...(name === 'xai' ? { costs: ['told'] } : {}) }), ...fine } : inTheCall[one]])) as Record<'moment' | 'blind', Fault | string>,
       odd_200: odd(name),
       expired: waits || name === 'xai' ? { says: 'fault:expired', ...(waits ? {} : { film: true, costs: ['told'] }), ...bought('output_expired') } : inTheCall.expired,
+      expired_once: waits || name === 'xai' ? { says: 'fault:expired_once', ...(waits ? {} : { film: true, costs: ['told'] }), ...fine } : inTheCall.expired_once,
     },
   }
 }

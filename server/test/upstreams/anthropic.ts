@@ -4,7 +4,7 @@
  * What a prompt may rehearse: the line's faults (`loopback.ts`), `busy`, `overloaded`, `overloaded_503`, `server`, `server_once`, `key`, `forbidden`,
  * `billing`, `invalid`, `too_large`, `timeout`, `refusal`, `empty`, `length`, `length_empty`, `no_usage`, `stop_<reason>`.
  */
-import { again, answerFault, bought, counter, lineFault, lineFaults, listen, readFault, type Heard, type Loopback, type Rehearsal, type Reply } from './loopback.ts'
+import { again, answerFault, bought, counter, inTheCall, lineFault, lineFaults, listen, readFault, type Heard, type Loopback, type Rehearsal, type Reply } from './loopback.ts'
 
 export interface AnthropicUpstream extends Loopback {
   stats(): { asked: number; bought: number }
@@ -79,7 +79,7 @@ export async function rehearse(): Promise<Rehearsal> {
       ...lineFaults(), busy_when: { says: 'fault:busy', ...again },
       no_picture: { says: 'fault:empty', ...bought('bad_output') },
       odd_200: { says: 'fault:refusal', ...bought('content_rejected'), costs: ['told'] },
-      lost_job: 'It writes in the call: there is nothing to come back for.', expired: 'Words come in the answer, not behind links.',
+      ...inTheCall, lost_job: 'It writes in the call: there is nothing to come back for.', expired: 'Words come in the answer, not behind links.', expired_once: 'Words come in the answer, not behind links.',
     },
   }
 }

@@ -178,8 +178,9 @@ export async function rehearse(): Promise<Rehearsal> {
       ...lineFaults({ asked: 2, bought: 1, captured: 1, made: 1 }, fine),
       no_picture: { says: 'fault:not_a_picture', ...bought('bad_output') },
       lost_job: { says: 'fault:restarted', asked: 2, bought: 2, captured: 1, made: 1, attempts: 2 },
+      moment: 'What neither its queue nor its history knows is not being made there.', blind: { says: 'fault:blind', ...fine },
       odd_200: { says: 'fault:partly', ...bought('bad_output'), costs: ['open'] },
-      expired: { says: 'fault:no_file', ...bought('output_expired'), costs: ['open'] },
+      expired: { says: 'fault:no_file', ...bought('output_expired'), costs: ['open'] }, expired_once: 'Its files lie on that machine and have no links: one that is gone is gone.',
     },
   }
 }

@@ -8,7 +8,7 @@
  * The storage is told by `uploadFaults`.
  */
 import { createHash, generateKeyPairSync, randomUUID, sign, type KeyObject } from 'node:crypto'
-import { again, answerFault, bought, counter, Cut, film, lineFault, lineFaults, listen, page, paint, readFault, type Heard, type Loopback, type Rehearsal, type Reply } from './loopback.ts'
+import { again, answerFault, bought, counter, Cut, film, fine, lineFault, lineFaults, listen, page, paint, readFault, type Heard, type Loopback, type Rehearsal, type Reply } from './loopback.ts'
 
 export interface FalStats { asked: number; bought: number; looks: number; results: number; uploads: number; files: number; cancelled: number; keys: number }
 export interface FalUpstream extends Loopback {
@@ -195,7 +195,7 @@ export async function startFal(): Promise<FalUpstream> {
     stats.files++
     const one = kept.get(path.slice(7, 43))
     if (!one) return { status: 404, text: 'not found' }
-    if (one.fault === 'expired') return { status: 404, text: 'The file has expired' }
+    if (one.fault === 'expired' || one.fault === 'expired_once' && counts.next(`file ${path}`) === 1) return { status: 404, text: 'The file has expired' }
     if (one.fault === 'not_a_picture') return { ...page, headers: { 'content-type': 'image/png' } }
     if (path.endsWith('.mp4')) return { bytes: film(), headers: { 'content-type': 'video/mp4' } }
     return { bytes: await paint(64, 64), headers: { 'content-type': one.fault === 'wrong_mime' ? 'text/html' : 'image/png' }, ...(one.fault === 'drip_file' ? { drip: true } : {}) }
@@ -227,10 +227,10 @@ export async function rehearse(): Promise<Rehearsal> {
     faults: {
       ...lineFaults(), busy: { says: 'fault:busy', ...again }, busy_when: { says: 'fault:busy_when', ...again },
       no_picture: { says: 'fault:not_a_picture', ...bought('bad_output') },
-      lost_job: { says: 'fault:lost', ...bought('provider_failed') },
+      lost_job: { says: 'fault:lost', ...bought('provider_failed') }, moment: { says: 'fault:moment', ...fine }, blind: { says: 'fault:blind', ...fine },
       // Refused at the door, which surely cost nothing.
       odd_200: { says: 'fault:error_200', asked: 1, bought: 0, captured: 0, code: 'content_rejected', costs: ['told'] },
-      expired: { says: 'fault:expired', ...bought('output_expired') },
+      expired: { says: 'fault:expired', ...bought('output_expired') }, expired_once: { says: 'fault:expired_once', ...fine },
     },
   }
 }

@@ -11,9 +11,9 @@ export async function rehearse(): Promise<Rehearsal> {
       // What was taken is found in Google's list; what is not found there in a minute may be there all the same.
       ...lineFaults(undefined, fine),
       no_picture: { says: 'fault:not_a_picture', ...bought('bad_output') },
-      lost_job: { says: 'fault:lost', ...bought('provider_failed') },
+      lost_job: { says: 'fault:lost', ...bought('provider_failed') }, moment: { says: 'fault:moment', ...fine }, blind: 'It is looked at once a minute then, which is too long here: providers-gemini-batch.test.ts has it.',
       odd_200: { says: 'fault:batch_failed', ...bought('provider_failed') },
-      expired: inTheCall.expired,
+      expired: inTheCall.expired, expired_once: inTheCall.expired_once,
     },
   }
 }

@@ -9,7 +9,7 @@
  * the list does not tell of it), `batch_failed`, `batch_cancelled`, `batch_expired`, `batch_empty`, `batch_file`, `row_error`, `row_missing`.
  */
 import { tables } from '../../src/catalog/pixels.ts'
-import { again, answerFault, bought, counter, Cut, film, lineFault, lineFaults, listen, page, paint, readFault, type Heard, type Loopback, type Rehearsal, type Reply } from './loopback.ts'
+import { again, answerFault, bought, counter, Cut, film, fine, lineFault, lineFaults, listen, page, paint, readFault, type Heard, type Loopback, type Rehearsal, type Reply } from './loopback.ts'
 
 export interface GeminiStats { asked: number; bought: number; looks: number; files: number; lists: number; cancelled: number }
 export interface GeminiUpstream extends Loopback {
@@ -185,6 +185,7 @@ export async function startGemini(): Promise<GeminiUpstream> {
     const batch = batches.get(name)
     if (!batch || batch.fault === 'lost') return no('NOT_FOUND', 'Requested entity was not found.')
     const looks = ++batch.looks
+    if (batch.fault === 'moment' && looks === 1) return no('NOT_FOUND', 'Requested entity was not found.')
     if (batch.cancelled) return { json: standing(batch, 'CANCELLED') }
     if (batch.fault === 'blind' && looks <= 2) return looks === 1 ? { ...page, status: 502 } : no('UNAVAILABLE')
     if ((batch.fault === 'states' || batch.fault === 'long') && (looks <= 2 || batch.fault === 'long')) return { json: standing(batch, looks === 1 ? 'PENDING' : 'RUNNING') }
@@ -239,6 +240,7 @@ export async function startGemini(): Promise<GeminiUpstream> {
     const operation = operations.get(name)
     if (!operation || operation.fault === 'lost') return no('NOT_FOUND', 'Operation not found.')
     const looks = ++operation.looks
+    if (operation.fault === 'moment' && looks === 1) return no('NOT_FOUND', 'Operation not found.')
     if (operation.fault === 'blind' && looks <= 2) return looks === 1 ? { ...page, status: 502 } : no('UNAVAILABLE')
     if (looks === 1) return { json: { name, done: false } }
     const done = (response: unknown) => ({ json: { name, done: true, response: { '@type': 'type.googleapis.com/google.ai.generativelanguage.v1beta.PredictLongRunningResponse', generateVideoResponse: response } } })
@@ -273,9 +275,9 @@ export async function rehearse(): Promise<Rehearsal> {
     faults: {
       ...lineFaults(), busy_when: { says: 'fault:status_resource_exhausted_once', ...again },
       no_picture: { says: 'fault:not_a_picture', ...bought('bad_output') },
-      lost_job: { says: 'fault:lost', film: true, ...bought('provider_failed') },
+      lost_job: { says: 'fault:lost', film: true, ...bought('provider_failed') }, moment: { says: 'fault:moment', film: true, ...fine }, blind: { says: 'fault:blind', film: true, ...fine },
       odd_200: { says: 'fault:error_200', ...bought('outcome_unknown') },
-      expired: { says: 'fault:refused', film: true, ...bought('output_expired') },
+      expired: { says: 'fault:refused', film: true, ...bought('output_expired') }, expired_once: { says: 'fault:refused_once', film: true, ...fine },
     },
   }
 }

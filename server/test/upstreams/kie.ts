@@ -3,13 +3,13 @@
  *
  * What a prompt may rehearse: the line's faults (`loopback.ts`), `busy`, `busy_http`, `credits`, `credits_500`, `key`, `capped`,
  * `maintenance`, `field`, `paused`, `server`, `fail`, `fail_policy`, `fail_word`, `fail_full`, `moment`, `lost`, `blind`, `expired`,
- * `not_a_picture`, `empty`, `one_busy`, `one_lost`, `one_fails`, `states`, `called`. The upload host is told by `uploadFaults`.
+ * `expired_link` (a direct one opens), `not_a_picture`, `empty`, `one_busy`, `one_lost`, `one_fails`, `states`, `called`. The upload host is told by `uploadFaults`.
  */
 import { createHmac } from 'node:crypto'
 import { openCatalog } from '../kit/catalog.ts'
-import { again, answerFault, bought, counter, Cut, film, lineFault, lineFaults, listen, page, paint, readFault, type Heard, type Loopback, type Rehearsal, type Reply } from './loopback.ts'
+import { again, answerFault, bought, counter, Cut, film, fine, lineFault, lineFaults, listen, page, paint, readFault, type Heard, type Loopback, type Rehearsal, type Reply } from './loopback.ts'
 
-export interface KieStats { asked: number; bought: number; looks: number; uploads: number; files: number }
+export interface KieStats { asked: number; bought: number; looks: number; uploads: number; files: number; links: number }
 export interface KieUpstream extends Loopback {
   stats(): KieStats
   /** Bodies of `createTask`. */
@@ -61,21 +61,22 @@ export async function startKie(): Promise<KieUpstream> {
   const counts = counter()
   const orders: any[] = []
   const uploadFaults: KieUpstream['uploadFaults'] = []
-  let stats: KieStats = { asked: 0, bought: 0, looks: 0, uploads: 0, files: 0 }
+  let stats: KieStats = { asked: 0, bought: 0, looks: 0, uploads: 0, files: 0, links: 0 }
   let made = 0
   const loopback = await listen(handle)
 
   return {
     ...loopback,
     stats: () => ({ ...stats }), orders: () => orders, uploadFaults,
-    clear() { stats = { asked: 0, bought: 0, looks: 0, uploads: 0, files: 0 }; tasks.clear(); counts.reset(); orders.length = 0; uploadFaults.length = 0; loopback.reset() },
+    clear() { stats = { asked: 0, bought: 0, looks: 0, uploads: 0, files: 0, links: 0 }; tasks.clear(); counts.reset(); orders.length = 0; uploadFaults.length = 0; loopback.reset() },
   }
 
   async function handle(heard: Heard): Promise<Reply> {
     const { method, path } = heard
-    if (method === 'GET' && path.startsWith('/f/')) return openFile(path)
+    if (method === 'GET' && path.startsWith('/f/')) return openFile(heard)
     if (path.startsWith('/api/file-')) return upload(heard)
     if (method === 'GET' && path === '/api/v1/chat/credit') return heard.headers.authorization === `Bearer ${kieKey}` ? yes(312.5) : no(401, 'You do not have access permissions')
+    if (method === 'POST' && path === '/api/v1/common/download-url') return link(heard)
     if (method === 'POST' && path === '/api/v1/jobs/createTask') return create(heard)
     if (method === 'GET' && path === '/api/v1/jobs/recordInfo') return look(heard)
     return { status: 404, json: { timestamp: '2026-11-20T09:00:00.000+00:00', status: 404, error: 'Not Found', message: 'No message available', path } }
@@ -155,11 +156,18 @@ export async function startKie(): Promise<KieUpstream> {
     return yes(data)
   }
 
-  async function openFile(path: string): Promise<Reply> {
+  /** A direct link to a file of its own, good for 20 minutes. */
+  function link({ headers, json }: Heard): Reply {
+    stats.links++
+    if (headers.authorization !== `Bearer ${kieKey}`) return no(401, 'You do not have access permissions')
+    return [...tasks.values()].some(one => one.link === json?.url) ? yes(`${json.url}?X-Amz-Expires=1200&X-Amz-Signature=abc`) : no(422, 'url is wrong')
+  }
+
+  async function openFile({ path, query }: Heard): Promise<Reply> {
     stats.files++
     const task = tasks.get(path.slice(3, 35))
     if (!task) return { status: 404, text: 'not found' }
-    if (task.fault === 'expired') return { status: 403, text: '<Error><Code>AccessDenied</Code></Error>' }
+    if (task.fault === 'expired' || task.fault === 'expired_link' && !query.has('X-Amz-Signature')) return { status: 403, text: '<Error><Code>AccessDenied</Code></Error>' }
     if (task.fault === 'not_a_picture') return { ...page, headers: { 'content-type': 'image/png' } }
     return path.endsWith('.mp4') ? { bytes: film(), headers: { 'content-type': 'video/mp4' } } : { bytes: await paint(64, 64), headers: { 'content-type': 'image/png' } }
   }
@@ -195,9 +203,10 @@ export async function rehearse(): Promise<Rehearsal> {
       // Its own words for a limit come under HTTP 200.
       busy: { says: 'fault:busy', ...again }, busy_when: { says: 'fault:busy_http', ...again },
       no_picture: { says: 'fault:not_a_picture', ...bought('bad_output') },
-      lost_job: { says: 'fault:lost', ...bought('provider_failed') },
+      lost_job: { says: 'fault:lost', ...bought('provider_failed') }, moment: { says: 'fault:moment', ...fine }, blind: { says: 'fault:blind', ...fine },
       odd_200: { says: 'fault:server', asked: 1, bought: 0, captured: 0, code: 'outcome_unknown' },
-      expired: { says: 'fault:expired', ...bought('output_expired') },
+      // Its record names the same link for ever; the fresh one is asked for.
+      expired: { says: 'fault:expired', ...bought('output_expired') }, expired_once: { says: 'fault:expired_link', ...fine },
     },
   }
 }

@@ -50,12 +50,14 @@ export const faultNames = [
   'cut_before', 'cut_after', 'cut_half', 'drip', 'half_json',
   /** A page instead of the answer; a file that is no picture. */
   'page', 'no_picture',
-  /** Taken, and unknown when it is looked at. */
-  'lost_job',
+  /** Taken, and unknown when it is looked at: for ever, or at the first look only. */
+  'lost_job', 'moment',
+  /** Looks that are answered with a gateway's page, and with trouble of its own. */
+  'blind',
   /** A failure under HTTP 200. */
   'odd_200',
-  /** A link that is refused when it is opened. */
-  'expired',
+  /** A link that is refused when it is opened, and so is every other; or the first one only. */
+  'expired', 'expired_once',
 ] as const
 export type FaultName = (typeof faultNames)[number]
 
@@ -85,7 +87,12 @@ export const lineFaults = (before: Expected = lost(0), after: Expected = lost(1)
 export const smallSize = { size: { enum: ['64x64'], default: '64x64' } }
 
 /** Why an upstream that answers with the picture itself has neither. */
-export const inTheCall = { lost_job: 'It is made in the call: there is nothing to come back for.', expired: 'Pictures come in the answer, not behind links.' } satisfies Partial<Faults>
+export const inTheCall = {
+  lost_job: 'It is made in the call: there is nothing to come back for.', moment: 'It is made in the call: there is nothing to look at.', blind: 'It is made in the call: there is nothing to look at.',
+  expired: 'Pictures come in the answer, not behind links.', expired_once: 'Pictures come in the answer, not behind links.',
+} satisfies Partial<Faults>
+/** Why links of one that answers at once cannot be had anew. */
+export const withTheCall = 'Its links come in the call, and there is nobody to ask for others.'
 
 export interface Loopback {
   url: string

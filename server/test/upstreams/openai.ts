@@ -9,7 +9,7 @@
 import { Readable } from 'node:stream'
 import sharp from 'sharp'
 import { readMultipart, type FilePart } from '../../src/kit/multipart.ts'
-import { again, answerFault, bought, counter, Cut, inTheCall, lineFault, lineFaults, listen, page, paint, readFault, type Heard, type Loopback, type Rehearsal, type Reply } from './loopback.ts'
+import { again, answerFault, bought, counter, Cut, inTheCall, lineFault, lineFaults, listen, page, paint, readFault, withTheCall, type Heard, type Loopback, type Rehearsal, type Reply } from './loopback.ts'
 
 export interface OpenaiStats { asked: number; bought: number; files: number }
 export interface OpenaiUpstream extends Loopback {
@@ -185,10 +185,10 @@ export async function rehearse(): Promise<Rehearsal> {
     faults: {
       ...lineFaults(), busy_when: { says: 'fault:busy', ...again },
       no_picture: { says: 'fault:not_a_picture', ...bought('bad_output') },
-      lost_job: inTheCall.lost_job,
+      ...inTheCall,
       odd_200: { says: 'fault:error_200', ...bought('content_rejected'), costs: ['open'] },
       // Servers shaped like it answer with links.
-      expired: { says: 'fault:expired', ...bought('output_expired') },
+      expired: { says: 'fault:expired', ...bought('output_expired') }, expired_once: withTheCall,
     },
   }
 }

@@ -70,7 +70,7 @@ export async function startPlantain(): Promise<PlantainUpstream> {
     const task = tasks.get(id)
     if (verb === 'cancel') { stats.cancels++; if (task && task.state === 'running') task.state = 'cancelled' }
     if (method === 'GET') stats.looks++
-    return task && task.fault !== 'lost' ? look(task) : no('not_found', 'There is no task.')
+    return task && task.fault !== 'lost' && !(task.fault === 'moment' && counts.next(`look ${id}`) === 1) ? look(task) : no('not_found', 'There is no task.')
   }
 
   function upload({ headers, body }: Heard): Reply {
@@ -139,7 +139,7 @@ export async function startPlantain(): Promise<PlantainUpstream> {
   async function openFile({ path, query }: Heard): Promise<Reply> {
     stats.files++
     if (query.get('signature') !== 'ab') return no('link_expired')
-    if (path.startsWith('/files/expired')) return no('link_expired', 'This link has expired.')
+    if (path.startsWith('/files/expired') || path.startsWith('/files/once_expired') && counts.next(path) === 1) return no('link_expired', 'This link has expired.')
     if (path.startsWith('/files/not_a_picture')) return { ...page, headers: { 'content-type': 'image/png' } }
     return { bytes: await paint(64, 64), headers: { 'content-type': 'image/png' } }
   }
@@ -155,9 +155,9 @@ export async function rehearse(): Promise<Rehearsal> {
       // Found by our key; what is not there is handed in again under it.
       ...lineFaults({ asked: 2, bought: 1, captured: 1, made: 1 }, fine), busy_when: { says: 'fault:page_429_once', ...again },
       no_picture: { says: 'fault:not_a_picture', ...bought('bad_output') },
-      lost_job: { says: 'fault:lost', ...bought('provider_failed') },
+      lost_job: { says: 'fault:lost', ...bought('provider_failed') }, moment: { says: 'fault:moment', ...fine }, blind: { says: 'fault:blind', ...fine },
       odd_200: { says: 'fault:task_provider_failed', ...bought('provider_failed'), costs: ['told'] },
-      expired: { says: 'fault:expired', ...bought('output_expired') },
+      expired: { says: 'fault:expired', ...bought('output_expired') }, expired_once: { says: 'fault:once_expired', ...fine },
     },
   }
 }

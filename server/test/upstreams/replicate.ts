@@ -8,7 +8,7 @@
  * tell where it calls back). The storage is told by `uploadFaults`.
  */
 import { createHmac, randomBytes, randomUUID } from 'node:crypto'
-import { again, answerFault, bought, counter, Cut, film, lineFault, lineFaults, listen, page, paint, readFault, type Heard, type Loopback, type Rehearsal, type Reply } from './loopback.ts'
+import { again, answerFault, bought, counter, Cut, film, fine, lineFault, lineFaults, listen, page, paint, readFault, type Heard, type Loopback, type Rehearsal, type Reply } from './loopback.ts'
 
 export interface ReplicateStats { asked: number; bought: number; looks: number; lists: number; uploads: number; files: number; cancelled: number; secrets: number }
 export interface ReplicateUpstream extends Loopback {
@@ -182,7 +182,7 @@ export async function startReplicate(): Promise<ReplicateUpstream> {
     stats.files++
     const one = kept.get(path.slice('/xezq/'.length).split('.')[0]!)
     if (!one) return { status: 404, text: 'not found' }
-    if (one.fault === 'expired') return { status: 404, text: '<Error><Code>NoSuchKey</Code></Error>' }
+    if (one.fault === 'expired' || one.fault === 'expired_once' && counts.next(`file ${path}`) === 1) return { status: 404, text: '<Error><Code>NoSuchKey</Code></Error>' }
     if (one.fault === 'not_a_picture') return { ...page, headers: { 'content-type': 'image/png' } }
     if (path.endsWith('.mp4')) return { bytes: film(), headers: { 'content-type': 'video/mp4' } }
     return { bytes: await paint(64, 64), headers: { 'content-type': one.fault === 'wrong_mime' ? 'application/octet-stream' : 'image/png' }, ...(one.fault === 'drip_file' ? { drip: true } : {}) }
@@ -210,9 +210,9 @@ export async function rehearse(): Promise<Rehearsal> {
       // As where it cannot call us back; what is found where it can is in `providers-replicate.test.ts`.
       ...lineFaults(), busy: { says: 'fault:busy', ...again }, busy_when: { says: 'fault:busy_when', ...again },
       no_picture: { says: 'fault:not_a_picture', ...bought('bad_output') },
-      lost_job: { says: 'fault:lost', ...bought('provider_failed') },
+      lost_job: { says: 'fault:lost', ...bought('provider_failed') }, moment: { says: 'fault:moment', ...fine }, blind: { says: 'fault:blind', ...fine },
       odd_200: { says: 'fault:fails_at_once', ...bought('provider_failed') },
-      expired: { says: 'fault:expired', ...bought('output_expired') },
+      expired: { says: 'fault:expired', ...bought('output_expired') }, expired_once: { says: 'fault:expired_once', ...fine },
     },
   }
 }

@@ -4,7 +4,7 @@
  * What a prompt may rehearse: the line's faults (`loopback.ts`), `full`, `full_for_good`, `invalid`, `mode`, `server_once`, `states`, `blind`,
  * `fail`, `memory`, `empty`, `fewer`, `cancelled`, `restarted` (forgets the job once), `expired` (once), `not_a_picture`, `waits` (stays queued).
  */
-import { again, answerFault, bought, counter, lineFault, lineFaults, listen, page, paint, readFault, smallSize, type Heard, type Loopback, type Rehearsal, type Reply } from './loopback.ts'
+import { again, answerFault, bought, counter, fine, inTheCall, lineFault, lineFaults, listen, page, paint, readFault, smallSize, type Heard, type Loopback, type Rehearsal, type Reply } from './loopback.ts'
 
 export interface SdcppStats { asked: number; bought: number; looks: number; cancelled: number }
 export interface SdcppUpstream extends Loopback {
@@ -105,9 +105,10 @@ export async function rehearse(): Promise<Rehearsal> {
       ...lineFaults(), busy_when: { says: 'fault:full', ...again },
       no_picture: { says: 'fault:not_a_picture', ...bought('bad_output') },
       lost_job: { says: 'fault:restarted', asked: 2, bought: 2, captured: 1, made: 1, attempts: 2 },
+      moment: 'Its jobs live in its memory: one it does not know is not being made.', blind: { says: 'fault:blind', ...fine },
       odd_200: { says: 'fault:fail', ...bought('provider_failed') },
       // It keeps results for a while: a job that has expired is begun again.
-      expired: { says: 'fault:expired', asked: 2, bought: 2, captured: 1, made: 1, attempts: 2 },
+      expired: { says: 'fault:expired', asked: 2, bought: 2, captured: 1, made: 1, attempts: 2 }, expired_once: inTheCall.expired_once,
     },
   }
 }

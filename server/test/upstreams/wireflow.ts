@@ -9,7 +9,7 @@
  */
 import { Readable } from 'node:stream'
 import { readMultipart } from '../../src/kit/multipart.ts'
-import { again, answerFault, bought, counter, Cut, lineFault, lineFaults, listen, page, paint, readFault, type Heard, type Loopback, type Rehearsal, type Reply } from './loopback.ts'
+import { again, answerFault, bought, counter, Cut, fine, lineFault, lineFaults, listen, page, paint, readFault, type Heard, type Loopback, type Rehearsal, type Reply } from './loopback.ts'
 
 export interface WireflowStats { asked: number; bought: number; looks: number; uploads: number; files: number; described: number; cancels: number }
 export interface WireflowUpstream extends Loopback {
@@ -110,6 +110,7 @@ export async function startWireflow(): Promise<WireflowUpstream> {
     if (fault === 'moment' && looks === 1) return no(404, 'Execution not found')
     if (fault === 'blind' && looks <= 2) return looks === 1 ? { ...page, status: 502 } : no(500, 'Internal server error')
     const base = { executionId: id, workflowId: 'wf_poster', error: null }
+    if (fault === 'one_slow' && nth === 2 && looks <= 2) return { json: { ...base, status: 'RUNNING', nodeStates: [] } }
     if (one.state === 'CANCELLED') return { json: { ...base, status: 'CANCELLED' } }
     const states = ['queued', 'RUNNING', 'IN_PROGRESS']
     // Polls of a silent one never tell; its details do.
@@ -150,7 +151,7 @@ export async function startWireflow(): Promise<WireflowUpstream> {
 
   async function openFile(path: string): Promise<Reply> {
     stats.files++
-    if (path.startsWith('/f/expired')) return { status: 403, text: 'expired' }
+    if (path.startsWith('/f/expired') || path.startsWith('/f/once_expired') && counts.next(path) === 1) return { status: 403, text: 'expired' }
     if (path.startsWith('/f/not_a_picture')) return { ...page, headers: { 'content-type': 'image/png' } }
     return { bytes: await paint(64, 64), headers: { 'content-type': 'image/png' } }
   }
@@ -165,9 +166,9 @@ export async function rehearse(): Promise<Rehearsal> {
       // Asked for again under the same key, whatever became of it.
       ...lineFaults({ asked: 2, bought: 1, captured: 1, made: 1 }, { asked: 2, bought: 1, captured: 1, made: 1 }), busy_when: { says: 'fault:refused_429_once', ...again },
       no_picture: { says: 'fault:not_a_picture', ...bought('bad_output') },
-      lost_job: { says: 'fault:lost', ...bought('provider_failed') },
+      lost_job: { says: 'fault:lost', ...bought('provider_failed') }, moment: { says: 'fault:moment', ...fine }, blind: { says: 'fault:blind', ...fine },
       odd_200: { says: 'fault:failed', ...bought('provider_failed'), costs: ['told'] },
-      expired: { says: 'fault:expired', ...bought('output_expired') },
+      expired: { says: 'fault:expired', ...bought('output_expired') }, expired_once: { says: 'fault:once_expired', ...fine },
     },
   }
 }

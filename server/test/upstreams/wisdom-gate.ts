@@ -9,7 +9,7 @@
  */
 import { Readable } from 'node:stream'
 import { readMultipart } from '../../src/kit/multipart.ts'
-import { again, answerFault, bought, counter, Cut, film, lineFault, lineFaults, listen, page, paint, readFault, type Heard, type Loopback, type Rehearsal, type Reply } from './loopback.ts'
+import { again, answerFault, bought, counter, Cut, film, fine, lineFault, lineFaults, listen, page, paint, readFault, type Heard, type Loopback, type Rehearsal, type Reply } from './loopback.ts'
 
 export interface WisdomGateStats { asked: number; bought: number; looks: number; files: number; probes: number }
 export interface WisdomGateUpstream extends Loopback {
@@ -136,6 +136,7 @@ export async function startWisdomGate(): Promise<WisdomGateUpstream> {
     const one = films.get(id)
     if (!one || one.fault === 'lost') return no(404, 'Video not found')
     const looks = ++one.looks
+    if (one.fault === 'moment' && looks === 1) return no(404, 'Video not found')
     if (one.fault === 'blind' && looks <= 2) return looks === 1 ? { ...page, status: 502 } : no(500, 'trouble', 'api_error')
     if (looks === 1) return { json: { id, object: 'video', status: 'processing', progress: 33, error: null } }
     if (one.fault === 'film_failed') return { json: { id, object: 'video', status: 'failed', error: { code: 'server_error', message: 'It broke.' } } }
@@ -160,9 +161,9 @@ export async function rehearse(): Promise<Rehearsal> {
     faults: {
       ...lineFaults(), busy_when: { says: 'fault:refused_429_once', ...again },
       no_picture: { says: 'fault:not_a_picture', ...bought('bad_output') },
-      lost_job: { says: 'fault:lost', film: true, ...bought('provider_failed') },
+      lost_job: { says: 'fault:lost', film: true, ...bought('provider_failed') }, moment: { says: 'fault:moment', film: true, ...fine }, blind: { says: 'fault:blind', film: true, ...fine },
       odd_200: { says: 'fault:under_200', asked: 1, bought: 0, captured: 0, code: 'provider_failed', costs: ['open'] },
-      expired: { says: 'fault:film_expired', film: true, ...bought('output_expired') },
+      expired: { says: 'fault:film_expired', film: true, ...bought('output_expired') }, expired_once: { says: 'fault:film_expired_once', film: true, ...fine },
     },
   }
 }

@@ -6,7 +6,7 @@ import type { Job, JobInput, JobOutcome } from '../contract.ts'
 import { asking, before, extensionOf, gravest, missingOnes, problemOf, tellOperator, withoutTail } from '../toolkit.ts'
 import { failedAgain, failure, storeFailed } from '../toolkit/parts.ts'
 import { writeInput, type Written } from './input.ts'
-import { fold, readCreated, readCredit, readLook, readReceipt, readTook, readUpload, verifyCallback, writeTask, type Looked, type Receipt } from './wire.ts'
+import { fold, readCreated, readCredit, readDirect, readLook, readReceipt, readTook, readUpload, verifyCallback, writeTask, type Looked, type Receipt } from './wire.ts'
 
 /** Up to here a file goes as base64 in JSON, as Kie advises; larger ones as a form. */
 const base64Max = 10_000_000
@@ -59,6 +59,9 @@ export default provider({
     const look = async (id: string, signal: AbortSignal): Promise<Looked> =>
       readLook(await ask(new URL(`${base}/api/v1/jobs/recordInfo?taskId=${encodeURIComponent(id)}`), { headers, signal }))
 
+    /** The record names the same link for ever; a link that was refused is asked for by another of Kie's, good for 20 minutes. */
+    const renew = async (url: string, signal: AbortSignal): Promise<string> => readDirect(await post(`${base}/api/v1/common/download-url`, { url }, signal)) ?? url
+
     return {
       async submit(job, signal) {
         const prepared = await before(signal, () => prepare(job, signal))
@@ -81,7 +84,10 @@ export default provider({
         const ageMs = now().getTime() - receipt.since
         const looks = await Promise.all(receipt.tasks.map(async task => task.urls || task.failed ? null : look(task.id, signal)))
         const tasks = receipt.tasks.map((task, index) => looks[index] ? fold(task, looks[index], ageMs) : task)
-        if (tasks.every(task => task.urls || task.failed)) return finish({ ...receipt, tasks }, job)
+        if (tasks.every(task => task.urls || task.failed)) {
+          const renewed = job.fresh ? await Promise.all(tasks.map(async task => task.urls ? { ...task, urls: await Promise.all(task.urls.map(url => renew(url, signal))) } : task)) : tasks
+          return finish({ ...receipt, tasks: renewed }, job)
+        }
         const pauses = looks.flatMap(one => one?.kind === 'pending' && one.retryAfterMs !== null ? [one.retryAfterMs] : [])
         const told = looks.flatMap(one => one?.kind === 'pending' && one.progress !== null ? [one.progress] : [])
         return wait({ ...receipt, tasks }, pauses.length > 0 ? Math.max(...pauses) : null, told.length > 0 ? Math.min(...told) : undefined)

@@ -190,6 +190,10 @@ export function readFailed(failCode: string, said: string): Failure {
   }
 }
 
+/** Reads what asking for a direct link to a result brought; null where there is none to be had (`url is wrong`), and then the first one stands. */
+export const readDirect = (reply: Reply): string | null =>
+  reply.kind === 'answered' && Value.Check(Envelope, reply.body) && reply.body.code === 200 && typeof reply.body.data === 'string' && /^https?:/.test(reply.body.data) && URL.canParse(reply.body.data) ? reply.body.data : null
+
 const Uploaded = Type.Object({ downloadUrl: Type.Optional(Type.String()), fileUrl: Type.Optional(Type.String()), url: Type.Optional(Type.String()) })
 
 /** Reads what an upload brought: a link. Nothing has been bought by then, so every failure is a plain one. @throws {Problem} */

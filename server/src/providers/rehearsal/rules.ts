@@ -69,6 +69,7 @@ export const words: Record<string, Omit<Rule, 'word'>> = {
   html: { does: { kind: 'html' } },
   plain: { does: { kind: 'plain' } },
   silent: { does: { kind: 'silent' } },
+  blind: { does: { kind: 'queued', polls: 1, polls500: 2 } },
   stuck: { does: { kind: 'stuck' } },
   lost: { does: { kind: 'lost' } },
   twice: { does: { kind: 'twice', afterMs: 20 } },

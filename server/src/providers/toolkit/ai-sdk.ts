@@ -224,7 +224,10 @@ function withWarnings(outcome: JobOutcome, warnings: string[]): JobOutcome {
 }
 
 type Ended = { made: { url: string }[]; metadata: Json | null } | { failed: Failed }
-interface FilmReceipt { id: string; model: string; parts: { operation: Json; ended?: Ended }[]; refused: Failed[]; warnings: string[] }
+interface FilmReceipt { id: string; model: string; /** When they were begun, in milliseconds. */ since: number; parts: { operation: Json; ended?: Ended }[]; refused: Failed[]; warnings: string[] }
+
+/** A film may be unknown for a moment after it was begun; after this it is lost. */
+const invisibleMs = 60_000
 
 /** Begins films and looks at them. One operation makes one film; the receipt is the package's own, which is plain JSON. */
 export function connectFilms(upstream: Upstream, open: (model: string, fetch: typeof globalThis.fetch) => Promise<FilmModel>, { fetch, now, log }: Workshop): Required<Pick<Connection, 'submit' | 'poll'>> {
@@ -246,7 +249,7 @@ export function connectFilms(upstream: Upstream, open: (model: string, fetch: ty
     }
   }
 
-  const look = async (model: string, operation: Json, signal: AbortSignal): Promise<Ended | null> => {
+  const look = async (model: string, operation: Json, ageMs: number, signal: AbortSignal): Promise<Ended | null> => {
     const listening = listen(fetch, now)
     try {
       await upstream.ready?.(signal)
@@ -260,7 +263,7 @@ export function connectFilms(upstream: Upstream, open: (model: string, fetch: ty
       const heard = listening.last()
       // A look that fails says nothing of the film, unless the upstream says that it knows of none, or that it has nothing to show.
       if (heard.kind !== 'answered') return null
-      if (heard.status === 404) return { failed: storeFailed(new Problem('provider_failed', `${upstream.title} knows nothing of this film any more.`, { upstreamCode: '404' })) }
+      if (heard.status === 404) return ageMs < invisibleMs ? null : { failed: storeFailed(new Problem('provider_failed', `${upstream.title} knows nothing of this film any more.`, { upstreamCode: '404' })) }
       return heard.status < 300 && /no (valid )?videos/i.test(messageOf(thrown)) ? { failed: storeFailed(new Problem(speaksOfPolicy(messageOf(thrown)) ? 'content_rejected' : 'bad_output', `${upstream.title} ended without a film.`)) } : null
     }
     return null
@@ -275,12 +278,15 @@ export function connectFilms(upstream: Upstream, open: (model: string, fetch: ty
       const failures = begun.flatMap(one => one.failure ? [one.failure] : [])
       if (parts.length === 0) return tellOperator(failed(...problemOf(gravest(failures))), upstream.id, log)
       const warnings = [...new Set([...prepared.value.warnings, ...begun.flatMap(one => one.warnings ?? [])])]
-      return wait({ id: nameOf(parts[0]!.operation), model: job.model, parts, refused: failures.map(({ problem }) => storeFailed(problem)), warnings } satisfies FilmReceipt as unknown as Json)
+      return wait({ id: nameOf(parts[0]!.operation), model: job.model, since: now().getTime(), parts, refused: failures.map(({ problem }) => storeFailed(problem)), warnings } satisfies FilmReceipt as unknown as Json)
     },
     async poll(stored, job, signal) {
       const receipt = stored as unknown as FilmReceipt
+      const ageMs = now().getTime() - receipt.since
       const parts = await Promise.all(receipt.parts.map(async part => {
-        const ended = part.ended ?? await look(receipt.model, part.operation, signal)
+        // Links that have expired are of no use: every film is looked at anew.
+        const known = job.fresh && part.ended && 'made' in part.ended ? undefined : part.ended
+        const ended = known ?? await look(receipt.model, part.operation, ageMs, signal)
         return ended ? { ...part, ended } : part
       }))
       // A receipt stands in a row: films that came inline are looked at once more when the last one has ended.

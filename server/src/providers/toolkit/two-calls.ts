@@ -28,7 +28,10 @@ export interface TwoCalls extends Named {
 }
 
 type Ended = { url: string; seed?: number; details?: Record<string, Json> } | { failed: Failed }
-interface Receipt { id: string; parts: { begun: Begun; ended?: Ended }[]; refused: Failed[]; warnings: string[] }
+interface Receipt { id: string; /** When they were handed in, in milliseconds. */ since: number; parts: { begun: Begun; ended?: Ended }[]; refused: Failed[]; warnings: string[] }
+
+/** A picture may be unknown for a moment after it was handed in; after this it is lost. */
+export const invisibleMs = 60_000
 
 export function connectTwoCalls(upstream: TwoCalls, { fetch, now, log }: Pick<Workshop, 'fetch' | 'now' | 'log'>): Required<Pick<Connection, 'submit' | 'poll'>> {
   const { id, title, headers } = upstream
@@ -42,11 +45,11 @@ export function connectTwoCalls(upstream: TwoCalls, { fetch, now, log }: Pick<Wo
   }
 
   /** A look that fails says nothing of the picture; it is looked at again. */
-  const look = async ({ look: link }: Begun, signal: AbortSignal): Promise<{ ended: Ended } | { retryAfterMs: number | null; progress?: number }> => {
+  const look = async ({ look: link }: Begun, ageMs: number, signal: AbortSignal): Promise<{ ended: Ended } | { retryAfterMs: number | null; progress?: number }> => {
     const url = new URL(link)
     const reply: Reply = upstream.mayLookAt(url) ? await ask(url, { headers, signal }) : silence(null)
     if (reply.kind !== 'answered') return { retryAfterMs: null }
-    const gone = { ended: { failed: storeFailed(new Problem('provider_failed', `${title} knows nothing of this picture any more.`, { upstreamCode: String(reply.status) })) } }
+    const gone = ageMs < invisibleMs ? { retryAfterMs: null } : { ended: { failed: storeFailed(new Problem('provider_failed', `${title} knows nothing of this picture any more.`, { upstreamCode: String(reply.status) })) } }
     if (reply.status === 404) return gone
     if (reply.status >= 400) return { retryAfterMs: reply.retryAfterMs }
     const looked = upstream.readLook(reply.body)
@@ -68,11 +71,14 @@ export function connectTwoCalls(upstream: TwoCalls, { fetch, now, log }: Pick<Wo
       const parts = answers.flatMap(one => 'problem' in one ? [] : [{ begun: one }])
       const refused = answers.flatMap(one => 'problem' in one ? [one] : [])
       if (parts.length === 0) return tellOperator(failed(...problemOf(gravest(refused))), id, log)
-      return wait({ id: parts[0]!.begun.id, parts, refused: refused.map(({ problem }) => storeFailed(problem)), warnings } satisfies Receipt as unknown as Json)
+      return wait({ id: parts[0]!.begun.id, since: now().getTime(), parts, refused: refused.map(({ problem }) => storeFailed(problem)), warnings } satisfies Receipt as unknown as Json)
     },
     async poll(stored, job, signal) {
-      const receipt = stored as unknown as Receipt
-      const looks = await Promise.all(receipt.parts.map(async part => part.ended ? { ended: part.ended } : look(part.begun, signal)))
+      const kept = stored as unknown as Receipt
+      // Links that have expired are of no use: every picture is looked at anew.
+      const receipt: Receipt = job.fresh ? { ...kept, parts: kept.parts.map(({ begun, ended }) => ended && 'failed' in ended ? { begun, ended } : { begun }) } : kept
+      const ageMs = now().getTime() - receipt.since
+      const looks = await Promise.all(receipt.parts.map(async part => part.ended ? { ended: part.ended } : look(part.begun, ageMs, signal)))
       const parts = receipt.parts.map((part, index) => { const one = looks[index]!; return 'ended' in one ? { ...part, ended: one.ended } : part })
       if (parts.every(({ ended }) => ended)) return end({ ...receipt, parts }, job, id)
       const open = looks.flatMap(one => 'ended' in one ? [] : [one])

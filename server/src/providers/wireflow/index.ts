@@ -5,7 +5,7 @@ import { Problem } from '../../domain/problem.ts'
 import { provider } from '../contract.ts'
 import type { Job, JobInput, JobOutcome, Made } from '../contract.ts'
 import { asking, before, extensionOf, gravest, problemOf, tellOperator, withoutTail } from '../toolkit.ts'
-import { finish, storeFailed } from '../toolkit/parts.ts'
+import { finish, storeFailed, withoutLinks } from '../toolkit/parts.ts'
 import { planBy, readRoute, writeRuns, type Plan } from './plan.ts'
 import { fileMax, fold, formMax, keyOf, microsPerCredit, readCancelled, readDescription, readLook, readPlace, readReceipt, readRun, readUploaded, settledMs, type Looked, type Receipt } from './wire.ts'
 
@@ -118,7 +118,9 @@ export default provider({
       find: async () => null,
 
       async poll(stored, job, signal) {
-        const receipt = readReceipt(stored)
+        const kept = readReceipt(stored)
+        // Links that have expired are of no use: every run is looked at anew.
+        const receipt: Receipt = job.fresh ? { ...kept, runs: kept.runs.map(withoutLinks) } : kept
         const ageMs = now().getTime() - receipt.since
         const looks = await Promise.all(receipt.runs.map(async run => run.links || run.failed ? null : look(run.id, receipt, ageMs, signal)))
         const runs = receipt.runs.map((run, index) => looks[index] ? fold(run, looks[index], ageMs) : run)
