@@ -1,10 +1,13 @@
 /** What nodes that compute are handed: bytes of the project, baselines, a place to publish. */
 import type { Asset } from './domain/asset.ts'
+import type { Values } from './domain/graph/values.ts'
 import { Problem } from './domain/problem.ts'
+import type { ThreadJob } from './bench-thread.ts'
 import type { Database } from './db/pool.ts'
 import { signWebhook } from './delivery/signature.ts'
 import type { Log } from './kit/log.ts'
-import type { Bench } from './nodes/contract.ts'
+import { handOver, type Calls, type Threads } from './kit/threads.ts'
+import type { Bench, Computing } from './nodes/contract.ts'
 import type { Desk } from './protocols/contract.ts'
 import type { Publish } from './publish.ts'
 import { findBaseline, propose } from './workflows/baselines.ts'
@@ -39,14 +42,7 @@ export const createBench = ({ database, fetch, publish, keep, now, log }: BenchT
     return { name: file.name, mime: file.mime, sizeBytes: file.sizeBytes, media: asset && mediaOf(asset), open: async () => Buffer.concat(await (await desk.files.open(file)).stream().toArray() as Buffer[]) }
   },
 
-  // The canvas is a few megabytes of native code, which a server that writes into no picture need not load.
-  async type(text, options) {
-    const { setPlate } = await import('@plantain/sandbox/type')
-    // Letters are drawn on this thread: whoever else waits for it comes first.
-    await new Promise(setImmediate)
-    signal.throwIfAborted()
-    return setPlate(text, options)
-  },
+  type: () => Promise.reject(new Error('Letters are drawn on a thread: let the node say that it is heavy.')),
 
   keep: async (bytes, name) => mediaOf(await keep(execution, bytes, name)),
 
@@ -60,3 +56,18 @@ export const createBench = ({ database, fetch, publish, keep, now, log }: BenchT
     return { 'webhook-id': id, 'webhook-timestamp': String(timestampS), 'webhook-signature': signWebhook({ id, timestampS, body, secrets: [await desk.webhooks.publishSecret()] }) }
   },
 })
+
+/** Has nodes compute: on a thread what may take more than a moment, here what is done before a thread had heard of it. */
+export const computeWith = (threads: Threads) => async (node: Computing, values: Values, bench: Bench): Promise<Values> => {
+  const isHeavy = node.heavy?.(values as never) ?? (node.category === 'picture' || node.category === 'check')
+  return isHeavy ? threads.run<Values>({ node: node.id, values, livemode: bench.livemode, nowMs: bench.now().getTime() } satisfies ThreadJob, { signal: bench.signal, calls: callsTo(bench) }) : await node.run(values as never, bench) as Values
+}
+
+/** What a node on a thread asks of its bench. Bytes change owner on their way. */
+export const callsTo = (bench: Bench) => ({
+  read: async (media: Parameters<Bench['read']>[0]) => handOver(await bench.read(media)),
+  async file(id: string) { const { open: _, ...file } = await bench.file(id); return file },
+  openFile: async (id: string) => handOver(await (await bench.file(id)).open()),
+  keep: bench.keep, baseline: bench.baseline, propose: bench.propose, publish: bench.publish, sign: bench.sign,
+  log: (level: keyof Bench['log'], fields: object, message: string) => bench.log[level](fields, message),
+}) satisfies Calls

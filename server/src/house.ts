@@ -39,6 +39,7 @@ import { newId } from './kit/id.ts'
 import { openInlineFolder } from './kit/inline.ts'
 import { loadFolders } from './kit/loader.ts'
 import { createLog, type Log } from './kit/log.ts'
+import { openThreads } from './kit/threads.ts'
 import { grant } from './ledger/ledger.ts'
 import { createMetrics } from './metrics.ts'
 import type { Desk, Protocol } from './protocols/contract.ts'
@@ -53,7 +54,7 @@ import type { Caller } from './domain/caller.ts'
 import type { Asset } from './domain/asset.ts'
 import { createWorkflows, type Workflows } from './workflows/workflows.ts'
 import type { Node } from './nodes/contract.ts'
-import { createBench } from './bench.ts'
+import { computeWith, createBench } from './bench.ts'
 import { createPublish } from './publish.ts'
 
 export type Role = 'serve' | 'work'
@@ -109,6 +110,8 @@ const collectEveryMs = 3_600_000
 const tidyEveryMs = 60_000
 /** Workflow steps one process has in hand at once: most only hand an order in, some compute with a picture. */
 const workflowSlots = 32
+/** Threads on which nodes compute; more would only wait for memory. */
+const nodeThreadsMax = 8
 
 export async function startHouse(config: Config, { roles = ['serve', 'work'], cards = [], providers = [], log = createLog(config.LOG_LEVEL), providersNow = () => new Date() }: HouseOptions = {}): Promise<House> {
   const closers: (() => Promise<unknown>)[] = []
@@ -260,12 +263,15 @@ export async function startHouse(config: Config, { roles = ['serve', 'work'], ca
       publicUrl: () => publicUrl, now, inputDays: config.INPUT_DAYS === 0 ? null : config.INPUT_DAYS, allowPrivate: config.ALLOW_PRIVATE_ADDRESSES,
     })
 
+    const nodeThreads = openThreads({ script: new URL('./bench-thread.ts', import.meta.url), threads: Math.min(nodeThreadsMax, Math.max(2, availableParallelism())) })
+    closers.push(() => nodeThreads.close())
     const workflows = createWorkflows({
       database, workerId, deskFor, now, log, nodes: await loadFolders<Node>(new URL('./nodes/', import.meta.url)), work: works ? { slots: workflowSlots } : null, secret, publicUrl: () => publicUrl, deliver: () => delivery.wake(), linkRow: linkExecution,
       async check(order, media, owner, { isOpen = false } = {}) {
         const seen = media.map((one): Asset => ({ ...one, ...owner, id: one.asset, kind: 'input', sizeBytes: 0, name: null, taskId: null, createdAt: now(), expiresAt: null }))
         return isTemplateName(order.model) ? templates.foresee(owner, order, seen, { isOpen }) : catalog.check(order, seen, now(), { livemode: owner.livemode })
       },
+      compute: computeWith(nodeThreads),
       benchFor: createBench({
         database, fetch: intakeFetch, publish: openPublishing(), now, log,
         keep: (owner, bytes, name) => assets.keep({ ...owner, inputDays: null }, name === undefined ? { bytes } : { bytes, name }, { isMade: true, expiresAt: outputExpiry(now()) }),

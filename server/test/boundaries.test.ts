@@ -56,8 +56,8 @@ function judge(from: string, wanted: string): string | null {
     if (!wanted.startsWith('@plantain/')) return null
     if (/^@plantain\/sandbox(\/|$)/.test(wanted) && doorOf(from) === 'providers/sandbox') return null
     // Nodes write into pictures with the renderer's type, which the bench hands them.
-    if (wanted === '@plantain/sandbox/type' && from === 'bench.ts') return null
-    return 'other packages of this repository look into the server, not the other way round; only providers/sandbox asks the renderer, and bench.ts its type'
+    if (wanted === '@plantain/sandbox/type' && from === 'bench-thread.ts') return null
+    return 'other packages of this repository look into the server, not the other way round; only providers/sandbox asks the renderer, and bench-thread.ts its type'
   }
   const to = normalize(join(dirname(from), wanted))
   if (to === '../package.json') return null
@@ -127,9 +127,9 @@ mayNot('protocols/kie/index.ts', '../../providers/contract.ts', /a door looks in
 mayNot('protocols/contract.ts', '../kit/id.ts', /a contract looks into domain/)
 mayNot('kit/id.ts', '../../test/kit/house.ts', /climbs out/)
 mayNot('engine/step.ts', '@plantain/sandbox', /only providers\/sandbox/)
-may('bench.ts', '@plantain/sandbox/type')
-mayNot('bench.ts', '@plantain/sandbox', /bench.ts its type/)
-mayNot('nodes/watermark.ts', '@plantain/sandbox/type', /bench.ts its type/)
+may('bench-thread.ts', '@plantain/sandbox/type')
+mayNot('bench-thread.ts', '@plantain/sandbox', /bench-thread.ts its type/)
+mayNot('nodes/watermark.ts', '@plantain/sandbox/type', /bench-thread.ts its type/)
 mayNot('attic/box.ts', '../domain/task.ts', /no floor yet/)
 
 test('imports of every form are seen, in code and not in comments', () => {

@@ -84,6 +84,7 @@ export interface Bench {
   livemode: boolean
   now(): Date
   signal: AbortSignal
+  /** The bytes of a picture, film or sound, the caller's own. */
   read(media: Media): Promise<Buffer>
   /** A file of the project; as `media` too where it is a picture. @throws {Problem} `not_found` */
   file(id: string): Promise<{ name: string | null; mime: string; sizeBytes: number; media: Media | null; open(): Promise<Buffer> }>
@@ -121,8 +122,12 @@ interface Common<I extends TObject, O extends TObject> {
   outputs: O
 }
 
-/** It computes, in this process, within the step's deadline. A port left out gives nothing, and what hangs on it is skipped. */
-export interface Computing<I extends TObject, O extends TObject> extends Common<I, O> { run(inputs: Static<I>, bench: Bench): Promise<Given<O>> | Given<O> }
+/** It computes, within the step's deadline. A port left out gives nothing, and what hangs on it is skipped. */
+export interface Computing<I extends TObject = TObject, O extends TObject = TObject> extends Common<I, O> {
+  run(inputs: Static<I>, bench: Bench): Promise<Given<O>> | Given<O>
+  /** Whether these inputs may take more than a moment: then it runs on another thread, where `bench.fetch` is not. Nodes for pictures and checks always do. */
+  heavy?(inputs: Static<I>): boolean
+}
 /** It buys: `order` says what, purely, so that the planner can price it; `read` turns what was made into outputs. */
 export interface Buying<I extends TObject, O extends TObject> extends Common<I, O> { order(inputs: Static<I>): NodeOrder; read(making: NodeMaking, inputs: Static<I>): Given<O> }
 /** It asks a person. */

@@ -20,6 +20,8 @@ export default node({
     items: port.list({ description: 'Everything the first path found; where that is a single list, its items.' }),
     values: port.json({ description: 'What each path found, by its name; by the path where it has none.' }),
   }),
+  // A path with filters in filters may take all the time it is given.
+  heavy: () => true,
   run({ from, paths }) {
     const value = typeof from === 'string' ? findJson(from) : from
     const found = paths.map(one => {

@@ -5,13 +5,15 @@ import { describe, test } from 'node:test'
 import { setPlate } from '@plantain/sandbox/type'
 import pixelmatch from 'pixelmatch'
 import sharp from 'sharp'
+import { computeWith } from '../bench.ts'
 import { Problem } from '../domain/problem.ts'
 import type { Json } from '../domain/outcome.ts'
 import type { Media } from '../domain/graph/graph.ts'
 import { resolve, type Values } from '../domain/graph/values.ts'
 import { loadFolders } from '../kit/loader.ts'
+import { openThreads } from '../kit/threads.ts'
 import { createKinds } from '../workflows/kinds.ts'
-import type { Bench, Node, NodeOrder, TypeOptions } from './contract.ts'
+import type { Bench, Computing, Node, NodeOrder, TypeOptions } from './contract.ts'
 import { differ } from './toolkit/likeness.ts'
 import { openPicture, pixelsOf } from './toolkit/pixels.ts'
 
@@ -32,6 +34,10 @@ async function run(kind: string, settings: Record<string, unknown>, at: Bench = 
   assert.ok('run' in node, `${kind} computes`)
   return await node.run(inputsOf(kind, settings) as never, at) as Record<string, Json>
 }
+/** The same as the house has it done: on a thread. What the node itself would do here must not happen. */
+const threads = openThreads({ script: new URL('../bench-thread.ts', import.meta.url), threads: 1 })
+const runApart = (kind: string, settings: Record<string, unknown>, at: Bench): Promise<Record<string, Json>> =>
+  computeWith(threads)({ ...kinds.node(kind) as Computing, run: () => assert.fail(`${kind} ran on the thread everybody waits for`) }, inputsOf(kind, settings), at)
 const order = (kind: string, settings: Record<string, unknown>): NodeOrder => {
   const node = kinds.node(kind)
   assert.ok('order' in node, `${kind} buys`)
@@ -185,14 +191,22 @@ async function look(media: Json | undefined, at: Bench = desk) {
   return { bytes, mime: (media as unknown as Media).mime, width: info.width, height: info.height, at: (x: number, y: number) => [...data.subarray((y * info.width + x) * 4, (y * info.width + x) * 4 + 4)] }
 }
 const near = (found: number[], wanted: number[], by = 6) => assert.ok(found.every((value, index) => Math.abs(value - wanted[index]!) <= by), `${found} is not near ${wanted}`)
-const draws = (what: string, kind: string, settings: Record<string, unknown>, check: (made: Awaited<ReturnType<typeof look>>, outputs: Record<string, Json>) => void | Promise<void>) => test(`${kind}: ${what}, and the same bytes again`, async () => {
+const draws = (what: string, kind: string, settings: Record<string, unknown>, check: (made: Awaited<ReturnType<typeof look>>, outputs: Record<string, Json>) => void | Promise<void>) => test(`${kind}: ${what}, and the same bytes again on a thread`, async () => {
   const first = await run(kind, settings, desk)
-  const second = await run(kind, settings, studioWith(desk))
+  const second = await runApart(kind, settings, studioWith(desk))
   assert.deepEqual(second.image, first.image)
   await check(await look(first.image), first)
 })
 /** Another bench that can read the first one's pictures: what is made anew is made by itself. */
-const studioWith = (other: Bench): Bench => { const own = studio(); return { ...own, read: async media => await own.read(media) ?? other.read(media) } }
+const studioWith = (other: Bench): Bench => { const own = studio(); return { ...own, read: async media => Buffer.from(await own.read(media) ?? await other.read(media)) } }
+
+test('paths and long templates go to a thread; what is done in a moment stays', async () => {
+  const at = { ...bench, type: async () => assert.fail() } as unknown as Bench
+  assert.deepEqual(await runApart('extract', { from: '{"a":[1,2]}', paths: ['a[*]'] }, at), await run('extract', { from: '{"a":[1,2]}', paths: ['a[*]'] }))
+  await assert.rejects(runApart('extract', { from: '{}', paths: ['nowhere'] }, at), thrown => thrown instanceof Problem && /nothing at nowhere/.test(thrown.message))
+  assert.deepEqual(await runApart('template', { template: '{{a}}, '.repeat(5_000), values: { a: 'x' } }, at), { text: 'x, '.repeat(5_000) })
+  await assert.rejects(runApart('template', { template: '{{a}}', values: { a: 'x' } }, at), /ran on the thread everybody waits for/)
+})
 
 describe('pictures', () => {
   const size = (width: number, height: number) => (made: { width: number; height: number }) => assert.deepEqual([made.width, made.height], [width, height])
@@ -348,6 +362,13 @@ describe('compare', async () => {
     assert.deepEqual(proposed, [])
     assert.match((await run('compare', { image: changed, baseline: 'home' }, at)).report as string, /proposed as the new baseline/)
     assert.deepEqual(proposed, [['home', changed.sha256, false]])
+  })
+  test('a change is the same change on a thread, with what it proposes', async () => {
+    const at = () => { const told: unknown[] = []; return { told, bench: { ...studioWith(desk), baseline: async () => gradient, propose: async (...given: unknown[]) => { told.push(given); return 'proposed' as const } } as unknown as Bench } }
+    const [here, there] = [at(), at()]
+    assert.deepEqual(await runApart('compare', { image: changed, baseline: 'home' }, there.bench), await run('compare', { image: changed, baseline: 'home' }, here.bench))
+    assert.deepEqual(there.told, here.told)
+    await assert.rejects(runApart('compare', { image: changed, against: gradient, on_difference: 'fail' }, at().bench), thrown => thrown instanceof Problem && thrown.code === 'bad_request' && thrown.details.status === 'different' && typeof thrown.details.overlay === 'string')
   })
   refuses('a difference, where that is to fail', 'compare', { image: changed, against: gradient, on_difference: 'fail' }, /Different/, desk)
   refuses('nothing to hold it against', 'compare', { image: red }, /one of the two/, desk)

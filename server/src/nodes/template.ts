@@ -17,6 +17,7 @@ export default node({
     missing: Type.Enum(['refuse', 'empty', 'keep'], { default: 'refuse', description: 'What becomes of a name nothing was given for: the run is refused, nothing stands there, or the place stays as it is.' }),
   }),
   outputs: Type.Object({ text: port.text() }),
+  heavy: ({ template }) => template.length > 20_000,
   run({ template, values, names, missing, ...single }) {
     if (values !== undefined && (values === null || typeof values !== 'object' || Array.isArray(values))) throw new Problem('bad_request', 'values is a JSON object: names and what stands for them. For a list, iterate over it, or wire it to value1.', { field: 'values' })
     const given: Record<string, Json> = { ...values }

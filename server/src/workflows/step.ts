@@ -17,7 +17,7 @@ import type { Plan } from '../domain/graph/execution.ts'
 import { itemKey, type Media, type NodeFace } from '../domain/graph/graph.ts'
 import type { Layout } from '../domain/graph/layout.ts'
 import { isKnown, keyText, mediaIn, resolve, type Given, type Values } from '../domain/graph/values.ts'
-import type { Bench, Node, NodeOrder } from '../nodes/contract.ts'
+import type { Bench, Computing, Node, NodeOrder } from '../nodes/contract.ts'
 import type { Desk } from '../protocols/contract.ts'
 import type { Database } from '../db/pool.ts'
 import type { Gate } from '../kit/gate.ts'
@@ -37,6 +37,8 @@ export interface StepTools {
   graphs: Graphs
   deskFor(caller: Caller): Desk
   benchFor(execution: ExecutionRow, desk: Desk, signal: AbortSignal): Bench
+  /** Has a node compute, where it holds nobody up. */
+  compute(node: Computing, values: Values, bench: Bench): Promise<Values>
   /** Begins another workflow inside this run; the same run gets the same execution. */
   call(execution: ExecutionRow, run: RunRow, workflow: string, inputs: Record<string, Json>): Promise<string>
   /** What such a call would do and cost. @throws {Problem} for a workflow that is not there, or inputs it has not */
@@ -117,7 +119,7 @@ async function begin(step: Step, tools: StepTools, signal: AbortSignal): Promise
   const compute = async () => {
     const late = AbortSignal.timeout(computeMs)
     try {
-      return await node.run(values as never, tools.benchFor(execution, desk, AbortSignal.any([signal, late]))) as Values
+      return await tools.compute(node, values, tools.benchFor(execution, desk, AbortSignal.any([signal, late])))
     } catch (thrown) {
       throw late.aborted && !(thrown instanceof Problem) ? new Problem('deadline', `This step took more than ${computeMs / 1_000} s. Give it smaller pictures, or fewer at once.`, { cause: thrown }) : thrown
     }

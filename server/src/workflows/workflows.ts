@@ -11,12 +11,12 @@ import { unsound, type Execution, type ExecutionOrder, type Pins, type Plan, typ
 import type { Graph, Item, Media, NodeFace } from '../domain/graph/graph.ts'
 import { layOut, type Layout } from '../domain/graph/layout.ts'
 import { lint } from '../domain/graph/lint.ts'
-import type { Given } from '../domain/graph/values.ts'
+import type { Given, Values } from '../domain/graph/values.ts'
 import { formatDollars } from '../domain/money.ts'
 import type { Order } from '../domain/order.ts'
 import type { Json } from '../domain/outcome.ts'
 import { Problem } from '../domain/problem.ts'
-import type { Bench, Node } from '../nodes/contract.ts'
+import type { Bench, Computing, Node } from '../nodes/contract.ts'
 import type { Desk, WorkflowDesk } from '../protocols/contract.ts'
 import type { Client, Database } from '../db/pool.ts'
 import { createGate } from '../kit/gate.ts'
@@ -48,6 +48,7 @@ export interface WorkflowsOptions {
   workerId: string
   deskFor(caller: Caller): Desk
   benchFor(execution: { projectId: string; livemode: boolean; id: string }, desk: Desk, signal: AbortSignal): Bench
+  compute(node: Computing, values: Values, bench: Bench): Promise<Values>
   /** Checks and prices an order whose pictures are these, without looking for them. */
   check(order: Order, media: Media[], owner: Owner, options?: { /** Its words are still to come. */ isOpen?: boolean }): Promise<CheckedOrder>
   /** Something was written to the outbox; a hint. */
@@ -130,7 +131,7 @@ export function createWorkflows(options: WorkflowsOptions): Workflows {
   }
 
   const tools: StepTools = {
-    database, kinds, graphs, reads: sharedReads(database), reserve: createReserve(database), decoding: createGate(decodedBytesMax), now, log, check: options.check, deskFor: options.deskFor,
+    database, kinds, graphs, reads: sharedReads(database), reserve: createReserve(database), decoding: createGate(decodedBytesMax), now, log, check: options.check, compute: options.compute, deskFor: options.deskFor,
     benchFor: (execution, desk, signal) => options.benchFor({ projectId: execution.project_id, livemode: execution.livemode, id: execution.id }, desk, signal),
     async call(execution, run, workflow, inputs) {
       refuseDepth(execution.depth)
