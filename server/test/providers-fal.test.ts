@@ -77,7 +77,7 @@ describe('a live order', () => {
 
   test('of what this upstream cannot honour is refused before anything is asked', async () => {
     for (const [model, parameters, field, inputs] of [
-      ['veo-3.1-fast', { resolution: '4K' }, 'parameters.resolution', []], ['kling-3.0', { resolution: '4K' }, 'parameters.resolution', []],
+      ['veo-3.1-fast', {}, 'inputs', [{ base64: await base64(400, 400), role: 'reference' }]],
       ['kling-2.6', { aspect_ratio: '16:9' }, 'parameters.aspect_ratio', [{ base64: await base64(400, 400), role: 'first_frame' }]],
       ['recraft-crisp-upscale', {}, 'inputs', [{ base64: (await paint(60, 60, 'jpeg')).toString('base64') }]],
     ] as const) {

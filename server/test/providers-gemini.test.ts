@@ -7,6 +7,8 @@ import { handlingsOf, statuses } from '../src/providers/toolkit/google.ts'
 import { blockReasons, finishReasons } from '../src/providers/toolkit/gemini.ts'
 import type { Job, JobOutcome } from '../src/providers/contract.ts'
 import { createFetch, providerCodes } from '../src/kit/fetch.ts'
+import { Problem } from '../src/domain/problem.ts'
+import { checkFilm } from '../src/providers/gemini/film.ts'
 import { filmHandlings, isFilm } from '../src/providers/gemini/models.ts'
 import { textHandlings } from '../src/providers/toolkit/gemini-text.ts'
 import { openCatalog } from './kit/catalog.ts'
@@ -133,9 +135,10 @@ describe('films', () => {
     assert.deepEqual([body.problem?.code, upstream.stats().asked], ['unsupported_parameter', 0], JSON.stringify(body))
   })
 
-  test('of another interface are refused before anything is asked', async () => {
+  test('of another interface are not sent here at all', async () => {
     const { body } = await send(house, { model: 'gemini-omni-flash', prompt: 'waves' })
-    assert.deepEqual([body.problem?.code, upstream.stats().asked], ['unsupported_parameter', 0], JSON.stringify(body))
+    assert.deepEqual([body.error?.code, upstream.stats().asked], ['provider_not_configured', 0], JSON.stringify(body))
+    assert.throws(() => checkFilm(job({ operation: 'video', model: 'gemini-omni-flash-preview', prompt: 'waves' })), (thrown: unknown) => thrown instanceof Problem && thrown.code === 'unsupported_parameter')
   })
 
   test('are given up when Google has forgotten them for a minute, and their key goes nowhere else', async () => {
@@ -202,6 +205,6 @@ test('every card that is made by Google is written, or refused before it is aske
   for (const { kind, model, names } of routes) {
     const known = kind === 'video' ? filmHandlings : kind === 'text' ? textHandlings : handlingsOf(model)
     assert.deepEqual(names.filter(name => name !== 'count' && !(name in known)), [], model)
-    if (kind === 'video') assert.ok(isFilm(model) || model === 'gemini-omni-flash-preview', model)
+    if (kind === 'video') assert.ok(isFilm(model), model)
   }
 })

@@ -85,7 +85,7 @@ describe('a live order', () => {
     assert.ok(!('seed' in upstream.orders()[0].input))
   })
 
-  for (const [model, upstreamModel, inputs] of [['kling-2.6', 'kling-2.6/text-to-video', 0], ['kling-2.6', 'kling-2.6/image-to-video', 1], ['kling-3.0', 'kling-3.0/video', 0], ['kling-2.1-standard', 'kling/v2-1-standard', 1]] as const) {
+  for (const [model, upstreamModel, inputs] of [['kling-2.6', 'kling-2.6/text-to-video', 0], ['kling-2.6', 'kling-2.6/image-to-video', 1], ['kling-3.0', 'kling-3.0/video', 0], ['kling-2.1-standard', 'kling/v2-1-standard', 1], ['gemini-omni-flash', 'gemini-omni-video', 0]] as const) {
     test(`for a film of ${upstreamModel} is in Kie's words`, async () => {
       const picture = { base64: (await paint(400, 400)).toString('base64'), role: 'first_frame' }
       const { body } = await send(house, { model, prompt: 'waves', parameters: { duration_s: 10 }, ...(inputs ? { inputs: [picture] } : {}) })

@@ -30,6 +30,11 @@ test('a route without costs, or without a row for this, is unknown', () => {
   assert.deepEqual([cost({}, null), cost({}, [])], [[null, 'unknown'], [null, 'unknown']])
   assert.deepEqual(cost({ took: { usage } }, [{ from: '2026-01-01', source: 'test', rows: [{ when: { resolution: '8K' }, micros: 1, per: 'run' }] }]), [null, 'unknown'])
 })
+test('a row that says why no figure stands there is unknown, never nothing, and the upstream’s word still wins', () => {
+  const lists: CostList[] = [{ from: '2026-01-01', source: 'test', rows: [{ when: { resolution: '1K' }, unlisted: 'no list names it' }, { micros: 1, per: 'image' }] }]
+  assert.deepEqual([cost({}, lists), cost({ took: { usage } }, lists), cost({ took: { costMicros: 7 } }, lists)], [[null, 'unknown'], [null, 'unknown'], [7, 'reported']])
+  assert.deepEqual(cost({ facts: { resolution: '4K' } }, lists), [1, 'table'])
+})
 test('by the second of what was asked', () => assert.deepEqual(cost({ seconds: 8, made: 2 }, [{ from: '2026-01-01', source: 'test', rows: [{ micros: 100_000, per: 'second' }] }]), [1_600_000, 'table']))
 test('searches are priced where they are written down, and not beside a reported cost', () => {
   const asked = { made: 1, facts: {}, seconds: null, now: new Date('2026-11-20') }

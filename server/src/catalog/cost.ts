@@ -1,5 +1,5 @@
 /** What an attempt cost us, by the costs that stand on its route. Pure; whole micro-dollars. */
-import type { CostList, CostRow, PriceRow } from '../domain/card.ts'
+import type { CostList, CostRow } from '../domain/card.ts'
 import type { Cost, Took } from '../domain/usage.ts'
 import { agrees, amountOf, hasTokens, listAt, tokensAmount, type Pricing } from './price.ts'
 
@@ -9,7 +9,7 @@ export interface Attempted extends Omit<Pricing, 'count'> {
   made: number
 }
 
-const isByTokens = (row: CostRow): row is Exclude<CostRow, PriceRow> => 'tokens' in row
+const isByTokens = (row: CostRow): row is Extract<CostRow, { tokens: unknown }> => 'tokens' in row
 
 /**
  * What is best known: the upstream's own word, else its usage at the route's prices of tokens, else the route's price list.
@@ -24,7 +24,7 @@ export function costOf(costs: CostList[] | undefined, { took: { usage, costMicro
   const list = listAt(costs, pricing.now)
   const tokens = usage && hasTokens(usage) ? usage : null
   const row = list.rows.find(one => agrees(one, pricing.facts) && (tokens !== null || !isByTokens(one)))
-  if (!row) return unknown
+  if (!row || 'unlisted' in row) return unknown
   const search = list.search ?? null
   if (isByTokens(row)) return { micros: tokensAmount(tokens!, row.tokens), basis: 'usage', ...told, search }
   return made > 0 ? { micros: amountOf(row, { ...pricing, count: made }), basis: 'table', ...told, search } : unknown

@@ -16,7 +16,7 @@ const tokens = Type.Object({ textIn: whole(0), imageIn: whole(0), textOut: whole
 const costs = Type.Array(Type.Object({
   from: day,
   source: text,
-  rows: Type.Array(Type.Union([Type.Object(price, closed), Type.Object({ when: Type.Optional(data), tokens }, closed)]), { minItems: 1 }),
+  rows: Type.Array(Type.Union([Type.Object(price, closed), Type.Object({ when: Type.Optional(data), tokens }, closed), Type.Object({ when: Type.Optional(data), unlisted: text }, closed)]), { minItems: 1 }),
   search: Type.Optional(Type.Object({ freePerMonth: whole(0), micros: whole(0) }, closed)),
 }, closed), { minItems: 1 })
 

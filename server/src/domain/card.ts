@@ -32,8 +32,11 @@ export interface PriceList { from: string; source: string; rows: PriceRow[]; tok
 /** Prices of tokens by modality, in micro-dollars for a million of them. Thinking counts as text that came back. */
 export interface TokenPrices { textIn: number; imageIn: number; textOut: number; imageOut: number }
 
-/** What an upstream takes from us for a making: a price as on the card, or token prices for upstreams that tell their usage. The first row that agrees counts, token rows only where usage is known. */
-export type CostRow = PriceRow | { when?: Record<string, Json>; tokens: TokenPrices }
+/**
+ * What an upstream takes from us for a making: a price as on the card, token prices for upstreams that tell their usage, or `unlisted`, the reason why no
+ * figure stands here, and then our cost is not known unless the upstream tells it. The first row that agrees counts, token rows only where usage is known.
+ */
+export type CostRow = PriceRow | { when?: Record<string, Json>; tokens: TokenPrices } | { when?: Record<string, Json>; unlisted: string }
 /** Costs with a date, as `PriceList`. `search`: what one web search costs beyond those that are free each calendar month (UTC). */
 export interface CostList { from: string; source: string; rows: CostRow[]; search?: { freePerMonth: number; micros: number } }
 

@@ -116,7 +116,7 @@ export async function startKie(): Promise<KieUpstream> {
     }
     stats.bought++
     const id = (++made).toString(16).padStart(32, '0')
-    tasks.set(id, { id, model, input, callBackUrl, fault, looks: 0, nth, link: `${loopback.url}/f/${id}_1.${/kling|sora|seedance/.test(model) ? 'mp4' : 'png'}` })
+    tasks.set(id, { id, model, input, callBackUrl, fault, looks: 0, nth, link: `${loopback.url}/f/${id}_1.${/kling|sora|seedance|omni-video/.test(model) ? 'mp4' : 'png'}` })
     if (callBackUrl) setTimeout(() => { void callBack(tasks.get(id)!) }, 20).unref()
     if (fault === 'one_lost' && nth === 2) throw new Cut()
     return answerFault(fault, yes({ taskId: id, recordId: id }))

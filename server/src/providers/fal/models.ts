@@ -93,8 +93,9 @@ const ideogram: Record<string, Handling> = {
   rendering_speed: renderingSpeed, style,
 }
 /** Kling's third generation is one endpoint for each size class. */
+const tiers: Record<string, string> = { '720p': 'standard', '1080p': 'pro', '4K': '4k' }
 const kling3: Model['at'] = job => {
-  const tier = job.parameters.resolution === '1080p' ? 'pro' : 'standard'
+  const tier = tiers[String(job.parameters.resolution)] ?? 'standard'
   const place = job.inputs.length > 0 ? 'image-to-video' : 'text-to-video'
   return { endpoint: `fal-ai/kling-video/v3/${tier}/${place}`, slots: { first: 'start_image_url', last: 'end_image_url' } }
 }
@@ -111,8 +112,7 @@ const veo = (name: string, references: boolean): Model => ({
   parameters: {
     aspect_ratio: as('aspect_ratio', words('16:9', '9:16')), negative_prompt: negative, seed, sound: as('generate_audio'),
     duration_s: (value, label, job) => as('duration', isReferred(job) ? { 8: '8s' } : { 4: '4s', 6: '6s', 8: '8s' })(value, label, job),
-    // The endpoints for words and for one picture know no 4K.
-    resolution: (value, label, job) => as('resolution', references && job.inputs.some(({ role }) => role !== 'first_frame') ? { ...words('720p', '1080p'), '4K': '4k' } : words('720p', '1080p'))(value, label, job),
+    resolution: as('resolution', name.endsWith('/lite') ? words('720p', '1080p') : { ...words('720p', '1080p'), '4K': '4k' }),
   },
 })
 
@@ -164,7 +164,18 @@ const models: Record<string, Model> = {
   'fal-ai/kling-video/v3': {
     at: kling3, always: { generate_audio: false },
     parameters: {
-      aspect_ratio: filmRatio, resolution: only('720p', '1080p'), duration_s: asText('duration', 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15), sound: as('generate_audio'), negative_prompt: negative, cfg_scale: as('cfg_scale'),
+      aspect_ratio: filmRatio, resolution: only(...Object.keys(tiers)), duration_s: asText('duration', 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15), sound: as('generate_audio'), negative_prompt: negative, cfg_scale: as('cfg_scale'),
+    },
+  },
+  'google/gemini-omni-flash/v1.1': {
+    at(job) {
+      const endpoint = (place: string) => `google/gemini-omni-flash/v1.1/${place}-to-video`
+      if (job.inputs.length === 0) return { endpoint: endpoint('text') }
+      return isReferred(job) ? { endpoint: endpoint('reference'), slots: { list: { field: 'image_urls', max: 10 } } } : { endpoint: endpoint('image'), slots: { first: 'image_url', last: 'end_image_url' } }
+    },
+    parameters: {
+      aspect_ratio: as('aspect_ratio', words('16:9', '9:16')), resolution: as('resolution', { ...words('720p', '1080p'), '4K': '4k' }), duration_s: as('duration'),
+      seed: unheard('this model has no seed at fal, so another run gives another film.'),
     },
   },
   'fal-ai/veo3.1': veo('veo3.1', true),

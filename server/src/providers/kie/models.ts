@@ -257,6 +257,11 @@ const models: Record<string, Model | ((job: Asked) => Model)> = {
   'bytedance/seedance-2-fast': seedance(9, '480p', '720p'),
   'bytedance/seedance-2-mini': seedance(9, '480p', '720p'),
   'bytedance/seedance-2-5': seedance(30, '480p', '720p', '1080p'),
+  // Its pictures are references; films, voices and characters that go in have no place at our doors.
+  'gemini-omni-video': {
+    promptMax: 20_000, pictures: { field: 'image_urls', as: 'list', max: 7, roles: ['reference'] },
+    parameters: { aspect_ratio: as('aspect_ratio', words('16:9', '9:16')), resolution: as('resolution', { ...words('720p', '1080p'), '4K': '4k' }), duration_s: asText('duration', 4, 6, 8, 10), seed: as('seed') },
+  },
   'sora-2-text-to-video': sora,
   'sora-2-image-to-video': sora,
 }
