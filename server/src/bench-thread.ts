@@ -25,6 +25,8 @@ function benchOver(asking: Ask, { livemode, nowMs }: { livemode: boolean; nowMs:
     keep: (bytes, name) => ask('keep', handOver(bytes), name),
     baseline: name => ask('baseline', name),
     propose: (...given) => ask('propose', ...given),
+    sizeOf: media => ask('sizeOf', media),
+    count: () => { throw new Error('What is published is counted where it is sent from: let the node say that it is not heavy.') },
     publish: (to, path, bytes, mime) => ask('publish', to, path, handOver(bytes), mime),
     sign: (id, body) => ask('sign', id, body),
     fetch: () => { throw new Error('A node that runs on a thread fetches nothing: let it say that it is not heavy.') },

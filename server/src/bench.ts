@@ -1,5 +1,6 @@
 /** What nodes that compute are handed: bytes of the project, baselines, a place to publish. */
 import type { Asset } from './domain/asset.ts'
+import type { Media } from './domain/graph/graph.ts'
 import type { Values } from './domain/graph/values.ts'
 import { Problem } from './domain/problem.ts'
 import type { ThreadJob } from './bench-thread.ts'
@@ -11,6 +12,7 @@ import type { Bench, Computing } from './nodes/contract.ts'
 import type { Desk } from './protocols/contract.ts'
 import type { Publish } from './publish.ts'
 import { findBaseline, propose } from './workflows/baselines.ts'
+import type { Published } from './workflows/published.ts'
 import { mediaOf } from './workflows/step.ts'
 
 export interface BenchTools {
@@ -18,19 +20,18 @@ export interface BenchTools {
   /** To public addresses only. */
   fetch: typeof globalThis.fetch
   publish: Publish
+  published: Published
   /** Keeps what a node made as an asset of the project, as long as outputs are kept. */
   keep(owner: { projectId: string; livemode: boolean }, bytes: Uint8Array, name: string | undefined): Promise<Asset>
   now(): Date
   log: Log
 }
 
-export const createBench = ({ database, fetch, publish, keep, now, log }: BenchTools) => (execution: { projectId: string; livemode: boolean; id: string }, desk: Desk, signal: AbortSignal): Bench => ({
+export const createBench = ({ database, fetch, publish, published, keep, now, log }: BenchTools) => (execution: { projectId: string; livemode: boolean; id: string }, desk: Desk, signal: AbortSignal): Bench => ({
   livemode: execution.livemode, now, signal, fetch, log,
 
   async read(media) {
-    const asset = await desk.assets.find(media.asset)
-    if (!asset) throw new Problem('bad_input_image', 'A picture this step needs is gone. Upload it again, or run what made it again.', { value: media.asset })
-    const { stream } = await desk.assets.open(asset)
+    const { stream } = await desk.assets.open(await theAsset(desk, media))
     return Buffer.concat(await stream().toArray() as Buffer[])
   },
 
@@ -49,6 +50,15 @@ export const createBench = ({ database, fetch, publish, keep, now, log }: BenchT
   baseline: async name => (await findBaseline(database, execution, name))?.approved ?? null,
   propose: (name, media, approve) => propose(database, execution, name, media, { approve, by: `execution ${execution.id}` }),
 
+  sizeOf: async media => (await theAsset(desk, media)).sizeBytes,
+
+  async count(things) {
+    for (const { to, address } of things) if (to !== 'http') publish.check(to, address)
+    const counted = new Set(await published.count(execution, things, now()))
+    // What an earlier try counted may have been taken then.
+    return { takeBack: some => published.takeBack(execution, some.filter(thing => counted.has(thing))) }
+  },
+
   publish: (to, path, bytes, mime) => publish(to, execution, path, bytes, mime),
 
   async sign(id, body) {
@@ -56,6 +66,13 @@ export const createBench = ({ database, fetch, publish, keep, now, log }: BenchT
     return { 'webhook-id': id, 'webhook-timestamp': String(timestampS), 'webhook-signature': signWebhook({ id, timestampS, body, secrets: [await desk.webhooks.publishSecret()] }) }
   },
 })
+
+/** @throws {Problem} `bad_input_image` where it is gone */
+async function theAsset(desk: Desk, media: Media): Promise<Asset> {
+  const asset = await desk.assets.find(media.asset)
+  if (!asset) throw new Problem('bad_input_image', 'A picture this step needs is gone. Upload it again, or run what made it again.', { value: media.asset })
+  return asset
+}
 
 /** Has nodes compute: on a thread what may take more than a moment, here what is done before a thread had heard of it. */
 export const computeWith = (threads: Threads) => async (node: Computing, values: Values, bench: Bench): Promise<Values> => {
@@ -68,6 +85,6 @@ export const callsTo = (bench: Bench) => ({
   read: async (media: Parameters<Bench['read']>[0]) => handOver(await bench.read(media)),
   async file(id: string) { const { open: _, ...file } = await bench.file(id); return file },
   openFile: async (id: string) => handOver(await (await bench.file(id)).open()),
-  keep: bench.keep, baseline: bench.baseline, propose: bench.propose, publish: bench.publish, sign: bench.sign,
+  sizeOf: bench.sizeOf, keep: bench.keep, baseline: bench.baseline, propose: bench.propose, publish: bench.publish, sign: bench.sign,
   log: (level: keyof Bench['log'], fields: object, message: string) => bench.log[level](fields, message),
 }) satisfies Calls

@@ -52,6 +52,7 @@ import { createSessions } from './sessions/sessions.ts'
 import { createTemplates } from './templates/templates.ts'
 import type { Caller } from './domain/caller.ts'
 import type { Asset } from './domain/asset.ts'
+import { createPublished } from './workflows/published.ts'
 import { createWorkflows, type Workflows } from './workflows/workflows.ts'
 import type { Node } from './nodes/contract.ts'
 import { computeWith, createBench } from './bench.ts'
@@ -274,6 +275,9 @@ export async function startHouse(config: Config, { roles = ['serve', 'work'], ca
       compute: computeWith(nodeThreads),
       benchFor: createBench({
         database, fetch: intakeFetch, publish: openPublishing(), now, log,
+        published: createPublished(database, {
+          executionFiles: config.PLANTAIN_PUBLISH_EXECUTION_FILES, executionBytes: config.PLANTAIN_PUBLISH_EXECUTION_BYTES, dayFiles: config.PLANTAIN_PUBLISH_DAY_FILES, dayBytes: config.PLANTAIN_PUBLISH_DAY_BYTES,
+        }),
         keep: (owner, bytes, name) => assets.keep({ ...owner, inputDays: null }, name === undefined ? { bytes } : { bytes, name }, { isMade: true, expiresAt: outputExpiry(now()) }),
       }),
     })

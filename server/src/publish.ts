@@ -23,21 +23,30 @@ export interface PublishOptions {
   fetch: typeof globalThis.fetch
 }
 
-export type Publish = (to: PublishTo, owner: { projectId: string; livemode: boolean }, path: string, bytes: Uint8Array, mime: string) => Promise<string>
+export interface Publish {
+  (to: PublishTo, owner: { projectId: string; livemode: boolean }, path: string, bytes: Uint8Array, mime: string): Promise<string>
+  /** Whether something may be written there, without writing it. @throws {Problem} `bad_request` */
+  check(to: PublishTo, path: string): void
+}
 
 export function createPublish({ folder, folderUrl, s3, fetch }: PublishOptions): Publish {
   const bucket = s3 && new S3mini({ ...s3, fetch })
-  return async (to, owner, path, bytes, mime) => {
+  const check = (to: PublishTo, path: string): void => {
+    if (to === 'folder' && folder === null) throw new Problem('bad_request', 'This server has no folder to publish to. Its operator sets PLANTAIN_PUBLISH_DIR.', { field: 'to' })
+    if (to === 's3' && bucket === null) throw new Problem('bad_request', 'This server has no bucket to publish to. Its operator sets PLANTAIN_PUBLISH_S3_ENDPOINT and its keys.', { field: 'to' })
+    segmentsOf(path)
+  }
+  const publish = async (to: PublishTo, owner: { projectId: string; livemode: boolean }, path: string, bytes: Uint8Array, mime: string): Promise<string> => {
+    check(to, path)
     const key = [owner.livemode ? 'live' : 'test', owner.projectId.replaceAll('-', ''), ...segmentsOf(path)]
     if (to === 'folder') {
-      if (folder === null) throw new Problem('bad_request', 'This server has no folder to publish to. Its operator sets PLANTAIN_PUBLISH_DIR.', { field: 'to' })
-      await write(folder, key, bytes)
+      await write(folder!, key, bytes)
       return addressOf(folderUrl, key) ?? key.join('/')
     }
-    if (bucket === null) throw new Problem('bad_request', 'This server has no bucket to publish to. Its operator sets PLANTAIN_PUBLISH_S3_ENDPOINT and its keys.', { field: 'to' })
-    await bucket.putObject(key.join('/'), bytes, mime).catch((thrown: unknown) => { throw readFailure(thrown) })
+    await bucket!.putObject(key.join('/'), bytes, mime).catch((thrown: unknown) => { throw readFailure(thrown) })
     return addressOf(s3!.url ?? s3!.endpoint, key)!
   }
+  return Object.assign(publish, { check })
 }
 
 /** The names a path is made of, none of which leads elsewhere. @throws {Problem} `bad_request` */

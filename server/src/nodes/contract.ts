@@ -79,6 +79,9 @@ export interface Plate { pixels: Buffer; width: number; height: number }
 /** Places of the operator's. */
 export type PublishTo = 'folder' | 's3'
 
+/** Something that is to be published: what, and where (a path in a place of the operator's, or an address). */
+export interface Publication { to: PublishTo | 'http'; address: string; sha256: string; sizeBytes: number }
+
 /** What a node that computes is handed. */
 export interface Bench {
   livemode: boolean
@@ -98,6 +101,15 @@ export interface Bench {
   propose(name: string, media: Media, approve: boolean): Promise<Proposal>
   /** `fetch` to public addresses, with a deadline and a size cap. */
   fetch: typeof globalThis.fetch
+  /**
+   * What is to be published, before any of it is: whether it may be, and counted towards what an execution and a project's day may publish; all of it or
+   * nothing. The same thing at the same place counts once for an execution. `takeBack` is for what surely was not taken.
+   *
+   * @throws {Problem} `too_large`, `rate_limited` beyond a limit of the operator's; `bad_request` where a place was not opened, or for a path that leads elsewhere
+   */
+  count(things: Publication[]): Promise<{ takeBack(things: Publication[]): Promise<void> }>
+  /** Bytes of the file. @throws {Problem} `bad_input_image` where it is gone */
+  sizeOf(media: Media): Promise<number>
   /** Writes into the folder or the bucket an operator opened for publishing; gives the address it can be found at. The same again is the same again. @throws {Problem} `bad_request` where none was opened, or for a path that leads elsewhere */
   publish(to: PublishTo, path: string, bytes: Uint8Array, mime: string): Promise<string>
   /** Headers by which a receiver can tell that a message is ours: those of Standard Webhooks, with the project's secret for call backs. */

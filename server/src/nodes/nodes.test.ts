@@ -13,7 +13,7 @@ import { resolve, type Values } from '../domain/graph/values.ts'
 import { loadFolders } from '../kit/loader.ts'
 import { openThreads } from '../kit/threads.ts'
 import { createKinds } from '../workflows/kinds.ts'
-import type { Bench, Computing, Node, NodeOrder, TypeOptions } from './contract.ts'
+import type { Bench, Computing, Node, NodeOrder, Publication, TypeOptions } from './contract.ts'
 import { differ } from './toolkit/likeness.ts'
 import { openPicture, pixelsOf } from './toolkit/pixels.ts'
 
@@ -390,14 +390,22 @@ describe('publish', () => {
   function post() {
     const put: { to: string; path: string; bytes: string; mime: string }[] = []
     const sent: { url: string; method: string; headers: Record<string, string>; body: Buffer }[] = []
-    const answers = { status: 200 }
+    const answers: { status: number; full?: boolean } = { status: 200 }
+    const counted: Publication[] = []
+    const back: Publication[] = []
     const at = {
       ...desk,
+      sizeOf: async () => 7,
+      count: async (things: Publication[]) => {
+        if (answers.full) throw new Problem('too_large', 'This execution has published all it may.')
+        counted.push(...things)
+        return { takeBack: async (some: Publication[]) => { back.push(...some) } }
+      },
       publish: async (to: string, path: string, bytes: Uint8Array, mime: string) => { put.push({ to, path, bytes: hash('sha256', bytes), mime }); return `https://cdn.example/${path}` },
       sign: async (id: string) => ({ 'webhook-id': id }),
       fetch: (async (url: string, init: { method: string; headers: Record<string, string>; body: Buffer }) => { sent.push({ url, ...init }); return new Response('too bad', { status: answers.status }) }) as unknown as typeof fetch,
     } as Bench
-    return { at, put, sent, answers }
+    return { at, put, sent, answers, counted, back }
   }
   test('a picture goes under a path made of names', async () => {
     const { at, put } = post()
@@ -431,6 +439,21 @@ describe('publish', () => {
       answers.status = status
       await assert.rejects(run('publish', { value: red, to: 'http', url: 'https://shop.example/' }, at), thrown => thrown instanceof Problem && thrown.code === code && thrown.message.includes(`${status} to what was published: too bad`))
     }
+  })
+  test('all is counted before the first is written; what was surely not taken, and what was never tried, is taken back', async () => {
+    const { at, put, sent, answers, counted, back } = post()
+    await run('publish', { value: [red, 'words'], path: '{{index}}.{{extension}}' }, at)
+    assert.deepEqual([counted.map(({ to, address, sizeBytes }) => [to, address, sizeBytes]), put.length, back], [[['folder', '1.png', 7], ['folder', '2.txt', 5]], 2, []])
+    for (const [status, taken] of [[422, 0], [503, 1]] as const) {
+      answers.status = status
+      back.length = sent.length = counted.length = 0
+      await assert.rejects(run('publish', { value: [red, 'words'], to: 'http', url: 'https://shop.example/{{index}}' }, at))
+      assert.deepEqual([sent.length, back], [1, counted.slice(taken)], `${status}`)
+    }
+    answers.full = true
+    put.length = 0
+    await assert.rejects(run('publish', { value: 'words', path: 'a.txt' }, at), /all it may/)
+    assert.deepEqual(put, [])
   })
   test('two things under one path are refused before anything is written', async () => {
     const { at, put } = post()

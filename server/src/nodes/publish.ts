@@ -4,7 +4,7 @@ import { isMedia } from '../domain/graph/values.ts'
 import type { Media } from '../domain/graph/graph.ts'
 import type { Json } from '../domain/outcome.ts'
 import { Problem } from '../domain/problem.ts'
-import { node, port, type Bench } from './contract.ts'
+import { node, port, type Bench, type Publication } from './contract.ts'
 import { fillWords } from './toolkit/words.ts'
 
 /** Things published by one run. */
@@ -48,11 +48,18 @@ export default node({
     const twice = things.find(({ place, address }, index) => things.findIndex(other => other.place === place && other.address === address) < index)
     if (twice) throw new Problem('bad_request', `Two things would be published as ${twice.address ?? twice.place}. Put {{index}} or {{sha256}} into the path.`, { field: to === 'http' ? 'url' : 'path' })
 
+    const wanted = await Promise.all(things.map(async ({ sha256, place, address, size }): Promise<Publication> => ({ to, address: address === null ? place : `${address} ${place}`, sha256, sizeBytes: await size(bench) })))
+    const counted = await bench.count(wanted)
     const addresses: string[] = []
-    for (const { read, mime, sha256, place, address } of things) {
-      bench.signal.throwIfAborted()
-      const bytes = await read(bench)
-      addresses.push(address === null ? await bench.publish(to as 'folder' | 's3', place, bytes, mime) : await send({ bytes, mime, sha256, address, place, method, body }, bench))
+    for (const [index, { read, mime, sha256, place, address }] of things.entries()) {
+      try {
+        bench.signal.throwIfAborted()
+        const bytes = await read(bench)
+        addresses.push(address === null ? await bench.publish(to as 'folder' | 's3', place, bytes, mime) : await send({ bytes, mime, sha256, address, place, method, body }, bench))
+      } catch (thrown) {
+        await counted.takeBack(wanted.slice(wasRefused(thrown) ? index : index + 1))
+        throw thrown
+      }
     }
     return { address: addresses[0]!, addresses, count: addresses.length }
   },
@@ -61,15 +68,18 @@ export default node({
 /** Names that are written into an address. */
 const escaped = (names: Record<string, Json>): Record<string, Json> => Object.fromEntries(Object.entries(names).map(([name, word]) => [name, typeof word === 'object' ? word : encodeURIComponent(String(word).toWellFormed())]))
 
+/** Whether the place surely did not take it: it said no, or was never asked. A lost answer may have been a yes. */
+const wasRefused = (thrown: unknown): boolean => thrown instanceof Problem && (thrown.code === 'bad_request' || thrown.code === 'bad_input_image' || thrown.code === 'provider_rejected' || thrown.code === 'private_address')
+
 /** What a thing is, before its bytes are read. */
-function know(value: Json): { mime: string; sha256: string; read(bench: Bench): Promise<Buffer> } {
+function know(value: Json): { mime: string; sha256: string; size(bench: Bench): Promise<number>; read(bench: Bench): Promise<Buffer> } {
   if (isMedia(value)) {
     const media = value as Media
-    return { mime: media.mime, sha256: media.sha256, read: bench => bench.read(media) }
+    return { mime: media.mime, sha256: media.sha256, size: bench => bench.sizeOf(media), read: bench => bench.read(media) }
   }
   const [text, mime] = typeof value === 'string' ? [value, 'text/plain'] : [`${JSON.stringify(value, null, 2)}\n`, 'application/json']
   const bytes = Buffer.from(text)
-  return { mime, sha256: hash('sha256', bytes), read: () => Promise.resolve(bytes) }
+  return { mime, sha256: hash('sha256', bytes), size: () => Promise.resolve(bytes.length), read: () => Promise.resolve(bytes) }
 }
 
 interface Sending { bytes: Buffer; mime: string; sha256: string; address: string; place: string; method: string; body: string }

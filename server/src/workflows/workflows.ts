@@ -31,6 +31,7 @@ import { createGraphs, prune } from './graphs.ts'
 import { createKinds } from './kinds.ts'
 import { sharedReads } from './gather.ts'
 import { plan } from './plan.ts'
+import { forgetPublished } from './published.ts'
 import { readyMade, readyName } from './ready.ts'
 import { answerReview, endOverdue, findReview, listReviews, readToken, reviewToken } from './reviews.ts'
 import { executionColumns, findExecutionRow, keepGraph, readExecution, readRun, runColumns, type ExecutionRow, type Owner, type RunRow } from './rows.ts'
@@ -359,6 +360,7 @@ export function createWorkflows(options: WorkflowsOptions): Workflows {
         async () => { for (const settled of await endOverdue({ database, kinds, graphs, layoutOf })) afterwards(settled) },
         stopPurchases,
         () => runDue(database, now, (fired, idempotencyKey) => fill(fired, {}, idempotencyKey).then(order => beginFor(fired.caller, order)), (triggerId, error) => log.warn({ triggerId, error }, 'a scheduled workflow could not be begun')),
+        () => forgetPublished(database),
         () => database.query(`delete from execution_key where ctid in (select ctid from execution_key where created_at < now() - interval '24 hours' limit 1000)`),
       ],
     })
