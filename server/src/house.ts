@@ -46,7 +46,7 @@ import type { Desk, Protocol } from './protocols/contract.ts'
 import { writeBatchEvent } from './protocols/native/batches-view.ts'
 import { writeTaskEvent } from './protocols/native/view.ts'
 import { writeExecutionEvent } from './protocols/native/workflows.ts'
-import { findProviders, hostsOf } from './providers.ts'
+import { findProviders, hostsOf, limitsOf } from './providers.ts'
 import { createRouting, type Routing } from './routing.ts'
 import { createSessions } from './sessions/sessions.ts'
 import { createTemplates } from './templates/templates.ts'
@@ -363,7 +363,7 @@ export async function startHouse(config: Config, { roles = ['serve', 'work'], ca
         closers.push(() => fetch.close())
         const connection = provider.connect(settings.values as never, { fetch, log, now: providersNow, nudge })
         closers.push(async () => connection.close?.())
-        const limits = { ...provider.limits, ...connection.limits, ...readPacing(provider.id, config.environment) }
+        const limits = limitsOf(provider, connection, readPacing(provider.id, config.environment))
         benches.set(provider.id, { provider: { ...provider, limits }, connection })
       }
       return { benches, missing, known: all.map(provider => provider.id) }

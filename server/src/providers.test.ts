@@ -1,21 +1,15 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { ConfigError, readConfig } from './config.ts'
-import { findProviders } from './providers.ts'
+import { limitsOf } from './providers.ts'
 
-const find = (accounts: string) => findProviders(readConfig({ PROVIDER_ACCOUNTS: accounts }))
+const limits = { concurrency: 10, perMinute: 100, perProcess: null }
 
-test('a further account is the same provider under an id of its own', async () => {
-  const all = await find('kie-two=kie , azure = openai')
-  const [kie, two] = ['kie', 'kie-two'].map(id => all.find(provider => provider.id === id)!)
-  assert.deepEqual([two!.connect === kie!.connect, two!.title, all.some(provider => provider.id === 'azure')], [true, `${kie!.title} (kie-two)`, true])
+test('an order of several that becomes as many calls is held to the calls a minute', () => {
+  assert.deepEqual(limitsOf({ limits, oneEach: true }, {}, {}), { ...limits, imagesPerMinute: 100 })
+  assert.deepEqual(limitsOf({ limits, oneEach: true }, {}, { perMinute: 10 }), { ...limits, perMinute: 10, imagesPerMinute: 10 })
 })
-
-const refused = (accounts: string, told: RegExp) => test(`${accounts} is refused in words`, async () => {
-  await assert.rejects(async () => find(accounts), (error: Error) => error instanceof ConfigError && told.test(error.message))
+test('what the operator says of pictures holds, and so does what a connection says', () => {
+  assert.equal(limitsOf({ limits, oneEach: true }, {}, { imagesPerMinute: 7 }).imagesPerMinute, 7)
+  assert.deepEqual(limitsOf({ limits, oneEach: true }, { limits: { perMinute: 50, imagesPerMinute: 30 } }, {}), { ...limits, perMinute: 50, imagesPerMinute: 30 })
 })
-refused('two=acme', /there is no provider acme\. Known are .*kie/)
-refused('kie=openai', /the id kie is taken/)
-refused('two=kie,two=openai', /the id two is taken/)
-refused('Two=kie', /PROVIDER_ACCOUNTS="Two=kie"/)
-refused('kie', /PROVIDER_ACCOUNTS="kie"/)
+test('several in one call are one call', () => assert.deepEqual(limitsOf({ limits }, {}, { concurrency: 3 }), { ...limits, concurrency: 3 }))

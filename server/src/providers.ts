@@ -3,7 +3,7 @@ import { ConfigError, readAccounts, type Config } from './config.ts'
 import { Problem } from './domain/problem.ts'
 import { fetchWhole } from './kit/fetch.ts'
 import { loadFolders, welcomeFolder } from './kit/loader.ts'
-import { flawOf, type Probe, type Provider } from './providers/contract.ts'
+import { flawOf, type Connection, type Probe, type Provider, type ProviderLimits } from './providers/contract.ts'
 
 /** Every provider by its id, set up or not. @throws {ConfigError} for an account of nobody's, or under an id that is taken */
 export async function findProviders(config: Config, folders: string[] = []): Promise<Provider[]> {
@@ -21,6 +21,16 @@ export async function findProviders(config: Config, folders: string[] = []): Pro
     all.set(id, { ...provider, id, title: `${provider.title} (${id})` })
   }
   return [...all.values()]
+}
+
+/**
+ * What a provider bears: its own word, what a setting of its connection makes of it, and the operator's.
+ *
+ * Where an order of several pictures becomes as many calls, its pictures are held to the calls a minute: the limit an upstream names is of calls.
+ */
+export function limitsOf({ limits, oneEach }: Pick<Provider, 'limits' | 'oneEach'>, connection: Pick<Connection, 'limits'>, said: Partial<ProviderLimits>): ProviderLimits {
+  const all = { ...limits, ...connection.limits, ...said }
+  return oneEach && (all.imagesPerMinute ?? null) === null ? { ...all, imagesPerMinute: all.perMinute } : all
 }
 
 /** Where a provider's settings lead, as host and port. */

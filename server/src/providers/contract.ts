@@ -168,6 +168,8 @@ export interface Provider<Settings extends TObject = TObject> {
    * `find`: ask it what became of the key. `never`: the outcome is unknown, and only the caller may ask again.
    */
   repeat: 'safe' | 'find' | 'never'
+  /** A call makes one picture, so an order of several becomes as many calls. Each of them counts against what the upstream bears a minute. */
+  oneEach?: true
   /** It makes text too. Without this it is never asked to write, whatever a card says. */
   writes?: true
   /** Absent: it documents no call that costs nothing. */

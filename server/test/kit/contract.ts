@@ -53,7 +53,7 @@ export async function make(connection: Connection, asked: Job): Promise<Making> 
 export const bytesOf = async (made: Making['made'][number]) => 'bytes' in made ? Buffer.from(made.bytes) : Buffer.from(await (await fetch(made.url)).arrayBuffer())
 
 /** The suite of one provider, against the rehearsal of its upstream. */
-export function keepsContract(provider: Provider, rehearsal: () => Pick<Rehearsal, 'settings' | 'model' | 'writes' | 'job'>): void {
+export function keepsContract(provider: Provider, rehearsal: () => Pick<Rehearsal, 'settings' | 'model' | 'writes' | 'job' | 'stats'>): void {
   describe(provider.id, () => {
     test('has a title for people and an id that fits a setting’s name', () => {
       assert.equal(flawOf(provider), null)
@@ -103,19 +103,32 @@ export function keepsContract(provider: Provider, rehearsal: () => Pick<Rehearsa
       assert.deepEqual([width, height], [64, 64])
     })
 
-    test('a count becomes as many different pictures', async (context) => {
-      const { settings, model, writes, job: more } = rehearsal()
+    test('a count becomes as many different pictures; where that is as many calls, it says so', async (context) => {
+      const { settings, model, writes, job: more, stats } = rehearsal()
       if (writes) return context.skip('it writes one text')
+      const before = stats?.().asked ?? 0
       const { made } = await make(open(provider, settings), job({ model, count: 3, ...more }))
       const pictures = await Promise.all(made.map(bytesOf))
       assert.equal(new Set(pictures.map((bytes) => bytes.toString('base64'))).size, 3)
+      if (stats) assert.equal(stats().asked - before, provider.oneEach ? 3 : 1)
     })
 
     test('a caller that has gone is let go', async () => {
-      const { settings, model, writes, job: more } = rehearsal()
+      const { settings, model, writes, job: more, stats } = rehearsal()
+      const before = stats?.().asked
       const gone = AbortSignal.abort(new Error('gone'))
       const outcome = await open(provider, settings).submit(job({ model, ...more, ...(writes ? { operation: 'write' as const } : {}) }), gone).catch((thrown: unknown) => thrown)
       assert.ok(outcome instanceof Error || (typeof outcome === 'object' && outcome !== null && 'kind' in outcome && outcome.kind !== 'done'), 'nothing is made for nobody')
+      assert.equal(stats?.().asked, before, 'nor asked for')
+    })
+
+    test('looking for an attempt never has one made', async (context) => {
+      const { settings, model, job: more, stats } = rehearsal()
+      const connection = open(provider, settings)
+      if (!connection.find) return context.skip('it cannot be asked by our key')
+      const before = stats?.().asked
+      for (let looks = 0; looks < 2; looks++) await connection.find(job({ model, ...more, count: 2 }), AbortSignal.timeout(30_000)).catch(() => null)
+      assert.equal(stats?.().asked, before)
     })
   })
 }

@@ -20,6 +20,7 @@ export default provider({
   // 24 at once, say its pages; 6 of flux-kontext-max.
   limits: { concurrency: 24, perMinute: null, perProcess: null },
   repeat: 'never',
+  oneEach: true,
   probe: ({ apiKey, baseUrl }) => ({ url: `${baseUrl.replace(/\/+$/, '')}/credits`, headers: { 'x-key': apiKey }, tells: tellNumber('credits', 'credits left') }),
   connect({ apiKey, baseUrl }, workshop) {
     const base = baseUrl.replace(/\/+$/, '')

@@ -14,6 +14,7 @@ export default provider({
   // 200 requests at once a model, says its documentation.
   limits: { concurrency: 200, perMinute: null, perProcess: null },
   repeat: 'never',
+  oneEach: true,
   probe: ({ apiKey, baseUrl }) => ({ url: `${baseUrl.replace(/\/+$/, '')}/openai/models`, headers: { authorization: `Bearer ${apiKey}` } }),
   connect({ apiKey, baseUrl }, workshop) {
     return connectPictures({ id: 'deepinfra', title: 'DeepInfra', setting: 'DEEPINFRA_API_KEY', optionsKey: 'deepinfra', write: writeJob }, async (model, fetch) => {

@@ -17,6 +17,7 @@ export default provider({
   }),
   limits: { concurrency: 20, perMinute: 600, perProcess: null },
   repeat: 'never',
+  oneEach: true,
   probe: ({ apiKey, baseUrl }) => ({ url: `${baseUrl.replace(/\/+$/, '')}/models`, headers: { authorization: `Bearer ${apiKey}` } }),
   connect({ apiKey, baseUrl }, workshop) {
     return connectPictures({ id: 'fireworks', title: 'Fireworks AI', setting: 'FIREWORKS_API_KEY', optionsKey: 'fireworks', write: writeJob }, async (model, fetch) => {

@@ -26,6 +26,7 @@ export default provider({
   }),
   limits: { concurrency: 30, perMinute: 100, perProcess: null },
   repeat: 'never',
+  oneEach: true,
   writes: true,
   probe: ({ apiKey, baseUrl }) => ({ url: `${rootOf(baseUrl)}/models?pageSize=1`, headers: { 'x-goog-api-key': apiKey }, tells: readModels('GEMINI') }),
   connect({ apiKey, baseUrl }, { fetch, now, log }) {

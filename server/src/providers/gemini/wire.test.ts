@@ -29,6 +29,13 @@ made('busy', 'provider_busy')
 made('internal', 'provider_down')
 made('gateway', 'outcome_unknown')
 
+test('words of whoever stands before Google are read by their status: a key is the operator’s, and a call that was given up may have been read', () => {
+  const code = (status: number, error: object) => said(readError({ ...reply('internal'), status, body: { error } }, { isCall: true }))
+  assert.deepEqual([401, 403, 400, 422, 429, 408, 499, 500, 503].map(status => code(status, { code: 'a_word', message: 'x' })), [
+    'provider_not_configured', 'provider_not_configured', 'provider_rejected', 'provider_rejected', 'provider_busy', 'outcome_unknown', 'outcome_unknown', 'outcome_unknown', 'outcome_unknown'])
+  assert.equal(code(400, { message: 'blocked by our content policy' }), 'content_rejected')
+})
+
 test('words, usage and signatures come along; thinking stays apart', () => {
   const outcome = readGeneration(reply('picture'), { seed: 4 })
   assert.ok(outcome.kind === 'done')

@@ -29,6 +29,7 @@ export default provider({
   // 20 new tasks in 10 seconds and about 100 at once, says Kie.
   limits: { concurrency: 100, perMinute: 100, perProcess: null },
   repeat: 'never',
+  oneEach: true,
   probe: ({ apiKey, baseUrl }) => ({ url: `${withoutTail(baseUrl, /\/api(\/v1)?$/)}/api/v1/chat/credit`, headers: { authorization: `Bearer ${apiKey}` }, tells: readCredit }),
   connect({ apiKey, baseUrl, uploadUrl, webhookKey }, { fetch, now, log }) {
     const base = withoutTail(baseUrl, /\/api(\/v1)?$/)

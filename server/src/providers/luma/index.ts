@@ -18,6 +18,7 @@ export default provider({
   }),
   limits: { concurrency: 40, perMinute: 80, perProcess: null },
   repeat: 'never',
+  oneEach: true,
   probe: ({ apiKey, baseUrl }) => ({ url: `${baseUrl.replace(/\/+$/, '')}/credits`, headers: { authorization: `Bearer ${apiKey}` }, tells: tellNumber('credit_balance', 'cents left') }),
   connect({ apiKey, baseUrl }, workshop) {
     const base = baseUrl.replace(/\/+$/, '')

@@ -13,6 +13,7 @@ export default provider({
   }),
   limits: { concurrency: 20, perMinute: null, perProcess: null },
   repeat: 'never',
+  oneEach: true,
   connect({ apiKey, baseUrl }, workshop) {
     return connectPictures({ id: 'prodia', title: 'Prodia', setting: 'PRODIA_API_KEY', optionsKey: 'prodia', write: writeJob, costOf }, async (model, fetch) => {
       const { createProdia } = await import('@ai-sdk/prodia')

@@ -28,6 +28,7 @@ export default provider({
   // 600 predictions a minute, says Replicate; fewer when the credit runs low.
   limits: { concurrency: 100, perMinute: 600, perProcess: null },
   repeat: 'find',
+  oneEach: true,
   probe: ({ apiKey, baseUrl }) => ({ url: `${withoutTail(baseUrl, /\/v1$/)}/v1/account`, headers: { authorization: `Bearer ${apiKey}` } }),
   connect({ apiKey, baseUrl, webhookSecret }, { fetch, now, log }) {
     const base = `${withoutTail(baseUrl, /\/v1$/)}/v1`

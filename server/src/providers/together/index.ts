@@ -14,6 +14,7 @@ export default provider({
   // Its limits move with the account's use; what a new account may do is not told in numbers.
   limits: { concurrency: 20, perMinute: 60, perProcess: null },
   repeat: 'never',
+  oneEach: true,
   probe: ({ apiKey, baseUrl }) => ({ url: `${baseUrl.replace(/\/+$/, '')}/models`, headers: { authorization: `Bearer ${apiKey}` } }),
   connect({ apiKey, baseUrl }, workshop) {
     return connectPictures({

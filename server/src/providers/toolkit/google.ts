@@ -56,7 +56,8 @@ export const charactersMaxOf = (model: string): number => contexts.find(([name])
 export const handlingsOf = (model: string): Handlings => models.find(([name]) => name.test(model))?.[1] ?? newest
 
 const ErrorBody = Type.Object({ error: Type.Object({
-  code: Type.Optional(Type.Number()), status: Type.Optional(Type.String()), message: Type.Optional(Type.String()),
+  // Interactions say a word here.
+  code: Type.Optional(Type.Union([Type.Number(), Type.String()])), status: Type.Optional(Type.String()), message: Type.Optional(Type.String()),
   details: Type.Optional(Type.Array(Type.Object({ '@type': Type.Optional(Type.String()), reason: Type.Optional(Type.String()), retryDelay: Type.Optional(Type.String()) }))),
 }) })
 type ErrorBody = Static<typeof ErrorBody>
@@ -83,17 +84,12 @@ export function readRetryInfo({ error: { details = [] } }: ErrorBody): number | 
 export function readError(reply: Extract<Reply, { kind: 'answered' }>, { isCall, settings = 'GEMINI' }: { isCall: boolean; settings?: string }): JobOutcome {
   const { status: http, body, retryAfterMs } = reply
   const upstreamCode = String(http)
-  if (!Value.Check(ErrorBody, body)) {
-    if (http === 429) return failed(new Problem('provider_busy', 'Google takes no more calls from us for now.', { upstreamCode }), retryAfterMs)
-    if (http === 401 || http === 403) return failed(unclaimed(title, `${settings}_API_KEY`, 'does not take our key', upstreamCode))
-    if (http >= 400 && http < 500 && http !== 408 && http !== 499) return failed(new Problem('provider_rejected', `Google refused this with HTTP ${http} and no reason. Is ${settings}_BASE_URL right?`, { upstreamCode }))
-    return failed(unknown(title, upstreamCode))
-  }
+  if (!Value.Check(ErrorBody, body)) return readHttp(http, { said: null, settings, retryAfterMs })
   const { status = '', message = '', details = [] } = body.error
   const said = shorten(message || 'no reason given')
   const pause = retryAfterMs ?? readRetryInfo(body)
   const no = (code: ProblemCode, sentence: string) => failed(new Problem(code, sentence, { upstreamCode }), code === 'provider_busy' || code === 'provider_down' ? pause : null)
-  if (!isStatus(status)) return http === 429 ? no('provider_busy', said) : http < 500 ? no('provider_rejected', `Google did not accept this: ${said}`) : failed(unknown(title, upstreamCode))
+  if (!isStatus(status)) return readHttp(http, { said, settings, retryAfterMs: pause })
   switch (status) {
     case 'INVALID_ARGUMENT':
       if (details.some(({ reason }) => reason === 'API_KEY_INVALID')) return failed(unclaimed(title, `${settings}_API_KEY`, 'does not take our key', upstreamCode))
@@ -114,6 +110,16 @@ export function readError(reply: Extract<Reply, { kind: 'answered' }>, { isCall,
     case 'CANCELLED':
     case 'DEADLINE_EXCEEDED': return failed(unknown(title, upstreamCode))
   }
+}
+
+/** What an HTTP status says where none of Google's own words came with it; `said`: some other's, a gateway's perhaps. */
+function readHttp(http: number, { said, settings, retryAfterMs }: { said: string | null; settings: string; retryAfterMs: number | null }): JobOutcome {
+  const upstreamCode = String(http)
+  if (http === 429) return failed(new Problem('provider_busy', `Google takes no more calls from us for now${said ? `: ${said}` : '.'}`, { upstreamCode }), retryAfterMs)
+  if (http === 401 || http === 403) return failed(unclaimed(title, `${settings}_API_KEY`, 'does not take our key', upstreamCode, said ?? undefined))
+  if (http < 400 || http >= 500 || http === 408 || http === 499) return failed(unknown(title, upstreamCode))
+  if (said === null) return failed(new Problem('provider_rejected', `Google refused this with HTTP ${http} and no reason. Is ${settings}_BASE_URL right?`, { upstreamCode }))
+  return failed(new Problem(speaksOfPolicy(said) ? 'content_rejected' : 'provider_rejected', `Google did not accept this: ${said}`, { upstreamCode }))
 }
 
 /** How an operation of Google's failed, by the codes of gRPC, 0 to 16. Each has a line. */

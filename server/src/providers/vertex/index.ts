@@ -24,6 +24,7 @@ export default provider({
   }),
   limits: { concurrency: 20, perMinute: 60, perProcess: null },
   repeat: 'never',
+  oneEach: true,
   connect({ project, location, clientEmail, privateKey, apiKey, baseUrl, tokenUrl }, workshop) {
     const host = location === 'global' ? 'aiplatform.googleapis.com' : `${location}-aiplatform.googleapis.com`
     const base = (baseUrl ?? (apiKey ? 'https://aiplatform.googleapis.com/v1/publishers/google' : `https://${host}/v1beta1/projects/${project}/locations/${location}/publishers/google`)).replace(/\/+$/, '')

@@ -32,6 +32,7 @@ export default provider({
   // Every plan may begin ten a minute.
   limits: { concurrency: 10, perMinute: 10, perProcess: null },
   repeat: 'find',
+  oneEach: true,
   connect({ apiKey, baseUrl }, { fetch, now, log }) {
     const root = withoutTail(baseUrl, /\/api(\/v1)?$/)
     const ask = asking(fetch, now)

@@ -26,6 +26,7 @@ export default provider({
   // 50 a minute is its free plan; paid ones bear more.
   limits: { concurrency: 30, perMinute: 50, perProcess: null },
   repeat: 'never',
+  oneEach: true,
   probe: ({ apiKey, baseUrl, authorization = 'bearer' }) => ({ url: `${withoutTail(baseUrl, /\/v1(beta)?$/)}/v1/models`, headers: { authorization: authorization === 'raw' ? apiKey : `Bearer ${apiKey}` } }),
   connect({ apiKey, baseUrl, authorization = 'bearer' }, { fetch, now, log }) {
     const root = withoutTail(baseUrl, /\/v1(beta)?$/)
