@@ -9,7 +9,7 @@ import { signWebhook } from './delivery/signature.ts'
 import type { Log } from './kit/log.ts'
 import { handOver, type Calls, type Threads } from './kit/threads.ts'
 import type { Bench, Computing } from './nodes/contract.ts'
-import type { Desk } from './protocols/contract.ts'
+import type { Desk, OpenAsset } from './protocols/contract.ts'
 import type { Publish } from './publish.ts'
 import { findBaseline, propose } from './workflows/baselines.ts'
 import type { Published } from './workflows/published.ts'
@@ -31,8 +31,7 @@ export const createBench = ({ database, fetch, publish, published, keep, now, lo
   livemode: execution.livemode, now, signal, fetch, log,
 
   async read(media) {
-    const { stream } = await desk.assets.open(await theAsset(desk, media))
-    return Buffer.concat(await stream().toArray() as Buffer[])
+    return whole(await desk.assets.open(await theAsset(desk, media)))
   },
 
   async file(id) {
@@ -40,7 +39,7 @@ export const createBench = ({ database, fetch, publish, published, keep, now, lo
     const file = await desk.files.find(id.replace(/^file[-_]|^files\//, ''))
     if (!file) throw new Problem('not_found', 'There is no such file. Upload it first, and give its id.', { field: 'file', value: id.slice(0, 100) })
     const asset = file.mime.startsWith('image/') ? await desk.assets.find(file.id) : null
-    return { name: file.name, mime: file.mime, sizeBytes: file.sizeBytes, media: asset && mediaOf(asset), open: async () => Buffer.concat(await (await desk.files.open(file)).stream().toArray() as Buffer[]) }
+    return { name: file.name, mime: file.mime, sizeBytes: file.sizeBytes, media: asset && mediaOf(asset), open: async () => whole(await desk.files.open(file)) }
   },
 
   type: () => Promise.reject(new Error('Letters are drawn on a thread: let the node say that it is heavy.')),
@@ -72,6 +71,14 @@ async function theAsset(desk: Desk, media: Media): Promise<Asset> {
   const asset = await desk.assets.find(media.asset)
   if (!asset) throw new Problem('bad_input_image', 'A picture this step needs is gone. Upload it again, or run what made it again.', { value: media.asset })
   return asset
+}
+
+/** All bytes of a file, put where they belong while they come: a hundred megabytes put together at the end would hold everybody else up. */
+async function whole({ asset, stream }: OpenAsset): Promise<Buffer> {
+  const bytes = Buffer.allocUnsafeSlow(asset.sizeBytes)
+  let at = 0
+  for await (const chunk of stream()) at += (chunk as Buffer).copy(bytes, at)
+  return bytes.subarray(0, at)
 }
 
 /** Has nodes compute: on a thread what may take more than a moment, here what is done before a thread had heard of it. */

@@ -3,7 +3,7 @@
  * measured before it can go off.
  *
  * The whole file is walked, part by part with its checksums where it has any: a picture that was cut off on the way is found out
- * here, at a thousandth of the cost of decoding it.
+ * here, at a thousandth of the cost of decoding it. Where that takes longer than a moment it pauses (`kit/turns.ts`).
  */
 import { Broken, gifBlocks, isoBoxes, jpegSegments, pngChunks, webpChunks, webpEnd } from './parts.ts'
 import type { ImageMime } from './sniff.ts'
@@ -23,17 +23,19 @@ export interface Header {
 const exifMark = 'Exif\0\0'
 
 /** @throws {Broken} when the file ends early or cannot be a picture of its kind. */
-export function readHeader(bytes: Buffer, mime: ImageMime): Header {
-  const header = readers[mime](bytes)
+export function* readHeader(bytes: Buffer, mime: ImageMime): Generator<void, Header> {
+  const header = yield* readers[mime](bytes)
   if (!(header.width > 0 && header.height > 0)) throw new Broken('says it has no size')
   return header
 }
 
-const readers: Record<ImageMime, (bytes: Buffer) => Header> = {
-  'image/png'(bytes) {
+const readers: Record<ImageMime, (bytes: Buffer) => Generator<void, Header>> = {
+  * 'image/png'(bytes) {
     const header = { width: 0, height: 0, frames: 1, orientation: 1, endsAt: 0 }
     let hasPixels = false
-    for (const { name, from, to, end } of pngChunks(bytes)) {
+    for (const part of pngChunks(bytes)) {
+      if (part === null) { yield; continue }
+      const { name, from, to, end } = part
       if (header.width === 0) {
         if (name !== 'IHDR' || to - from !== 13) throw new Broken('has no header')
         header.width = bytes.readUInt32BE(from)
@@ -49,10 +51,12 @@ const readers: Record<ImageMime, (bytes: Buffer) => Header> = {
     return header
   },
 
-  'image/jpeg'(bytes) {
+  * 'image/jpeg'(bytes) {
     const header = { width: 0, height: 0, frames: 1, orientation: 1, endsAt: 0 }
     let hasPixels = false
-    for (const { name, from, to, end } of jpegSegments(bytes)) {
+    for (const part of jpegSegments(bytes)) {
+      if (part === null) { yield; continue }
+      const { name, from, to, end } = part
       if (/^c[0-9a-f]$/.test(name) && !/^c[48c]$/.test(name) && to - from >= 6) {
         header.height = bytes.readUInt16BE(from + 1)
         header.width = bytes.readUInt16BE(from + 3)
@@ -65,10 +69,12 @@ const readers: Record<ImageMime, (bytes: Buffer) => Header> = {
     return header
   },
 
-  'image/webp'(bytes) {
+  * 'image/webp'(bytes) {
     const header = { width: 0, height: 0, frames: 0, orientation: 1, endsAt: webpEnd(bytes) }
     let hasPixels = false
-    for (const { name, from, to } of webpChunks(bytes)) {
+    for (const part of webpChunks(bytes)) {
+      if (part === null) { yield; continue }
+      const { name, from, to } = part
       const size = to - from
       if (name === 'VP8X' && size >= 10) {
         header.width = bytes.readUIntLE(from + 4, 3) + 1
@@ -90,9 +96,11 @@ const readers: Record<ImageMime, (bytes: Buffer) => Header> = {
     return { ...header, frames: Math.max(1, header.frames) }
   },
 
-  'image/gif'(bytes) {
+  * 'image/gif'(bytes) {
     const header = { width: bytes.length >= 10 ? bytes.readUInt16LE(6) : 0, height: bytes.length >= 10 ? bytes.readUInt16LE(8) : 0, frames: 0, orientation: 1, endsAt: 0 }
-    for (const { name, end } of gifBlocks(bytes)) {
+    for (const part of gifBlocks(bytes)) {
+      if (part === null) { yield; continue }
+      const { name, end } = part
       if (name === 'frame') header.frames += 1
       header.endsAt = end
     }
@@ -100,18 +108,22 @@ const readers: Record<ImageMime, (bytes: Buffer) => Header> = {
     return header
   },
 
-  'image/avif'(bytes) {
+  * 'image/avif'(bytes) {
     const header = { width: 0, height: 0, frames: 1, orientation: 1, endsAt: bytes.length }
     let hasPixels = false
     for (const box of isoBoxes(bytes)) {
+      if (box === null) { yield; continue }
       if (box.name === 'mdat') hasPixels = true
       if (box.name !== 'meta') continue
       for (const inside of isoBoxes(bytes, box.from + 4, box.to)) {
+        if (inside === null) { yield; continue }
         if (inside.name === 'idat') hasPixels = true
         if (inside.name !== 'iprp') continue
         for (const properties of isoBoxes(bytes, inside.from, inside.to)) {
+          if (properties === null) { yield; continue }
           if (properties.name !== 'ipco') continue
           for (const property of isoBoxes(bytes, properties.from, properties.to)) {
+            if (property === null) { yield; continue }
             if (property.name !== 'ispe' || property.to - property.from < 12) continue
             // Thumbnails and masks have sizes of their own; the picture is the largest.
             const width = bytes.readUInt32BE(property.from + 4)

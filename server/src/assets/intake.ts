@@ -4,6 +4,7 @@ import { createReadStream } from 'node:fs'
 import fs from 'node:fs/promises'
 import type { StoredBlob } from '../domain/asset.ts'
 import { giveBack } from '../kit/blocks.ts'
+import { inTurns } from '../kit/turns.ts'
 import type { Upload } from '../protocols/contract.ts'
 import type { BlobStore } from './contract.ts'
 import { stripLocation } from './location.ts'
@@ -15,9 +16,9 @@ export async function takeIn(upload: Upload, store: BlobStore, receiving: Receiv
   if (received.kind === 'video') return storeFilm(received, store)
   const { mime, bytes } = received
   try {
-    const header = checkPicture(bytes, mime, receiving.limits)
+    const header = await checkPicture(bytes, mime, receiving.limits)
     const decoded = await decodeOnce(bytes, mime, header, receiving.limits)
-    const clean = stripLocation(bytes, mime, header)
+    const clean = await inTurns(stripLocation(bytes, mime, header))
     const blob = { sha256: await hashOf(clean), mime, sizeBytes: clean.length, ...upright({ ...decoded, orientation: header.orientation }) }
     await store.put(blob.sha256, clean, { mime })
     return blob

@@ -11,18 +11,21 @@ import { gifBlocks, jpegSegments, pngChunks, webpChunks, type Part } from './par
 import type { ImageMime } from './sniff.ts'
 import { removeLocation, writeOrientation } from './tiff.ts'
 
-/** XMP is text; a packet that speaks of a place goes as a whole. */
-const tellsPlace = (xmp: string) => /gps|latitude|longitude|location|:city|:country|:state/i.test(xmp)
+/** XMP is text; a packet that speaks of a place goes as a whole, and so does one that is too long to be looked through. */
+const tellsPlace = (bytes: Buffer, from: number, to: number) => to - from > xmpBytesMax || placeWords.test(bytes.toString('utf8', from, to))
+const placeWords = /gps|latitude|longitude|location|:city|:country|:state/i
+const xmpBytesMax = 1024 * 1024
 
 /** An AVIF has one EXIF, two with a thumbnail's. A file made of nothing but such marks must not keep us busy. */
 const attemptsMax = 64
 const exifBytesMax = 256 * 1024
 
-export function stripLocation(bytes: Buffer, mime: ImageMime, header: Pick<Header, 'orientation' | 'endsAt'>): Buffer {
+/** Pauses where it takes longer than a moment (`kit/turns.ts`). */
+export function stripLocation(bytes: Buffer, mime: ImageMime, header: Pick<Header, 'orientation' | 'endsAt'>): Generator<void, Buffer> {
   return strippers[mime](bytes, header)
 }
 
-const strippers: Record<ImageMime, (bytes: Buffer, header: Pick<Header, 'orientation' | 'endsAt'>) => Buffer> = {
+const strippers: Record<ImageMime, (bytes: Buffer, header: Pick<Header, 'orientation' | 'endsAt'>) => Generator<void, Buffer>> = {
   'image/jpeg': (bytes, { orientation }) => rebuild(bytes, bytes.subarray(0, 2), jpegSegments(bytes), ({ name, start, end, from, to }) => {
     // Of the application segments only these say how the picture looks; maps of further pictures, IPTC and the rest are not kept.
     if (!/^e[0-9a-f]$/.test(name)) return 'keep'
@@ -31,7 +34,7 @@ const strippers: Record<ImageMime, (bytes: Buffer, header: Pick<Header, 'orienta
     if (name === 'e2' && starts('ICC_PROFILE\0')) return 'keep'
     if (name === 'ee' && starts('Adobe')) return 'keep'
     if (name !== 'e1') return null
-    if (starts('http://ns.adobe.com/xap/1.0/\0')) return tellsPlace(bytes.toString('utf8', from, to)) ? null : 'keep'
+    if (starts('http://ns.adobe.com/xap/1.0/\0')) return tellsPlace(bytes, from, to) ? null : 'keep'
     if (!starts('Exif\0\0')) return null
     const segment = Buffer.from(bytes.subarray(start, end))
     const found = removeLocation(segment.subarray(10))
@@ -49,18 +52,18 @@ const strippers: Record<ImageMime, (bytes: Buffer, header: Pick<Header, 'orienta
     if (name !== 'tEXt' && name !== 'zTXt' && name !== 'iTXt') return 'keep'
     const keyword = bytes.toString('latin1', from, Math.min(to, from + 80)).split('\0', 1)[0]!
     // ImageMagick packs EXIF, XMP and IPTC into text.
-    if (/^raw profile type (?!icc)/i.test(keyword) || tellsPlace(keyword)) return null
+    if (/^raw profile type (?!icc)/i.test(keyword) || placeWords.test(keyword)) return null
     if (keyword !== 'XML:com.adobe.xmp') return 'keep'
     const isPacked = name !== 'iTXt' || bytes[from + keyword.length + 1] !== 0
-    return isPacked || tellsPlace(bytes.toString('utf8', from, to)) ? null : 'keep'
+    return isPacked || tellsPlace(bytes, from, to) ? null : 'keep'
   }),
 
-  'image/webp'(bytes) {
+  * 'image/webp'(bytes) {
     let droppedXmp = false
     let droppedExif = false
-    const rebuilt = rebuild(bytes, bytes.subarray(0, 12), webpChunks(bytes), ({ name, start, end, from, to }) => {
+    const rebuilt = yield* rebuild(bytes, bytes.subarray(0, 12), webpChunks(bytes), ({ name, start, end, from, to }) => {
       if (name === 'XMP ') {
-        if (!tellsPlace(bytes.toString('utf8', from, to))) return 'keep'
+        if (!tellsPlace(bytes, from, to)) return 'keep'
         droppedXmp = true
         return null
       }
@@ -79,10 +82,10 @@ const strippers: Record<ImageMime, (bytes: Buffer, header: Pick<Header, 'orienta
   },
 
   'image/gif': bytes => rebuild(bytes, Buffer.alloc(0), gifBlocks(bytes), ({ name, start, end }) =>
-    name === 'extension' && bytes.toString('latin1', start + 3, start + 14) === 'XMP DataXMP' && tellsPlace(bytes.toString('utf8', start, end)) ? null : 'keep'),
+    name === 'extension' && bytes.toString('latin1', start + 3, start + 14) === 'XMP DataXMP' && tellsPlace(bytes, start, end) ? null : 'keep'),
 
   /** An AVIF is full of offsets, so nothing may move: EXIF is cleaned, and XMP blanked, where they lie. */
-  'image/avif'(bytes) {
+  * 'image/avif'(bytes) {
     const copy = Buffer.from(bytes)
     let changed = false
     for (const mark of ['II*\0', 'MM\0*']) {
@@ -91,29 +94,43 @@ const strippers: Record<ImageMime, (bytes: Buffer, header: Pick<Header, 'orienta
         attempts += 1
         const attempt = Buffer.from(copy.subarray(at, at + exifBytesMax))
         if (removeLocation(attempt) === 'removed') { attempt.copy(copy, at); changed = true }
+        yield
       }
     }
-    for (let at = copy.indexOf('<x:xmpmeta'); at >= 0; at = copy.indexOf('<x:xmpmeta', at + 1)) {
+    // What lies within a packet was looked at with it, so each byte is looked at once however many packets say that they begin.
+    for (let at = copy.indexOf('<x:xmpmeta'); at >= 0;) {
       const close = copy.indexOf('</x:xmpmeta>', at)
       const end = close < 0 ? copy.length : close + 12
-      if (tellsPlace(copy.toString('utf8', at, end))) { copy.fill(' ', at, end); changed = true }
+      if (tellsPlace(copy, at, end)) { copy.fill(' ', at, end); changed = true }
+      at = copy.indexOf('<x:xmpmeta', end)
+      yield
     }
     return changed ? copy : bytes
   },
 }
 
 /** The file from its parts: each as it is, replaced, or left out. The same bytes when nothing changes. */
-function rebuild(bytes: Buffer, head: Buffer, parts: Iterable<Part>, choose: (part: Part) => 'keep' | Buffer | null): Buffer {
+function* rebuild(bytes: Buffer, head: Buffer, parts: Iterable<Part | null>, choose: (part: Part) => 'keep' | Buffer | null): Generator<void, Buffer> {
   const kept: Buffer[] = [head]
   let changed = false
   let end = head.length
+  /** Where what is kept and not yet taken begins: most files are kept as a whole. */
+  let from = end
   for (const part of parts) {
+    if (part === null) { yield; continue }
     const choice = choose(part)
-    if (choice === 'keep') kept.push(bytes.subarray(part.start, part.end))
-    else { changed = true; if (choice) kept.push(choice) }
+    if (choice !== 'keep') {
+      changed = true
+      kept.push(bytes.subarray(from, end), ...choice ? [choice] : [])
+      from = part.end
+    } else if (part.start !== end) {
+      // Padding between parts goes as well, where the file is written anew.
+      kept.push(bytes.subarray(from, end))
+      from = part.start
+    }
     end = part.end
   }
-  return changed || end < bytes.length ? Buffer.concat(kept) : bytes
+  return changed || end < bytes.length ? Buffer.concat([...kept, bytes.subarray(from, end)]) : bytes
 }
 
 function jpegExif(tiff: Buffer): Buffer {

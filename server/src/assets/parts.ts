@@ -1,7 +1,8 @@
 /**
  * The parts a picture file is made of: PNG chunks, JPEG segments, WebP chunks, GIF blocks, ISO boxes.
  *
- * Pure: bytes in, places out, nothing decoded. A file that ends early, or whose sums are wrong, throws `Broken`.
+ * Pure: bytes in, places out, nothing decoded. A file that ends early, or whose sums are wrong, throws `Broken`. Between parts, and within
+ * long ones, comes a null now and then: so much was looked at that whoever walks may want to let others in.
  */
 import { crc32 } from 'node:zlib'
 
@@ -11,25 +12,39 @@ export class Broken extends Error { override name = 'Broken' }
 /** `start` to `end` is the whole part with its frame, `from` to `to` what it holds. */
 export interface Part { name: string; start: number; end: number; from: number; to: number }
 
+/** A walk, with pauses. */
+export type Parts = Generator<Part | null, void>
+
+/** Places looked at, and bytes summed up, before a pause: about half a millisecond. */
+const [stepsMax, summedMax] = [4_096, 1_048_576]
+
 const truncated = () => new Broken('ends in the middle: it was cut off on the way')
 
-export function* pngChunks(bytes: Buffer): Generator<Part> {
-  for (let at = 8; ;) {
+export function* pngChunks(bytes: Buffer): Parts {
+  for (let [at, steps] = [8, 1]; ; steps++) {
     if (at + 12 > bytes.length) throw truncated()
     const length = bytes.readUInt32BE(at)
     const end = at + 12 + length
     if (end > bytes.length) throw truncated()
     const part = { name: bytes.toString('latin1', at + 4, at + 8), start: at, end, from: at + 8, to: end - 4 }
-    if (crc32(bytes.subarray(at + 4, end - 4)) !== bytes.readUInt32BE(end - 4)) throw new Broken(`is damaged: the checksum of its ${/^[A-Za-z]{4}$/.test(part.name) ? part.name : 'next'} chunk is wrong`)
+    let sum = 0
+    for (let from = at + 4; from < end - 4; from += summedMax) {
+      sum = crc32(bytes.subarray(from, Math.min(end - 4, from + summedMax)), sum)
+      if (length > summedMax) yield null
+    }
+    if (sum !== bytes.readUInt32BE(end - 4)) throw new Broken(`is damaged: the checksum of its ${/^[A-Za-z]{4}$/.test(part.name) ? part.name : 'next'} chunk is wrong`)
     yield part
     if (part.name === 'IEND') return
     at = end
+    // Most writers put eight kilobytes into each: so many of them are a megabyte.
+    if (steps % 128 === 0) yield null
   }
 }
 
 /** Segments by their marker in hexadecimal (`e1`); the coded picture itself is one part called `scan`, after its `da`. */
-export function* jpegSegments(bytes: Buffer): Generator<Part> {
-  for (let at = 2; ;) {
+export function* jpegSegments(bytes: Buffer): Parts {
+  for (let [at, steps] = [2, 1]; ; steps++) {
+    if (steps % stepsMax === 0) yield null
     if (at + 2 > bytes.length) throw truncated()
     if (bytes[at] !== 0xff) throw new Broken('is damaged: there is no marker where one must be')
     if (bytes[at + 1] === 0xff) { at += 1; continue }
@@ -45,7 +60,8 @@ export function* jpegSegments(bytes: Buffer): Generator<Part> {
     at = end
     if (marker !== 0xda) continue
     const start = at
-    for (;;) {
+    for (let marks = 1; ; marks++) {
+      if (marks % stepsMax === 0) yield null
       at = bytes.indexOf(0xff, at)
       if (at < 0 || at + 1 >= bytes.length) throw truncated()
       const next = bytes[at + 1]!
@@ -56,9 +72,10 @@ export function* jpegSegments(bytes: Buffer): Generator<Part> {
   }
 }
 
-export function* webpChunks(bytes: Buffer): Generator<Part> {
+export function* webpChunks(bytes: Buffer): Parts {
   const end = webpEnd(bytes)
-  for (let at = 12; at < end;) {
+  for (let [at, steps] = [12, 1]; at < end; steps++) {
+    if (steps % stepsMax === 0) yield null
     if (at + 8 > end) throw truncated()
     const to = at + 8 + bytes.readUInt32LE(at + 4)
     if (to > end) throw truncated()
@@ -77,12 +94,14 @@ export function webpEnd(bytes: Buffer): number {
 }
 
 /** `head` (screen and palette), `frame`, `extension` (its label and what follows), `end`. */
-export function* gifBlocks(bytes: Buffer): Generator<Part> {
+export function* gifBlocks(bytes: Buffer): Parts {
   const paletteSize = (flags: number) => flags & 0x80 ? 3 * 2 ** ((flags & 7) + 1) : 0
   const need = (end: number) => { if (end > bytes.length) throw truncated(); return end }
-  const skipData = (from: number) => {
+  let steps = 0
+  const skipData = function* (from: number): Generator<null, number> {
     let at = from
     for (;;) {
+      if (++steps % stepsMax === 0) yield null
       need(at + 1)
       const length = bytes[at]!
       at = need(at + 1 + length)
@@ -98,19 +117,20 @@ export function* gifBlocks(bytes: Buffer): Generator<Part> {
     const kind = bytes[at]
     if (kind === 0x3b) { yield { name: 'end', start, end: at + 1, from: at + 1, to: at + 1 }; return }
     if (kind === 0x21) {
-      at = skipData(need(at + 2))
+      at = yield* skipData(need(at + 2))
       yield { name: 'extension', start, end: at, from: start + 1, to: at }
     } else if (kind === 0x2c) {
       need(at + 11)
-      at = skipData(at + 10 + paletteSize(bytes[at + 9]!) + 1)
+      at = yield* skipData(at + 10 + paletteSize(bytes[at + 9]!) + 1)
       yield { name: 'frame', start, end: at, from: start + 1, to: at }
     } else throw new Broken('is damaged: one of its blocks is of no known kind')
   }
 }
 
 /** Boxes of an ISO base media file (AVIF, MP4, MOV) between two places. */
-export function* isoBoxes(bytes: Buffer, from = 0, to = bytes.length): Generator<Part> {
-  for (let at = from; at < to;) {
+export function* isoBoxes(bytes: Buffer, from = 0, to = bytes.length): Parts {
+  for (let [at, steps] = [from, 1]; at < to; steps++) {
+    if (steps % stepsMax === 0) yield null
     if (at + 8 > to) throw truncated()
     const short = bytes.readUInt32BE(at)
     const name = bytes.toString('latin1', at + 4, at + 8)

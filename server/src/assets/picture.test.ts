@@ -4,12 +4,15 @@ import { test } from 'node:test'
 import { crc32 } from 'node:zlib'
 import * as fc from 'fast-check'
 import sharp from 'sharp'
-import { readHeader } from './header.ts'
-import { stripLocation } from './location.ts'
+import { atOnce } from '../kit/turns.ts'
+import { readHeader as read } from './header.ts'
+import { stripLocation as strip } from './location.ts'
 import { Broken } from './parts.ts'
 import type { ImageMime } from './sniff.ts'
 import { readOrientation, removeLocation, writeOrientation } from './tiff.ts'
 
+const readHeader = (...given: Parameters<typeof read>) => atOnce(read(...given))
+const stripLocation = (...given: Parameters<typeof strip>) => atOnce(strip(...given))
 const gps = { IFD0: { Make: 'Plantain', Orientation: '6' }, IFD3: { GPSLatitudeRef: 'N', GPSLatitude: '48/1 51/1 2952/100', GPSLongitudeRef: 'E', GPSLongitude: '2/1 17/1 4016/100' } }
 const xmp = '<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#"><rdf:Description rdf:about="" xmlns:exif="http://ns.adobe.com/exif/1.0/" exif:GPSLatitude="48,51.492N"/></rdf:RDF></x:xmpmeta>'
 type Format = 'png' | 'jpeg' | 'webp' | 'gif' | 'avif'
@@ -165,4 +168,77 @@ test('text in a PNG that tells a place goes, a prompt stays', async () => {
   const extra = ['Raw profile type exif\0abc', 'Location\0Paris', 'parameters\0a cat'].map(text => chunk('tEXt', text))
   const full = Buffer.concat([bytes.subarray(0, 33), ...extra, bytes.subarray(33)])
   assert.deepEqual(stripLocation(full, 'image/png', readHeader(full, 'image/png')), Buffer.concat([bytes.subarray(0, 33), extra[2]!, bytes.subarray(33)]))
+})
+
+/** How often a walk says that others may come in. */
+function pauses(work: Generator<void, unknown>): number {
+  let count = 0
+  try { for (const _ of work) count++ } catch (error) { if (!(error instanceof Broken)) throw error }
+  return count
+}
+const chunk = (name: string, data: Buffer) => {
+  const made = Buffer.concat([Buffer.alloc(4), Buffer.from(name, 'latin1'), data, Buffer.alloc(4)])
+  made.writeUInt32BE(data.length, 0)
+  made.writeUInt32BE(crc32(made.subarray(4, -4)), made.length - 4)
+  return made
+}
+const repeated = (bytes: number[], times: number) => Buffer.alloc(bytes.length * times, Buffer.from(bytes))
+
+test('files made to be walked through for long let others in', async () => {
+  const [png, jpeg, gif, webp] = await Promise.all((['png', 'jpeg', 'gif', 'webp'] as const).map(format => make(format)))
+  const scan = jpeg!.indexOf(Buffer.from([0xff, 0xda]))
+  const toScan = jpeg!.subarray(0, scan + 2 + jpeg!.readUInt16BE(scan + 2))
+  const crumbs = Buffer.concat([Buffer.from('GIF89a\x10\0\x10\0\0\0\0\x2c\0\0\0\0\x10\0\x10\0\0\x02', 'latin1'), repeated([1, 0], 500_000), Buffer.from([0, 0x3b])])
+  const riff = Buffer.concat([webp!, repeated([0x46, 0x49, 0x4c, 0x4c, 0, 0, 0, 0], 200_000)])
+  riff.writeUInt32LE(riff.length - 8, 4)
+  for (const [what, mime, bytes] of [
+    ['a million restart marks', 'image/jpeg', Buffer.concat([toScan, repeated([0xff, 0xd0], 1_000_000), Buffer.from([0xff, 0xd9])])],
+    ['a million fill bytes', 'image/jpeg', Buffer.concat([jpeg!.subarray(0, 2), repeated([0xff], 1_000_000), jpeg!.subarray(2)])],
+    ['chunks of nothing', 'image/png', Buffer.concat([png!.subarray(0, 33), ...Array.from({ length: 50_000 }, () => chunk('tIME', Buffer.alloc(0))), png!.subarray(33)])],
+    ['a chunk of sixty megabytes', 'image/png', Buffer.concat([png!.subarray(0, 33), chunk('teSt', Buffer.alloc(60_000_000)), png!.subarray(33)])],
+    ['blocks of a byte', 'image/gif', crumbs],
+    ['empty parts', 'image/webp', riff],
+  ] as [string, ImageMime, Buffer][]) {
+    assert.ok(pauses(read(bytes, mime)) >= 40, `${what}: the header, ${pauses(read(bytes, mime))} pauses`)
+    assert.ok(pauses(strip(bytes, mime, { orientation: 1, endsAt: bytes.length })) >= 40, `${what}: the place`)
+  }
+  for (const [mime, bytes] of [['image/png', png], ['image/jpeg', jpeg], ['image/gif', gif], ['image/webp', webp]] as [ImageMime, Buffer][]) assert.equal(pauses(read(bytes, mime)), 0, `${mime}: nobody is let in for a small one`)
+})
+
+test('an EXIF of nothing but places is not cleaned but dropped', () => {
+  const entries = 60_000
+  const exif = Buffer.alloc(8 + 2 + 12 * entries + 4)
+  exif.write('II*\0', 'latin1')
+  exif.writeUInt32LE(8, 4)
+  exif.writeUInt16LE(entries, 8)
+  for (let index = 0; index < entries; index++) {
+    const at = 10 + 12 * index
+    exif.writeUInt16LE(0x927c, at)
+    exif.writeUInt16LE(7, at + 2)
+    exif.writeUInt32LE(exif.length, at + 4)
+    exif.writeUInt32LE(exif.length - 1 - index % 99, at + 8)
+  }
+  assert.equal(removeLocation(Buffer.from(exif)), 'unreadable')
+  exif.writeUInt16LE(99, 8)
+  assert.equal(removeLocation(exif), 'removed')
+})
+
+test('each packet of an AVIF is looked at once, however many say that they begin', async () => {
+  const bytes = await make('avif')
+  const inside = Buffer.from('<x:xmpmeta'.repeat(1_000))
+  const box = Buffer.concat([Buffer.alloc(4), Buffer.from('free'), inside])
+  box.writeUInt32BE(box.length, 0)
+  const many = Buffer.concat([bytes, box])
+  assert.ok(pauses(strip(many, 'image/avif', { orientation: 1, endsAt: many.length })) < 20)
+  const place = Buffer.concat([bytes, box, Buffer.from(xmp)])
+  const clean = stripLocation(place, 'image/avif', { orientation: 1, endsAt: place.length })
+  assert.ok(!clean.includes('GPSLatitude') && clean.length === place.length)
+})
+
+test('XMP that is too long to be looked through goes', async () => {
+  const png = await make('png')
+  const packet = (length: number) => chunk('iTXt', Buffer.concat([Buffer.from('XML:com.adobe.xmp\0\0\0\0\0', 'latin1'), Buffer.alloc(length, 'x')]))
+  const withPacket = (length: number) => Buffer.concat([png.subarray(0, 33), packet(length), png.subarray(33)])
+  assert.equal(stripLocation(withPacket(1_000), 'image/png', { orientation: 1, endsAt: 0 }).length, withPacket(1_000).length)
+  assert.deepEqual(stripLocation(withPacket(2_000_000), 'image/png', { orientation: 1, endsAt: 0 }), png)
 })

@@ -2,6 +2,8 @@
 
 /** Where in the EXIF a place may stand: the GPS directory, the maker's private notes, embedded XMP and IPTC. */
 const telling = new Set([0x8825, 0x927c, 0x02bc, 0x83bb])
+/** Nobody's camera writes more of them; a file made of nothing else must not keep us busy. */
+const tellingMax = 100
 const exifDirectory = 0x8769
 const orientationTag = 0x0112
 const unitBytes = [0, 1, 1, 2, 4, 8, 1, 1, 2, 4, 8, 4, 8, 4]
@@ -34,13 +36,17 @@ export function readOrientation(bytes: Buffer): number | null {
 export function removeLocation(bytes: Buffer): 'clean' | 'removed' | 'unreadable' {
   const tiff = open(bytes)
   if (!tiff) return 'unreadable'
-  let removed = false
+  let removed = 0
+  let wiped = 0
   const seen = new Set<number>()
 
   const wipe = (entry: number) => {
     const size = (unitBytes[tiff.u16(entry + 2)] ?? 1) * tiff.u32(entry + 4)
     const at = tiff.u32(entry + 8)
-    if (size > 4 && at < bytes.length) bytes.fill(0, at, Math.min(bytes.length, at + size))
+    const end = Math.min(bytes.length, at + size)
+    if (size <= 4 || at >= bytes.length || wiped > bytes.length) return
+    bytes.fill(0, at, end)
+    wiped += end - at
   }
   const wipeDirectory = (at: number) => {
     if (!hasDirectory(bytes, tiff, at)) return
@@ -60,6 +66,7 @@ export function removeLocation(bytes: Buffer): 'clean' | 'removed' | 'unreadable
       const tag = tiff.u16(entry)
       if (tag === exifDirectory) readable = clean(tiff.u32(entry + 8)) && readable
       if (!telling.has(tag)) { index += 1; continue }
+      if (++removed > tellingMax) return false
       if (tag === 0x8825) wipeDirectory(tiff.u32(entry + 8))
       else wipe(entry)
       // What pointed at it is closed over, and the place that becomes free at the end is emptied.
@@ -68,12 +75,11 @@ export function removeLocation(bytes: Buffer): 'clean' | 'removed' | 'unreadable
       bytes.fill(0, end - 12, end)
       count -= 1
       tiff.set16(count, at)
-      removed = true
     }
     return clean(tiff.u32(at + 2 + 12 * count)) && readable
   }
   try {
-    return clean(tiff.first) ? removed ? 'removed' : 'clean' : 'unreadable'
+    return clean(tiff.first) && wiped <= bytes.length ? removed > 0 ? 'removed' : 'clean' : 'unreadable'
   } catch (error) {
     if (error instanceof RangeError) return 'unreadable'
     throw error

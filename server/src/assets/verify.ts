@@ -2,6 +2,7 @@
 import fs from 'node:fs/promises'
 import sharp from 'sharp'
 import { Problem } from '../domain/problem.ts'
+import { inTurns, takeTurns } from '../kit/turns.ts'
 import { readHeader, type Header } from './header.ts'
 import { Broken } from './parts.ts'
 import type { Limits } from './receive.ts'
@@ -12,8 +13,8 @@ import type { ImageMime, SoundMime, VideoMime } from './sniff.ts'
  *
  * @throws {Problem} `bad_input_image` for a file that was cut off, is damaged, or has too many pixels or frames
  */
-export function checkPicture(bytes: Buffer, mime: ImageMime, { pixelsMax, framesMax }: Limits): Header {
-  const header = readOrRefuse(() => readHeader(bytes, mime))
+export async function checkPicture(bytes: Buffer, mime: ImageMime, { pixelsMax, framesMax }: Limits): Promise<Header> {
+  const header = await readOrRefuse(() => inTurns(readHeader(bytes, mime)))
   const { width, height, frames } = header
   const size = `${width} × ${height}`
   if (width * height > pixelsMax) throw new Problem('bad_input_image', `The picture has ${size} pixels; at most ${pixelsMax / 1e6} million are taken. Make it smaller first.`, { width, height, pixelsMax })
@@ -70,7 +71,7 @@ export async function checkFilm(file: string, sizeBytes: number, mime: VideoMime
     if (!hasMoov) throw new Broken('has no index (moov), so nobody can play it')
     return { seconds }
   } catch (error) {
-    return readOrRefuse((): never => { throw error }, mime.startsWith('audio/') ? 'sound' : 'film')
+    return await readOrRefuse(() => Promise.reject(error), mime.startsWith('audio/') ? 'sound' : 'film')
   } finally {
     await handle.close()
   }
@@ -83,7 +84,7 @@ async function checkWave(file: string, sizeBytes: number): Promise<void> {
     const head = Buffer.alloc(12)
     await handle.read(head, 0, 12, 0)
     const length = head.readUInt32LE(4)
-    if (length !== 0 && length !== 0xffff_ffff && length + 8 > sizeBytes + 1) readOrRefuse(() => { throw new Broken('ends in the middle: it was cut off on the way') }, 'sound')
+    if (length !== 0 && length !== 0xffff_ffff && length + 8 > sizeBytes + 1) await readOrRefuse(() => Promise.reject(new Broken('ends in the middle: it was cut off on the way')), 'sound')
   } finally { await handle.close() }
 }
 
@@ -106,17 +107,24 @@ async function readSeconds(handle: fs.FileHandle, from: number, to: number): Pro
   return null
 }
 
+/** Looked through in pieces that overlap by more than a place has letters. */
+const [placePiece, placeLength] = [512 * 1024, 128]
+
 async function blankPlace(handle: fs.FileHandle, at: number, length: number): Promise<void> {
-  const moov = Buffer.alloc(length)
-  await handle.read(moov, 0, length, at)
-  for (const { 0: found, index } of moov.toString('latin1').matchAll(/[+-]\d{2,6}(\.\d{1,12})[+-]\d{3,7}(\.\d{1,12})([+-]\d{1,8}(\.\d{1,8})?)?/g)) {
-    await handle.write(Buffer.from(found.replace(/\d/g, '0'), 'latin1'), 0, found.length, at + index)
+  const moov = Buffer.alloc(Math.min(length, placePiece + placeLength))
+  const turns = takeTurns()
+  for (let from = 0; from < length; from += placePiece) {
+    const { bytesRead } = await handle.read(moov, 0, Math.min(moov.length, length - from), at + from)
+    for (const { 0: found, index } of moov.toString('latin1', 0, bytesRead).matchAll(/[+-]\d{2,6}(\.\d{1,12})[+-]\d{3,7}(\.\d{1,12})([+-]\d{1,8}(\.\d{1,8})?)?/g)) {
+      await handle.write(Buffer.from(found.replace(/\d/g, '0'), 'latin1'), 0, found.length, at + from + index)
+    }
+    if (turns.isDue()) await turns.give()
   }
 }
 
-function readOrRefuse<T>(read: () => T, what = 'picture'): T {
+async function readOrRefuse<T>(read: () => Promise<T>, what = 'picture'): Promise<T> {
   try {
-    return read()
+    return await read()
   } catch (error) {
     // A length that leads out of the file.
     const said = error instanceof Broken ? error.message : error instanceof RangeError ? 'is damaged' : null

@@ -2,6 +2,7 @@
 import { Readable } from 'node:stream'
 import { parseJson } from './json.ts'
 import { readInlineJson, type InlineBody, type InlineLimits } from './json-in.ts'
+import { takeTurns } from './turns.ts'
 
 export interface Line {
   /** Counted from 1. */
@@ -23,11 +24,14 @@ export class Lines {
   #open: { line: Line; hasEnded: boolean } | null = null
   /** Whoever reads waits for whoever read before. */
   #turn: Promise<unknown> = Promise.resolve()
+  /** A piece of a file may be a quarter of a million lines. */
+  readonly #turns = takeTurns()
 
   constructor(stream: AsyncIterable<Buffer>) { this.#chunks = stream[Symbol.asyncIterator]() }
 
   async next(): Promise<Line | null> {
     while (this.#open && await this.#open.line.read() !== null);
+    if (this.#turns.isDue()) await this.#turns.give()
     if (this.#held.length === 0 && !await this.#more()) return null
     let sizeBytes = 0
     const open: { hasEnded: boolean; line: Line } = {

@@ -2,6 +2,7 @@
 import { Readable } from 'node:stream'
 import { CsvError, parse } from 'csv-parse'
 import { Problem } from '../../domain/problem.ts'
+import { takeTurns } from '../turns.ts'
 import { firstOf, readCells, readHeader, sheetLimits, type Sheet, type SheetOptions, type SheetRow } from './table.ts'
 import { decode, encodingOf } from './text.ts'
 
@@ -46,8 +47,12 @@ async function* readRecords(stream: Readable, encoding: ReturnType<typeof encodi
   const text = Readable.from(decode(stream as AsyncIterable<Buffer>, encoding), { objectMode: true })
   text.on('error', error => parser.destroy(error))
   text.pipe(parser)
+  const turns = takeTurns()
   try {
-    for await (const record of parser) yield record as string[]
+    for await (const record of parser) {
+      yield record as string[]
+      if (turns.isDue()) await turns.give()
+    }
   } catch (thrown) {
     if (!(thrown instanceof CsvError)) throw thrown
     const line = typeof thrown.lines === 'number' ? thrown.lines : null

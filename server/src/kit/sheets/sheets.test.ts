@@ -138,3 +138,19 @@ describe('a workbook that is written', () => {
   })
   test('cuts what no spreadsheet program would take', async () => assert.equal(String((await back('x'.repeat(cellMax + 1)))[0]).length, cellMax))
 })
+
+test('whoever reads a long table lets others in', async () => {
+  const words = 'a mug that is red, '.repeat(10)
+  const rows = [Array.from({ length: 21 }, (_, index) => `c${index}`), ...Array.from({ length: 1_500 }, (_, row) => [`mug ${row}`, ...Array.from({ length: 20 }, () => words)])]
+  const csv = Buffer.from(rows.map(row => row.map(cell => `"${cell}"`).join(',')).join('\n'))
+  const blank = Buffer.concat([Buffer.from('{"a":1}\n'), Buffer.alloc(200_000, '\n'), Buffer.from('{"a":2}\n')])
+  for (const [what, bytes] of [['a workbook that is not packed', await workbook(rows)], ['csv', csv], ['lines with nothing on them', blank]] as const) {
+    let turns = 0
+    let isOver = false
+    const turn = () => { turns++; if (!isOver) setImmediate(turn) }
+    setImmediate(turn)
+    await read(bytes, {}, 4_000_000).finally(() => { isOver = true })
+    // Each takes a good part of a second, and waiting for what is there already lets nobody in.
+    assert.ok(turns > 10, `${what}: ${turns}`)
+  }
+})

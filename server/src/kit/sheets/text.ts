@@ -1,5 +1,6 @@
 /** Bytes of a text file as text, by its mark or by its bytes. */
 import { Problem } from '../../domain/problem.ts'
+import { takeTurns } from '../turns.ts'
 
 export type Encoding = 'utf-8' | 'utf-16le' | 'utf-16be'
 
@@ -16,6 +17,8 @@ export function encodingOf(head: Buffer): Encoding {
   return 'utf-8'
 }
 
+const pieceBytes = 64 * 1024
+
 /** @throws {Problem} `bad_request` for bytes that are no text of that encoding: they are not guessed at */
 export async function* decode(chunks: AsyncIterable<Buffer>, encoding: Encoding): AsyncGenerator<string> {
   const decoder = new TextDecoder(encoding, { fatal: true })
@@ -27,10 +30,16 @@ export async function* decode(chunks: AsyncIterable<Buffer>, encoding: Encoding)
       throw new Problem('bad_request', `The sheet is not ${encoding.toUpperCase()} text (near byte ${atByte + 1}). Save it as "CSV UTF-8", or send it as XLSX.`, { field: 'file', cause })
     }
   }
+  // Whoever reads on does so at once, so a piece is no larger than what is read in a moment, and others come in between.
+  const turns = takeTurns()
   for await (const chunk of chunks) {
-    const text = read(chunk)
-    atByte += chunk.length
-    if (text !== '') yield text
+    for (let at = 0; at < chunk.length; at += pieceBytes) {
+      const piece = chunk.subarray(at, at + pieceBytes)
+      const text = read(piece)
+      atByte += piece.length
+      if (text !== '') yield text
+      if (turns.isDue()) await turns.give()
+    }
   }
   const rest = read()
   if (rest !== '') yield rest

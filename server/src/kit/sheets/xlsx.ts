@@ -9,6 +9,7 @@ import sax from 'sax'
 import { fromBufferPromise, type Entry, type ZipFile } from 'yauzl'
 import type { Json } from '../../domain/outcome.ts'
 import { Problem } from '../../domain/problem.ts'
+import { takeTurns } from '../turns.ts'
 import { firstOf, letterOf, readCells, readHeader, sheetLimits, type RowFlaw, type Sheet, type SheetOptions, type SheetRow } from './table.ts'
 
 /** Bytes a part may unpack to. */
@@ -96,8 +97,11 @@ async function* readXml(stream: Readable, max: number, handlers: Xml): AsyncGene
   })
   let size = 0
   const decoder = new TextDecoder('utf-8', { fatal: true })
+  // What is stored unpacked comes out of memory, and nobody else would have a turn until its end.
+  const turns = takeTurns()
   try {
     for await (const chunk of stream) {
+      if (turns.isDue()) await turns.give()
       size += (chunk as Buffer).length
       if (size > max) throw tooLarge(`more than ${max / 2 ** 20} MB`)
       parser.write(decoder.decode(chunk as Buffer, { stream: true }))
@@ -244,10 +248,14 @@ async function* readSheet(stream: Readable, { strings, dates, is1904 }: Cells): 
       } else if (name === 'row' && row) { ready.push(row); row = null }
     },
   }
+  const turns = takeTurns()
   for await (const _ of readXml(stream, partMax.sheet, handlers)) {
     const read = ready
     ready = []
-    yield* read
+    for (const one of read) {
+      yield one
+      if (turns.isDue()) await turns.give()
+    }
   }
 }
 

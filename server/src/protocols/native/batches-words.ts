@@ -14,6 +14,7 @@ import type { StoredFile } from '../../domain/file.ts'
 import { isTemplateName, mainLabel, readTemplateName } from '../../domain/template.ts'
 import { isId } from '../../kit/id.ts'
 import { openSheet } from '../../kit/sheets/sheet.ts'
+import { takeTurns } from '../../kit/turns.ts'
 import { readObject, type RowFlaw, type SheetRow } from '../../kit/sheets/table.ts'
 import type { BatchWords, CheckedRow, Desk, Taken } from '../contract.ts'
 import { columnsOf, readBatchOrder, readGrid, rowsMax, tooMany, type BatchOrder, type Target } from './batches-order.ts'
@@ -145,7 +146,9 @@ export async function asTaken(file: StoredFile, desk: Desk): Promise<Taken> {
 async function* writeLines(rows: AsyncIterable<SheetRow> | Iterable<SheetRow>, columns: Column[], target: Target, fields: Fields): AsyncGenerator<Buffer> {
   let at = 1
   let count = 0
+  const turns = takeTurns()
   for await (const row of rows) {
+    if (turns.isDue()) await turns.give()
     if (++count > rowsMax) throw tooMany()
     if (row.number < at) throw new Problem('bad_request', `Row ${row.number} stands below a later one. Save the workbook again.`, { field: 'file' })
     yield Buffer.from(`${'\n'.repeat(row.number - at)}${JSON.stringify(mapRow(row, columns, target, fields))}\n`)

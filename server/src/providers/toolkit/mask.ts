@@ -25,5 +25,5 @@ export const readGrey = (bytes: Buffer) => sharp(bytes).removeAlpha().greyscale(
 export async function writeWhiteMask(bytes: Buffer, size: Size): Promise<Buffer> {
   const { clear } = await lookAtMask(bytes, size)
   const { data, info: { width, height } } = clear ? await sharp(bytes).ensureAlpha().extractChannel('alpha').raw().toBuffer({ resolveWithObject: true }) : await readGrey(bytes)
-  return sharp(data.map(kept => 255 - kept), { raw: { width, height, channels: 1 } }).toColourspace('b-w').png().toBuffer()
+  return sharp(data, { raw: { width, height, channels: 1 } }).negate().toColourspace('b-w').png().toBuffer()
 }
