@@ -32,7 +32,7 @@ export async function showCosts({ from, to, json }: CostOptions, terminal: Termi
     const total = { attempts: sum('attempts'), unknown: sum('unknown'), late: sum('late'), costMicros: sum('costMicros'), chargedMicros: sum('chargedMicros') }
     const head = ['day', 'provider', 'model', 'attempts', 'cost unknown', 'late', 'cost', 'charged', 'margin']
     for (const line of formatTable([head, ...lines.map(one => row([one.day, one.provider, one.model], one)), row(['all', '', ''], total)])) terminal.print(line)
-    if (total.unknown > 0) terminal.note(`Of ${total.unknown} attempts nobody knows what they cost: the margin is that much too large. plantain unknown lists those whose end is not known either; a route without costs on its card is the other reason.`)
+    if (total.unknown > 0) terminal.note(`Of ${total.unknown} attempts nobody knows what they cost: the margin is that much too large. plantain unknown lists those whose end is not known either; the other reason is a route whose card lists no cost for what was made: plantain routes list --costs.`)
   })
 }
 

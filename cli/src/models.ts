@@ -46,7 +46,7 @@ export async function listModels(options: ListOptions, terminal: Terminal): Prom
   for (const line of formatTable([['model', 'family', 'does', 'price', 'live', ''], ...rows])) terminal.print(line)
 }
 
-const showWhen = (when: Record<string, Json>): string => Object.entries(when).map(([name, value]) => `${name} ${String(value)}`).join(', ') || 'otherwise'
+export const showWhen = (when: Record<string, Json>): string => Object.entries(when).map(([name, value]) => `${name} ${String(value)}`).join(', ') || 'otherwise'
 
 /** The folder or file that is meant, or `PLANTAIN_CARDS`; relative to where the caller stood. */
 function placeOf(place: string | undefined, terminal: Terminal): string {

@@ -11,7 +11,7 @@ import { Exit, exitCodes } from './exit.ts'
 import { changeProject, createKey, explainLocal, grantCredits, listKeys, listProjects, migrateHouse, revokeKey, runHouse, showCredits, type CreditOptions, type NewKeyOptions, type ProjectOptions } from './local.ts'
 import { edit, generate, readPair, write, type MakeOptions, type WriteOptions } from './make.ts'
 import { diffModels, listModels, validateModels, type ListOptions } from './models.ts'
-import { listAliases, listRoutes, removeAlias, resetRoutes, setAlias, setRoutes } from './routes.ts'
+import { listAliases, listRoutes, removeAlias, resetRoutes, setAlias, setRoutes, type RouteListOptions } from './routes.ts'
 import { cancelTask, getTask, listTasks, waitTask } from './tasks.ts'
 import { getTemplate, labelTemplate, listTemplates, publishTemplate, pushTemplate } from './templates.ts'
 import type { Shared, Terminal } from './terminal.ts'
@@ -166,8 +166,8 @@ export function createProgram(terminal: Terminal): Command {
   json(program.command('unknown').description('what may have been bought and nobody knows the end of')).option('--days <n>', 'how far back', whole(1, 36_500), 7).option('--limit <n>', 'how many', whole(1, 10_000), 200)
     .action((options: UnknownOptions) => showUnknown(options, terminal))
   const routes = program.command('routes').description('who makes what, for live keys')
-  json(routes.command('list').argument('[model]').description('routes of every model, or of one'))
-    .action((model: string | undefined, options: Shared) => listRoutes(model, options, terminal))
+  json(routes.command('list').argument('[model]').description('routes of every model, or of one')).option('--costs', 'every price of each, since when and by which source')
+    .action((model: string | undefined, options: RouteListOptions) => listRoutes(model, options, terminal))
   json(routes.command('set').argument('<model>').argument('<routes...>', 'provider, or provider=name-there, with ,order=2 ,weight=3 ,off as wanted').description('set the routes of a model, in place of all it has; the first is asked first')
     .usage('[options] <model> gemini=gemini-3-pro-image kie=nano-banana-pro,weight=3'))
     .action((model: string, words: string[], options: Shared) => setRoutes(model, words, options, terminal))

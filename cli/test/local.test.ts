@@ -99,8 +99,8 @@ test('routes are listed, set, given back, and refused in words', async () => {
     { provider: 'openai', model: 'some-name', order: 1, weight: 1, enabled: false },
   ]])
   const table = await call(['routes', 'list'])
-  assert.match(table.out, /nano-banana-pro +1 +3 +kie .* operator/)
-  assert.match(table.out, /openai \(off\)/)
+  assert.match(table.out, /nano-banana-pro +1 +3 +kie .* from \$0\.09 per image +operator/)
+  assert.match(table.out, /openai \(off\) +some-name +not listed/)
   assert.deepEqual(await json<Routes>(['routes', 'reset', 'nano-banana-pro']), own)
   for (const [words, told] of [
     [['routes', 'set', 'nano-banana-pro', 'acme=x'], /Known are .*kie/],
@@ -113,6 +113,15 @@ test('routes are listed, set, given back, and refused in words', async () => {
     assert.match(err, told)
   }
   assert.equal((await json<Routes>(['routes', 'list', 'nano-banana-pro'])).source, 'card')
+})
+
+test('what each route costs is shown with its day and its source, and what is not listed with the reason', async () => {
+  const { out } = await call(['routes', 'list', 'nano-banana-2', '--costs'])
+  assert.match(out, /^nano-banana-2 by kie \(nano-banana-2\)\n(  .*\n)*  resolution 4K: \$0\.09 per image\n  resolution 512: not listed: Kie\.ai makes it from 1K on\n  since \d{4}-\d\d-\d\d, by: kie\.ai catalogue/m)
+  assert.match(out, /a million tokens: \$0\.50 text in, \$0\.50 images in/)
+  const { routes } = await json<{ routes: { provider: string; costs: { rows: object[] } | null }[] }>(['routes', 'list', 'flux-1-schnell', '--costs'])
+  assert.deepEqual(routes.find(({ provider }) => provider === 'prodia')!.costs!.rows.map(row => Object.keys(row)), [['unlisted']])
+  assert.match((await call(['routes', 'list', 'sdcpp-image'])).out, /loaded +nothing +card/)
 })
 
 test('an alias is set, used by the running server, moved and removed; one that hides a model is refused', async () => {

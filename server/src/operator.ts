@@ -2,7 +2,8 @@
 import { createAccess, type Access, type Project } from './access/access.ts'
 import { loadCatalog, ownCards } from './catalog/catalog.ts'
 import { createChangeRoom, routesIn, type ChangeRoom } from './catalog/changes.ts'
-import type { Config } from './config.ts'
+import { listAt } from './catalog/price.ts'
+import { readAccounts, type Config } from './config.ts'
 import { findRunning } from './db/embedded/running.ts'
 import { databaseFolder } from './house.ts'
 import { startEmbedded, type Embedded } from './db/embedded/start.ts'
@@ -10,7 +11,8 @@ import { migrate } from './db/migrate.ts'
 import { openDatabase, type Database } from './db/pool.ts'
 import { Problem } from './domain/problem.ts'
 import type { KeyLimits, Scope } from './domain/caller.ts'
-import type { ModelRoutes } from './domain/routing.ts'
+import type { CostList } from './domain/card.ts'
+import { isSame, type ModelRoutes } from './domain/routing.ts'
 import { readUnknown, type UnknownAttempt } from './engine/unknown.ts'
 import { createLog } from './kit/log.ts'
 import { audit, readBalance, type PurseState } from './ledger/books.ts'
@@ -55,10 +57,13 @@ export interface OperatorRouting extends ChangeRoom {
   models(): Promise<ModelRoutes[]>
   /** What the card itself calls the model at a provider; null where it names no such route. */
   nameAt(model: string, provider: string): string | null
+  /** What a route's upstream takes at present, as the card has it, a further account like its provider; null where it says nothing, or has no such route. */
+  costsAt(model: string, route: { provider: string; model: string }): CostList | null
 }
 
 async function openRouting(config: Config, database: Database): Promise<OperatorRouting> {
   const catalog = loadCatalog([ownCards, ...config.PLANTAIN_CARDS ? [config.PLANTAIN_CARDS] : []])
+  const accounts = new Map(readAccounts(config.PROVIDER_ACCOUNTS).map(({ id, of }) => [id, of]))
   const room = createChangeRoom({ database, catalog, providers: (await findProviders(config)).map(provider => provider.id) })
   const cardOf = (name: string) => {
     const found = catalog.find(name)
@@ -73,6 +78,11 @@ async function openRouting(config: Config, database: Database): Promise<Operator
       return catalog.all().map(card => routesIn(changes, card))
     },
     nameAt: (model, provider) => cardOf(model).routes.find(route => route.provider === provider)?.model ?? null,
+    costsAt(name, { provider, model }) {
+      const { routes } = cardOf(name)
+      const costs = (routes.find(one => isSame(one, { provider, model })) ?? routes.find(one => isSame(one, { provider: accounts.get(provider) ?? '', model })))?.costs
+      return costs ? listAt(costs, new Date()) : null
+    },
   }
 }
 

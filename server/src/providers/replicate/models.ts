@@ -1,5 +1,5 @@
 /**
- * The input of every model our cards send to Replicate, in the words of its pages there (input schemas as stored in November 2026). Pure.
+ * The input of every model our cards send to Replicate, in the words of its pages there: input schemas of 2026 as public programs carry them. Pure.
  *
  * Replicate hosts what others wrote, so each model has its own names for the same things, and what it does not know it may ignore:
  * whatever is not named here is refused before anything is bought.
@@ -23,6 +23,7 @@ interface Model {
 
 const title = 'Replicate'
 const ratios = words('1:1', '2:3', '3:2', '3:4', '4:3', '4:5', '5:4', '9:16', '16:9', '21:9')
+const longRatios = { ...ratios, ...words('1:4', '4:1', '1:8', '8:1') }
 
 /** Ours is square without a picture; with one, Replicate's word for following it. */
 const ratio = (allowed: Record<string, Json>): Handling => (value, name, job) =>
@@ -68,7 +69,7 @@ const models: Record<string, Model> = {
     slots: { list: { field: 'image_input', max: 14 } }, parameters: { aspect_ratio: ratio(ratios), resolution: as('resolution', words('1K', '2K', '4K')), output_format: jpg, seed: noSeed, google_search: only(false) },
   },
   'google/nano-banana-2': {
-    slots: { list: { field: 'image_input', max: 14 } }, parameters: { aspect_ratio: ratio(ratios), resolution: as('resolution', words('1K', '2K', '4K')), output_format: jpg, seed: noSeed, google_search: as('google_search') },
+    slots: { list: { field: 'image_input', max: 14 } }, parameters: { aspect_ratio: ratio(longRatios), resolution: as('resolution', words('1K', '2K', '4K')), output_format: jpg, seed: noSeed, google_search: as('google_search') },
   },
   'black-forest-labs/flux-2-pro': flux(8),
   'black-forest-labs/flux-2-max': flux(8),
@@ -82,7 +83,7 @@ const models: Record<string, Model> = {
       guidance: as('guidance'), steps: as('num_inference_steps'), acceleration: goFast, strength: only(0.8),
     },
   },
-  'qwen/qwen-image-edit': { slots: { one: 'image', required: true }, parameters: { aspect_ratio: only('auto'), resolution: only('1K'), output_format: jpgOrWebp, seed, acceleration: goFast } },
+  'qwen/qwen-image-edit': { slots: { one: 'image', required: true }, parameters: { aspect_ratio: ratio(words('1:1', '16:9', '9:16', '4:3', '3:4')), resolution: only('1K'), output_format: jpgOrWebp, seed, acceleration: goFast } },
   'qwen/qwen-image-edit-plus': {
     slots: { list: { field: 'image', max: 3 }, required: true }, parameters: { aspect_ratio: ratio(words('1:1', '16:9', '9:16', '4:3', '3:4')), resolution: only('1K'), output_format: jpgOrWebp, seed, acceleration: goFast },
   },
@@ -111,7 +112,8 @@ const models: Record<string, Model> = {
   },
   'google/veo-3.1': veo(true, { negative_prompt: negative, sound: as('generate_audio') }, { generate_audio: true }),
   'google/veo-3.1-fast': veo(false, { negative_prompt: negative, sound: as('generate_audio') }, { generate_audio: true }),
-  'google/veo-3.1-lite': veo(false, {}, {}),
+  // No sound to switch, no negative prompt, and 1080p for eight seconds only.
+  'google/veo-3.1-lite': veo(false, { duration_s: (value, name, job) => seconds(...job.parameters.resolution === '1080p' ? [8] : [4, 6, 8])(value, name, job) }, {}),
 }
 
 export const modelNames = Object.keys(models)

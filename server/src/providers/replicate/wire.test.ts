@@ -122,7 +122,7 @@ written('black-forest-labs/flux-2-dev', job('black-forest-labs/flux-2-dev', { pa
 written('bytedance/seedream-4.5', job('bytedance/seedream-4.5', { parameters: { aspect_ratio: '21:9', resolution: '4K' } }), { prompt: 'a kite', sequential_image_generation: 'disabled', aspect_ratio: '21:9', size: '4K' })
 written('qwen/qwen-image', job('qwen/qwen-image', { parameters: { ...everything, steps: 30, guidance: 3, negative_prompt: 'rain', acceleration: 'none' } }),
   { prompt: 'a kite', aspect_ratio: '1:1', image_size: 'optimize_for_quality', output_format: 'jpg', seed: 7, num_inference_steps: 30, guidance: 3, negative_prompt: 'rain', go_fast: false })
-written('qwen/qwen-image-edit', job('qwen/qwen-image-edit', { parameters: everything, inputs: [picture()] }), { prompt: 'a kite', output_format: 'jpg', seed: 7, image: 'https://f.example/0' })
+written('qwen/qwen-image-edit', job('qwen/qwen-image-edit', { parameters: everything, inputs: [picture()] }), { prompt: 'a kite', aspect_ratio: 'match_input_image', output_format: 'jpg', seed: 7, image: 'https://f.example/0' })
 written('qwen/qwen-image-edit-plus', job('qwen/qwen-image-edit-plus', { parameters: { aspect_ratio: 'auto' }, inputs: [picture(), picture()] }), { prompt: 'a kite', aspect_ratio: 'match_input_image', image: ['https://f.example/0', 'https://f.example/1'] })
 written('ideogram-ai/ideogram-v3-quality', job('ideogram-ai/ideogram-v3', { parameters: { rendering_speed: 'quality', style: 'design', expand_prompt: false, aspect_ratio: '4:3' } }), { prompt: 'a kite', style_type: 'Design', magic_prompt_option: 'Off', aspect_ratio: '4:3' })
 written('ideogram-ai/ideogram-v3-balanced', job('ideogram-ai/ideogram-v3', { parameters: { aspect_ratio: 'auto' }, inputs: [picture('mask'), picture()] }), { prompt: 'a kite', image: 'https://f.example/1', mask: 'https://f.example/0' })
@@ -162,6 +162,7 @@ refused('a picture of Ideogram without a mask', job('ideogram-ai/ideogram-v3', {
 refused('a strength of the prompt nobody takes', job('kwaivgi/kling-v2.1', { parameters: { cfg_scale: 0.9 }, inputs: [picture()] }))
 refused('a ratio beside a first picture', job('kwaivgi/kling-v2.6', { parameters: { aspect_ratio: '16:9' }, inputs: [picture('first_frame')] }))
 refused('references for the fast film', job('google/veo-3.1-fast', { inputs: [picture()] }))
+refused('a short film of Veo Lite in 1080p', job('google/veo-3.1-lite', { parameters: { resolution: '1080p', duration_s: 4 } }))
 refused('references for a short film', job('google/veo-3.1', { parameters: { duration_s: 4 }, inputs: [picture()] }))
 refused('more pictures than Replicate takes', job('black-forest-labs/flux-2-dev', { inputs: Array.from({ length: 5 }, () => picture()) }))
 refused('no picture where one is needed', job('topazlabs/image-upscale', { prompt: '' }), 'bad_request')
