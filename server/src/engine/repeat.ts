@@ -9,7 +9,8 @@
 import type { Client } from '../db/pool.ts'
 import type { Accepted, Submission } from './submit.ts'
 
-const remembered = `interval '10 minutes'`
+/** Of a remembered call `c` and its task `t`: it may be given as the answer to the same call again. */
+export const isAnswerable = `c.created_at > now() - interval '10 minutes' and t.state not in ('failed', 'cancelled')`
 
 /** Only doors that answer with the picture itself ask for this, and only where the caller brought no key of his own. */
 export const isRepeatable = ({ order, bodyHash }: Submission): boolean => order.retryCount !== undefined && order.idempotencyKey === undefined && bodyHash !== null
@@ -22,7 +23,7 @@ export async function answerRepeated(client: Client, group: Submission[], answer
   if (calls.length === 0) return
   const { rows } = await client.query<{ key_id: string; body_sha256: Buffer; task_id: string; unanswered: boolean }>({ name: 'repeat find', text: `
     select c.key_id, c.body_sha256, c.task_id, c.unanswered from recent_call c join task t on t.id = c.task_id
-    where (c.key_id, c.body_sha256) in (select * from unnest($1::uuid[], $2::bytea[])) and c.created_at > now() - ${remembered} and t.state not in ('failed', 'cancelled')
+    where (c.key_id, c.body_sha256) in (select * from unnest($1::uuid[], $2::bytea[])) and ${isAnswerable}
     order by c.key_id, c.body_sha256 for update of c` }, [calls.map(one => one.caller.keyId), calls.map(one => one.bodyHash)])
   const earlier = new Map(rows.map(row => [nameOf(row.key_id, row.body_sha256), row]))
   for (const one of calls) {
@@ -38,17 +39,9 @@ export async function answerRepeated(client: Client, group: Submission[], answer
     where c.key_id = a.key_id and c.body_sha256 = a.body_sha256` }, [answered.map(one => one.caller.keyId), answered.map(one => one.bodyHash)])
 }
 
-/** Remembers the calls that became tasks; of equal ones the last. */
-export async function rememberCalls(client: Client, group: Submission[]): Promise<void> {
-  const last = new Map(group.filter(isRepeatable).map(one => [nameOf(one.caller.keyId, one.bodyHash!), one]))
-  if (last.size === 0) return
-  // In one order everywhere, so that two groups never wait for each other.
-  const calls = [...last].sort(([a], [b]) => a < b ? -1 : 1).map(([, one]) => one)
-  await client.query({ name: 'repeat remember', text: `
-    insert into recent_call (key_id, body_sha256, task_id) select * from unnest($1::uuid[], $2::bytea[], $3::uuid[])
-    on conflict (key_id, body_sha256) do update set task_id = excluded.task_id, unanswered = false, created_at = now()` },
-  [calls.map(one => one.caller.keyId), calls.map(one => one.bodyHash), calls.map(one => one.id)])
-}
+/** The calls to remember: of equal ones the last. */
+export const lastOfEqual = (group: Submission[]): Submission[] =>
+  [...new Map(group.filter(isRepeatable).map(one => [nameOf(one.caller.keyId, one.bodyHash!), one])).values()]
 
 /** Whoever asked for this task went away before it was answered. */
 export const markUnanswered = (client: Client, taskId: string) => client.query({ name: 'repeat unanswered', text: `

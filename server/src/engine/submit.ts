@@ -12,9 +12,9 @@ import { Problem } from '../domain/problem.ts'
 import type { TurnPlace } from '../domain/session.ts'
 import { countDay, uncountDay, type Begun } from '../db/day.ts'
 import type { Client, Database } from '../db/pool.ts'
-import { availableIn, hold, lockPurses, takeFrom } from '../ledger/ledger.ts'
+import { availableIn, lockPurses, takeFrom } from '../ledger/ledger.ts'
 import { takeTurns } from '../sessions/turns.ts'
-import { answerRepeated, rememberCalls } from './repeat.ts'
+import { answerRepeated, isAnswerable, isRepeatable, lastOfEqual } from './repeat.ts'
 
 export interface Submission {
   id: string
@@ -44,8 +44,27 @@ const spacingS = 60
 /** How long interactive work goes ahead of batch work. After that a batch task has waited its turn, so nobody starves. */
 const batchHeadStartS = 600
 
-/** Writes a group of submissions. One transaction; answers in the order of the group. */
-export const submitGroup = (database: Database) => (group: Submission[]): Promise<Accepted[]> => database.transaction(async client => {
+/**
+ * Writes a group of submissions. One transaction; answers in the order of the group.
+ *
+ * Nearly every group is as it should be: nobody sent anything twice and everybody can pay. It is looked at and written in one statement;
+ * only where that finds something is the group gone through member by member.
+ */
+export const submitGroup = (database: Database) => async (group: Submission[]): Promise<Accepted[]> => {
+  if (group.every(isPlain) && await write(database, group).catch(orFalse)) return group.map(() => accepted)
+  return database.transaction(client => submitOneByOne(client, group))
+}
+
+/** Nothing of it is counted or linked elsewhere. */
+const isPlain = ({ row, turn, caller }: Submission) => row === null && turn === null && caller.limits.executionsPerDay === null
+
+/** Somebody else wrote one of our keys in this very moment (`must_hold`): nothing was written. */
+const orFalse = (error: unknown): false => {
+  if ((error as { code?: string }).code === 'PT409') return false
+  throw error
+}
+
+async function submitOneByOne(client: Client, group: Submission[]): Promise<Accepted[]> {
   const answers = new Map<string, Accepted>()
   await refuseRepeated(client, group, answers)
   await answerRepeated(client, group.filter(one => !answers.has(one.id)), answers)
@@ -63,13 +82,9 @@ export const submitGroup = (database: Database) => (group: Submission[]): Promis
   await linkTurns(client, wanting.filter(one => !answers.has(one.id)), answers)
   const taken = wanting.filter(one => !answers.has(one.id))
   await giveBack(client, wanting.filter(one => answers.has(one.id)))
-  if (taken.length > 0) {
-    await insertTasks(client, taken, await readRanks(client, taken))
-    await rememberCalls(client, taken)
-    await hold(client, taken.map(one => ({ ...purseOf(one), taskId: one.id, projectId: one.caller.projectId, keyId: one.caller.keyId, micros: one.checked.priceMicros })))
-  }
+  if (taken.length > 0) await write(client, taken, { sure: true })
   return group.map(one => answers.get(one.id) ?? accepted)
-})
+}
 
 /**
  * Makes rows of batches the tasks that are about to be written. A row is claimed under a turn and leaves that state here, in the
@@ -175,46 +190,77 @@ const forgetKeys = async (client: Client, refused: Submission[]) => {
 }
 
 /**
- * The order of admission. Time, spread per account: a task's rank is now, or a minute after the account's last waiting one.
+ * Tasks, events, holds, keys and remembered calls of a group, in one statement. False, and nothing written, where a member was sent
+ * before, names an input that is gone, or cannot be paid. `sure`: all that was looked into, in the same transaction, and the keys are written.
+ *
+ * Locks are taken in the order of the house: keys, then purses. The counts that stand between them make the order sure: a part of a
+ * statement runs when somebody asks for what it gives.
+ *
+ * The order of admission (`rank`) is time, spread per account: a task's rank is now, or a minute after the account's last waiting one.
  * So the first waiting task of every account is about as old as it looks, a burst of a thousand lies in the future, and one
  * index in rank order is fair between accounts without any bookkeeping when work is taken.
  */
-async function readRanks(client: Client, group: Submission[]): Promise<number[]> {
-  const wanted = [...new Set(group.map(one => `${one.caller.accountId} ${one.order.priority ?? 'interactive'}`))]
-  const { rows: [now, ...rows] } = await client.query<{ account_id: string; priority: string; rank: number | null }>({ name: 'submit ranks', text: `
-    select null::uuid as account_id, null as priority, extract(epoch from now())::double precision as rank
-    union all
-    select account_id, priority, (select max(t.rank) from task t where t.account_id = w.account_id and t.priority = w.priority and t.state = 'queued')
-    from unnest($1::uuid[], $2::text[]) as w(account_id, priority)` },
-  [wanted.map(one => one.split(' ')[0]), wanted.map(one => one.split(' ')[1])])
-  const last = new Map(rows.map(row => [`${row.account_id} ${row.priority}`, row.rank]))
-  return group.map(one => {
+async function write(client: Client, group: Submission[], { sure = false } = {}): Promise<boolean> {
+  const places = new Map<string, number>()
+  const lastCalls = new Set(lastOfEqual(group))
+  const rows = group.map(one => {
     const priority = one.order.priority ?? 'interactive'
-    const account = `${one.caller.accountId} ${priority}`
-    const waiting = last.get(account) ?? null
-    const earliest = now!.rank! + (priority === 'batch' ? batchHeadStartS : 0)
-    const rank = waiting === null ? earliest : Math.max(earliest, waiting + spacingS)
-    last.set(account, rank)
-    return rank
+    const line = `${one.caller.accountId} ${priority}`
+    const place = places.get(line) ?? 0
+    places.set(line, place + 1)
+    return {
+      id: one.id, account_id: one.caller.accountId, project_id: one.caller.projectId, key_id: one.caller.keyId, livemode: one.caller.livemode,
+      attempts_max: one.attemptsMax, model: one.checked.card.id, model_asked: one.order.model, operation: one.checked.operation, prompt: one.order.prompt,
+      parameters: one.checked.parameters, inputs: one.order.inputs, count: one.checked.count, partials: one.order.partials ?? 0, width: one.checked.width, height: one.checked.height,
+      priority, place, provider: one.provider, upstream_model: one.upstreamModel,
+      price_micros: one.checked.priceMicros, warnings: [...one.order.warnings ?? [], ...one.checked.warnings], metadata: one.order.metadata ?? {},
+      callback_url: one.order.callbackUrl ?? null, wire: one.order.wire ?? null, sticky_key: one.stickyKey, template: one.checked.template ?? null, start_by: one.startBy, end_by: one.endBy,
+      key: one.order.idempotencyKey ?? null, body: one.bodyHash?.toString('hex') ?? null, retried: isRepeatable(one) ? one.order.retryCount! > 0 : null, remember: lastCalls.has(one),
+    }
   })
-}
-
-async function insertTasks(client: Client, group: Submission[], ranks: number[]): Promise<void> {
-  const rows = group.map((one, index) => ({
-    id: one.id, account_id: one.caller.accountId, project_id: one.caller.projectId, key_id: one.caller.keyId, livemode: one.caller.livemode,
-    attempts_max: one.attemptsMax, model: one.checked.card.id, model_asked: one.order.model, operation: one.checked.operation, prompt: one.order.prompt,
-    parameters: one.checked.parameters, inputs: one.order.inputs, count: one.checked.count, partials: one.order.partials ?? 0, width: one.checked.width, height: one.checked.height,
-    priority: one.order.priority ?? 'interactive', rank: ranks[index], provider: one.provider, upstream_model: one.upstreamModel,
-    price_micros: one.checked.priceMicros, warnings: [...one.order.warnings ?? [], ...one.checked.warnings], metadata: one.order.metadata ?? {},
-    callback_url: one.order.callbackUrl ?? null, wire: one.order.wire ?? null, sticky_key: one.stickyKey, template: one.checked.template ?? null, start_by: one.startBy, end_by: one.endBy,
-  }))
-  await client.query({ name: 'submit tasks', text: `
-    with task_row as (
+  const inputs = sure ? [] : [...new Set(group.flatMap(one => one.order.inputs.map(input => input.assetId)))]
+  const { rows: [row] } = await client.query<{ written: boolean }>({ name: 'submit write', text: `
+    with s as materialized (
+      select *, decode(body, 'hex') as sha256 from jsonb_to_recordset($1) as s(id uuid, account_id uuid, project_id uuid, key_id uuid, livemode boolean, attempts_max int, model text, model_asked text,
+        operation text, prompt text, parameters jsonb, inputs jsonb, count int, partials int, width int, height int, priority text, place int, provider text,
+        upstream_model text, price_micros bigint, warnings jsonb, metadata jsonb, callback_url text, wire jsonb, sticky_key text, template jsonb, start_by timestamptz, end_by timestamptz,
+        key text, body text, retried boolean, remember boolean)),
+    there as materialized (select id from asset where id = any($2::uuid[]) order by id for key share),
+    new as materialized (
+      select not $3 and (select count(*) from there) = cardinality($2::uuid[])
+        and not exists (select from s join idempotency i on i.project_id = s.project_id and i.livemode = s.livemode and i.key = s.key)
+        and not exists (select from s join recent_call c on c.key_id = s.key_id and c.body_sha256 = s.sha256 join task t on t.id = c.task_id
+          where s.retried is not null and ${isAnswerable} and (c.unanswered or s.retried)) as all_new),
+    keyed as (
+      insert into idempotency (project_id, livemode, key, body_sha256, task_id)
+      select project_id, livemode, key, sha256, id from s, new where all_new and key is not null order by key
+      on conflict do nothing returning task_id),
+    bill as materialized (select account_id, livemode, sum(price_micros)::bigint as micros from s group by 1, 2),
+    purse as materialized (
+      select b.account_id, b.livemode, b.available_micros >= bill.micros as suffices from balance b join bill using (account_id, livemode), new
+      where all_new and (select count(*) from keyed) = (select count(key) from s) order by 1, 2 for update of b),
+    verdict as materialized (select $3 or (select count(*) filter (where suffices) from purse) = (select count(*) from bill) as written),
+    backlog as materialized (
+      select account_id, priority, (select max(t.rank) from task t where t.account_id = line.account_id and t.priority = line.priority and t.state = 'queued') as rank
+      from (select distinct account_id, priority from s) line),
+    task_row as (
       insert into task (id, account_id, project_id, key_id, livemode, attempts_max, model, model_asked, operation, prompt, parameters, inputs, count, partials, width, height,
         priority, rank, provider, upstream_model, price_micros, warnings, metadata, callback_url, wire, sticky_key, template, start_by, end_by)
-      select * from jsonb_to_recordset($1) as r(id uuid, account_id uuid, project_id uuid, key_id uuid, livemode boolean, attempts_max int, model text, model_asked text,
-        operation text, prompt text, parameters jsonb, inputs jsonb, count int, partials int, width int, height int, priority text, rank double precision, provider text,
-        upstream_model text, price_micros bigint, warnings jsonb, metadata jsonb, callback_url text, wire jsonb, sticky_key text, template jsonb, start_by timestamptz, end_by timestamptz)
-      returning id, project_id, livemode)
-    insert into event (project_id, livemode, task_id, type) select project_id, livemode, id, 'task.created' from task_row` }, [JSON.stringify(rows)])
+      select id, account_id, project_id, key_id, livemode, attempts_max, model, model_asked, operation, prompt, parameters, inputs, count, partials, width, height,
+        priority, greatest(extract(epoch from now()) + case priority when 'batch' then ${batchHeadStartS} else 0 end, backlog.rank + ${spacingS}) + place * ${spacingS},
+        provider, upstream_model, price_micros, warnings, metadata, callback_url, wire, sticky_key, template, start_by, end_by
+      from s join backlog using (account_id, priority), verdict where written
+      returning id, project_id, livemode),
+    told as (insert into event (project_id, livemode, task_id, type) select project_id, livemode, id, 'task.created' from task_row),
+    paid as (
+      update balance b set available_micros = available_micros - bill.micros, held_micros = held_micros + bill.micros
+      from bill, verdict where written and b.account_id = bill.account_id and b.livemode = bill.livemode),
+    booked as (
+      insert into ledger (kind, account_id, project_id, key_id, livemode, task_id, amount_micros)
+      select 'hold', account_id, project_id, key_id, livemode, id, -price_micros from s, verdict where written),
+    remembered as (
+      insert into recent_call (key_id, body_sha256, task_id) select key_id, sha256, id from s, verdict where written and remember order by key_id, sha256
+      on conflict (key_id, body_sha256) do update set task_id = excluded.task_id, unanswered = false, created_at = now())
+    select written, must_hold(written or not exists (select from keyed)) from verdict` }, [JSON.stringify(rows), inputs, sure])
+  return row!.written
 }
