@@ -116,7 +116,7 @@ test('free searches begin anew each month', async () => {
 async function inHand(caller: Caller): Promise<Settlement> {
   const { engine } = testEngine(database, { work: null })
   const { taskId } = await submit(engine, caller)
-  const claims = await claim(database, newId(), [{ provider: 'made-up', slots: 1000, limits: { concurrency: null, perMinute: null, perProcess: null } }], 0)
+  const { claims } = await claim(database, newId(), [{ provider: 'made-up', slots: 1000, limits: { concurrency: null, perMinute: null, perProcess: null } }], 0)
   const { row } = claims.find(one => one.row.id === taskId)!
   return { id: taskId, turn: row.turn, state: 'done', attemptOutcome: 'done', chargedMicros: priceMicros, outputs: [], cost: { micros: 60_000, basis: 'usage', usage: { imageOut: 1_000, searches: 2 }, search: { freePerMonth: 5, micros: 14_000 } } }
 }

@@ -93,7 +93,7 @@ test('a settlement of a turn that has passed changes nothing', async () => {
   const { engine } = testEngine(database, { work: null })
   const { taskId } = await submit(engine, caller)
   const room = [{ provider: 'made-up', slots: 1000, limits: { concurrency: null, perMinute: null, perProcess: null } }]
-  const claims = await claim(database, newId(), room, 0)
+  const { claims } = await claim(database, newId(), room, 0)
   const mine = claims.find(one => one.row.id === taskId)!
   const settle = settleGroup(database, null)
   const settlement = { id: taskId, turn: mine.row.turn, state: 'done' as const, attemptOutcome: 'done' as const, chargedMicros: priceMicros, outputs: [] }
@@ -520,7 +520,7 @@ const killed = async (work: (lost: { taskId: string; caller: Caller; worker: str
   const worker = newId()
   await database.query(`insert into worker (id, host, pid, beat_at) values ($1, 'gone', 1, now() - interval '1 hour')`, [worker])
   const claimAt = async (provider: string) => {
-    const claims = await claim(database, worker, [{ provider, slots: 1_000, limits: { concurrency: null, perMinute: null, perProcess: null } }], 0)
+    const { claims } = await claim(database, worker, [{ provider, slots: 1_000, limits: { concurrency: null, perMinute: null, perProcess: null } }], 0)
     return claims.find(one => one.row.id === taskId)!.row
   }
   await work({ taskId, caller, worker, claimAt })

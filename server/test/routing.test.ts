@@ -337,7 +337,7 @@ test('pictures a minute are exact, and one order that is more than a minute’s 
     const worker = newId()
     return house.database.transaction(async client => {
       await client.query(`update provider_health set state = 'closed', open_until = null where provider = 'rehearsal-c'`)
-      const claims = await claim({ ...house.database, transaction: work => work(client) }, worker, room(imagesPerMinute), 0)
+      const { claims } = await claim({ ...house.database, transaction: work => work(client) }, worker, room(imagesPerMinute), 0)
       await client.query(`update provider_health set state = 'open', open_until = now() + interval '1 hour' where provider = 'rehearsal-c'`)
       return claims.map(one => one.row.count)
     })

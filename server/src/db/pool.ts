@@ -18,8 +18,12 @@ export interface Client {
 }
 
 export interface Database extends Client {
-  /** Runs `work` between begin and commit; what it throws rolls back and is thrown on. Nothing is retried. */
-  transaction<Result>(work: (client: Client) => Promise<Result>): Promise<Result>
+  /**
+   * Runs `work` between begin and commit; what it throws rolls back and is thrown on. Nothing is retried.
+   *
+   * @param options.begin `begin` and statements without parameters that go with it in one round trip
+   */
+  transaction<Result>(work: (client: Client) => Promise<Result>, options?: { begin?: string }): Promise<Result>
   /** Waits for what is under way and closes every connection. A second call is the first one. */
   close(): Promise<void>
 }
@@ -60,13 +64,13 @@ export function openDatabase({ max = 10, applicationName = 'plantain', waitMs = 
       }
     },
 
-    async transaction(work) {
+    async transaction(work, { begin = 'begin' } = {}) {
       const client = await connect()
       let broken: Error | undefined
       try {
-        await ask(client, 'begin', undefined, false)
         let result
         try {
+          await ask(client, begin, undefined, false)
           result = await work({ query: (statement, values) => ask(client, statement, values, false) })
         } catch (error) {
           await client.query('rollback').catch(failure => { broken = failure })

@@ -19,29 +19,46 @@ export interface Room { provider: string; slots: number; limits: ProviderLimits 
 
 const admissionLock = 7_700_001
 
+export interface Claimed {
+  claims: Claim[]
+  /** Providers whose queues may still hold something that is due: there was no place for it, or it had to be left to others. */
+  left: Set<string>
+}
+
 /**
  * Takes due work for a worker: fresh tasks by rank within every limit, and waiting ones whose time has come.
  *
  * Whether there is any is asked first, without the lock: most looks find nothing, and what comes after that question wakes the next look.
  */
-export async function claim(database: Database, worker: string, rooms: Room[], waitingMax: number): Promise<Claim[]> {
-  const open = rooms.filter(room => room.slots > 0)
-  const due = await readDue(database, open.map(room => room.provider), waitingMax > 0 ? rooms.map(room => room.provider) : [])
-  if (!due.waiting && due.queued.size === 0) return []
-  return database.transaction(async client => {
-    await client.query({ name: 'claim lock', text: 'select pg_advisory_xact_lock($1)' }, [admissionLock])
-    const claims: Claim[] = []
-    if (due.waiting) for (const row of await claimWaiting(client, worker, rooms.map(room => room.provider), waitingMax)) claims.push({ row, first: false })
-    for (const room of open.filter(room => due.queued.has(room.provider))) {
-      const { free, pictures, probe } = await freePlaces(client, room)
-      if (free <= 0) continue
-      const rows = await claimQueued(client, worker, room.provider, free, pictures)
-      if (rows.length > 0 && (room.limits.perMinute !== null || hasPictureRate(room))) await countPace(client, room.provider, rows.length, rows.reduce((sum, row) => sum + (row.operation === 'write' ? 0 : row.count), 0))
-      if (rows.length > 0 && probe) await beginProbe(client, room.provider, rows[0]!.id)
-      for (const row of rows) claims.push({ row, first: true })
-    }
-    return claims
+export async function claim(database: Database, worker: string, rooms: Room[], waitingMax: number): Promise<Claimed> {
+  // Rooms without a place are asked about as well: who gives one back wants to know whether it is waited for.
+  const due = await readDue(database, rooms.map(room => room.provider), waitingMax > 0 ? rooms.map(room => room.provider) : [])
+  const open = rooms.filter(room => room.slots > 0 && due.queued.has(room.provider))
+  const left = new Set(rooms.filter(room => room.slots <= 0 && due.queued.has(room.provider)).map(room => room.provider))
+  if (!due.waiting && open.length === 0) return { claims: [], left }
+  return underLock(database, async client => {
+    const waiting = due.waiting ? await claimWaiting(client, worker, rooms.map(room => room.provider), waitingMax) : []
+    const fresh = await claimFresh(client, worker, open)
+    return { claims: [...waiting.map(row => ({ row, first: false })), ...fresh.claims], left: new Set([...left, ...fresh.left]) }
   })
+}
+
+/** Takes fresh tasks of providers that are known to have some. */
+export const claimKnown = (database: Database, worker: string, rooms: Room[]): Promise<Claimed> => underLock(database, client => claimFresh(client, worker, rooms))
+
+const underLock = (database: Database, work: (client: Client) => Promise<Claimed>) => database.transaction(work, { begin: `begin; select pg_advisory_xact_lock(${admissionLock})` })
+
+async function claimFresh(client: Client, worker: string, rooms: Room[]): Promise<Claimed> {
+  const claims: Claim[] = []
+  const left = new Set<string>()
+  for (const room of rooms) {
+    const { free, limited, pictures, probe } = await freePlaces(client, room)
+    const rows = free <= 0 ? [] : await claimQueued(client, worker, room, { free, limited, pictures })
+    if (limited || rows.length >= free || pictures) left.add(room.provider)
+    if (rows.length > 0 && probe) await beginProbe(client, room.provider, rows[0]!.id)
+    for (const row of rows) claims.push({ row, first: true })
+  }
+  return { claims, left }
 }
 
 /** Providers with anything queued at all, one index probe each; and whether any waiting task is to be looked at. */
@@ -58,37 +75,32 @@ const hasPictureRate = ({ limits }: Room): boolean => (limits.imagesPerMinute ??
 /** Pictures that may still be asked for in this minute; `fresh`: none was yet, so that one task of more than fit in a minute gets a minute of its own. */
 interface Pictures { left: number; fresh: boolean }
 
+interface Places { free: number; /** Some account or key has a limit of tasks in the making. */ limited: boolean; pictures: Pictures | null; probe: boolean }
+
 /** How many more submissions the provider's limits and its breaker allow now. `probe`: one, to find out whether it is back. */
-async function freePlaces(client: Client, room: Room): Promise<{ free: number; pictures: Pictures | null; probe: boolean }> {
+async function freePlaces(client: Client, room: Room): Promise<Places> {
   const { provider, slots, limits } = room
-  // A model in our own process has no upstream to spare.
-  if (limits.concurrency === null && limits.perMinute === null && !hasPictureRate(room) && limits.perProcess !== null) return { free: slots, pictures: null, probe: false }
-  const { rows: [row] } = await client.query<{ making: number; sent: number; images: number; paused: boolean; state: Health['state'] | null; open_until: Date | null; probing: boolean; now: Date }>({ name: 'claim places', text: `
-    select case when $2 then (select count(*)::int from task where provider = $1 and state in ('running', 'waiting')) else 0 end as making,
+  const { rows: [row] } = await client.query<{ limited: boolean; making: number; sent: number; images: number; paused: boolean; state: Health['state'] | null; open_until: Date | null; probing: boolean; now: Date }>({ name: 'claim places', text: `
+    select exists (select from account where concurrent is not null) or exists (select from api_key where concurrent is not null) as limited,
+      case when $2 then (select count(*)::int from task where provider = $1 and state in ('running', 'waiting')) else 0 end as making,
       coalesce(p.count, 0) as sent, coalesce(p.images, 0) as images, coalesce(w.pause_until > now(), false) as paused,
       h.state, h.open_until, coalesce((select t.state = 'running' from task t where t.id = h.probe_task), false) as probing, now() as now
     from (select $1::text as provider) one left join provider_pace w using (provider) left join provider_health h using (provider)
       left join provider_pace p on p.provider = one.provider and p.minute = date_trunc('minute', now())` }, [provider, limits.concurrency !== null])
-  const { making, sent, images, paused, state, open_until, probing, now } = row!
+  const { limited, making, sent, images, paused, state, open_until, probing, now } = row!
+  // A model in our own process has no upstream to spare.
+  if (limits.concurrency === null && limits.perMinute === null && !hasPictureRate(room) && limits.perProcess !== null) return { free: slots, limited, pictures: null, probe: false }
   const asking = state === null ? 'freely' : mayAsk({ state, openUntil: open_until }, { now, probing })
-  const none = { free: 0, pictures: null, probe: false }
-  if (paused || asking === 'no') return none
+  if (paused || asking === 'no') return { free: 0, limited, pictures: null, probe: false }
   const free = Math.min(slots, limits.concurrency === null ? Infinity : limits.concurrency - making, limits.perMinute === null ? Infinity : limits.perMinute - sent, asking === 'once' ? 1 : Infinity)
-  if (!hasPictureRate(room)) return { free, pictures: null, probe: asking === 'once' }
   // None left is no reason to stop here: texts are no pictures.
-  return { free, pictures: { left: limits.imagesPerMinute! - images, fresh: images === 0 }, probe: asking === 'once' }
+  return { free, limited, pictures: hasPictureRate(room) ? { left: limits.imagesPerMinute! - images, fresh: images === 0 } : null, probe: asking === 'once' }
 }
 
 /** An upstream asked to be left alone: nobody in the house asks it before then. */
 export const pauseProvider = (client: Client, provider: string, ms: number) => client.query({ name: 'claim pause', text: `
   insert into provider_pace (provider, minute, count, pause_until) values ($1, date_trunc('minute', now()), 0, now() + make_interval(secs => $2 / 1000.0))
   on conflict (provider) do update set pause_until = greatest(provider_pace.pause_until, excluded.pause_until)` }, [provider, ms])
-
-const countPace = (client: Client, provider: string, count: number, images: number) => client.query({ name: 'claim pace', text: `
-  insert into provider_pace (provider, minute, count, images) values ($1, date_trunc('minute', now()), $2, $3)
-  on conflict (provider) do update set minute = excluded.minute,
-    count = excluded.count + case when provider_pace.minute = excluded.minute then provider_pace.count else 0 end,
-    images = excluded.images + case when provider_pace.minute = excluded.minute then provider_pace.images else 0 end` }, [provider, count, images])
 
 /**
  * Takes queued tasks in rank order, leaving out those whose account or key has as many in the making as it may.
@@ -97,10 +109,9 @@ const countPace = (client: Client, provider: string, count: number, images: numb
  * is left for each of them. Where pictures a minute are counted, the first task that does not fit is waited for: many small ones
  * would otherwise starve a large one.
  */
-async function claimQueued(client: Client, worker: string, provider: string, free: number, pictures: Pictures | null): Promise<TaskRow[]> {
-  const { rows: [limited] } = await client.query<{ any: boolean }>({ name: 'claim limited', text: `
-    select exists (select from account where concurrent is not null) or exists (select from api_key where concurrent is not null) as any` })
-  const candidates = limited!.any ? `
+async function claimQueued(client: Client, worker: string, room: Room, { free, limited, pictures }: Pick<Places, 'free' | 'limited' | 'pictures'>): Promise<TaskRow[]> {
+  const isPaced = room.limits.perMinute !== null || pictures !== null
+  const candidates = limited ? `
     , making as materialized (select account_id, key_id from task where state in ('running', 'waiting')),
     account_room as materialized (select a.id, a.concurrent - (select count(*) from making m where m.account_id = a.id) as room from account a where a.concurrent is not null),
     key_room as materialized (select k.id, k.concurrent - (select count(*) from making m where m.key_id = k.id) as room from api_key k where k.concurrent is not null),
@@ -125,17 +136,25 @@ async function claimQueued(client: Client, worker: string, provider: string, fre
         select t.id, t.operation = 'write' as is_text, row_number() over (partition by t.operation = 'write' order by t.rank, t.id) as place,
           sum(t.count) filter (where t.operation <> 'write') over (order by t.rank, t.id) as pictures from task t join chosen using (id)) c
       where is_text or pictures <= $4 or $5 and place = 1)`
-  const { rows } = await client.query<TaskRow>({ name: `claim queued${limited!.any ? ' limited' : ''}${pictures ? ' pictures' : ''}`, text: `
+  const pace = isPaced ? `
+    paced as (
+      insert into provider_pace (provider, minute, count, images)
+      select $2, date_trunc('minute', now()), count(*), coalesce(sum(count) filter (where operation <> 'write'), 0) from taken having count(*) > 0
+      on conflict (provider) do update set minute = excluded.minute,
+        count = excluded.count + case when provider_pace.minute = excluded.minute then provider_pace.count else 0 end,
+        images = excluded.images + case when provider_pace.minute = excluded.minute then provider_pace.images else 0 end),` : ''
+  const { rows } = await client.query<TaskRow>({ name: `claim queued${limited ? ' limited' : ''}${pictures ? ' pictures' : isPaced ? ' paced' : ''}`, text: `
     with nothing as (select 1) ${candidates}${fitting},
     taken as (
       update task t set state = 'running', turn = turn + 1, worker = $1, attempts = attempts + 1, polls = 0, receipt = null, started_at = coalesce(started_at, now())
       from ${pictures ? 'fitting' : 'chosen'} chosen where t.id = chosen.id returning ${taskColumns}),
+    ${pace}
     written as (
       insert into attempt (task_id, number, provider, upstream_model) select id, attempts, provider, upstream_model from taken
       on conflict (task_id, number) do update set sent_at = now(), ended_at = null, outcome = null, asked = attempt.asked + 1),
     told as (
       insert into event (project_id, livemode, task_id, type) select project_id, livemode, id, 'task.started' from taken where attempts = 1)
-    select * from taken` }, [worker, provider, free, ...pictures ? [pictures.left, pictures.fresh] : []])
+    select * from taken` }, [worker, room.provider, free, ...pictures ? [pictures.left, pictures.fresh] : []])
   return rows
 }
 

@@ -131,16 +131,20 @@ export function createEngine(options: EngineOptions): Engine {
   /** Tasks taken here that nobody has said anything of yet. Bounded: what is forgotten is only looked at once more. */
   const young = new Set<string>()
   const youngMax = 50_000
+  /** Tasks as their settlement read them, for those who were woken by it; forgotten a moment later. */
+  const fresh = new Map<string, Task>()
 
   const settledMany = (settled: Settled, all: Iterable<string>) => {
     for (const id of all) young.delete(id)
+    for (const task of settled.read) fresh.set(task.id, task)
     watch.tell(all)
+    if (settled.read.length > 0) setImmediate(() => { for (const { id } of settled.read) fresh.delete(id) })
     if (settled.outgoing.length > 0) options.deliver(settled.outgoing)
     // Only ends are told to other processes: whoever still has such a task in hand drops it.
     if (settled.ended.length > 0) { options.notify?.('plantain_told', settled.ended); options.ended?.(settled.ended) }
   }
 
-  const write = settleGroup(database, deliverer)
+  const write = settleGroup(database, deliverer, watch.isAwaited)
   const settle = grouped<Settlement, boolean>(async group => {
     const settled = await write(group)
     settledMany(settled, settled.held)
@@ -152,6 +156,11 @@ export function createEngine(options: EngineOptions): Engine {
   const wakeWorkers = (ids: string[]) => {
     pump?.wake()
     options.notify?.('plantain_work', ids)
+  }
+  /** A task was taken in: it is for whoever has room, and nobody else need hear of it where that is us. */
+  const wakeFor = (id: string, provider: string) => {
+    if (pump?.hasRoom(provider)) pump.wake(provider)
+    else wakeWorkers([id])
   }
 
   /** Something came for a task after it had ended. */
@@ -216,7 +225,7 @@ export function createEngine(options: EngineOptions): Engine {
         case 'accepted':
           if (young.size < youngMax) young.add(submission.id)
           watch.tell([submission.id])
-          wakeWorkers([submission.id])
+          wakeFor(submission.id, provider)
           return { taskId: submission.id, replayed: false }
       }
     },
@@ -233,7 +242,7 @@ export function createEngine(options: EngineOptions): Engine {
         const remaining = until - performance.now()
         const stop = new AbortController()
         const heard = remaining > 0 ? watch.heard(taskId, Math.min(lookMs, remaining), signal ? AbortSignal.any([signal, stop.signal]) : stop.signal) : null
-        const task = owned(await find(taskId), owner)
+        const task = owned(fresh.get(taskId) ?? await find(taskId), owner)
         if (task === null || hasEnded(task.state) || heard === null || signal?.aborted) { stop.abort(); return task }
         await heard
       }

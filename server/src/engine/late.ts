@@ -16,7 +16,7 @@ import type { Making } from '../providers/contract.ts'
 import type { Log } from '../kit/log.ts'
 import { costFor, costOfFailure, countMade, hasOnlyLinks, resultOf, storeMaking } from './making.ts'
 import { askingOf, taskColumns, type Receipt, type TaskRow } from './rows.ts'
-import { insertDeliveries, insertOutputs, type Outgoing, type Settlement } from './settle.ts'
+import { deliverLate, insertLate, type Outgoing, type Settlement } from './settle.ts'
 import { writeJob, type StepTools, type Workbench } from './step.ts'
 
 /** How long an attempt is looked after once its task has ended. Upstreams give up on their own jobs well before. */
@@ -120,12 +120,12 @@ const settleLate = (database: Database, one: LateLook, ending: Ending, tools: St
 async function attach(client: Client, row: TaskRow, number: number, { outputs = [], text = null }: Pick<Settlement, 'outputs' | 'text'>, deliverer: string | null): Promise<Outgoing[]> {
   const lateText = row.operation === 'write' && text !== null ? { late_text: text } : {}
   await client.query({ name: 'late mark', text: 'update task set late = true, details = details || $2 where id = $1' }, [row.id, JSON.stringify(lateText)])
-  await insertOutputs(client, outputs.map((output, position) => ({ row, output, position, late: true })))
+  await insertLate(client, row, outputs)
   await client.query({ name: 'late event', text: `
     insert into event (project_id, livemode, task_id, type, data) values ($1, $2, $3, 'task.late_result', $4)` },
   [row.project_id, row.livemode, row.id, JSON.stringify({ attempt: number, outputs: outputs.length })])
   // Whoever asked to be called back in the request was told how it ended; this goes to those who listen for it.
-  return insertDeliveries(client, [{ ...row, callback_url: null, style: null }], () => 'task.late_result', deliverer)
+  return deliverLate(client, row, 'task.late_result', deliverer)
 }
 
 /**

@@ -9,7 +9,7 @@ import type { Sign } from '../domain/breaker.ts'
 import { Problem, storeProblem } from '../domain/problem.ts'
 import type { Database } from '../db/pool.ts'
 import type { Log } from '../kit/log.ts'
-import { claim, pauseProvider, type Claim, type Room } from './claim.ts'
+import { claim, claimKnown, pauseProvider, type Claim, type Room } from './claim.ts'
 import type { TaskRow } from './rows.ts'
 import type { Settlement } from './settle.ts'
 import { step, type StepTools, type Workbench } from './step.ts'
@@ -32,8 +32,10 @@ export interface PumpOptions {
 
 export interface Pump {
   start(): void
-  /** There may be work. */
-  wake(): void
+  /** There may be work; with a provider, there is some of its. */
+  wake(provider?: string): void
+  /** Whether a task of this provider would be begun here at once, as far as this process is concerned. */
+  hasRoom(provider: string): boolean
   /** Somebody ended a task that may be in hand here. */
   drop(taskIds: Iterable<string>): void
   /** How many steps are in hand. */
@@ -52,7 +54,13 @@ export function createPump({ database, workerId, benches, tools, slots, settle, 
   const inHand = new Map<string, { provider: string; abort: AbortController; finished: Promise<void> }>()
   let running = false
   let looking: Promise<void> | null = null
+  /** Another look is due: at everything, or at what these providers were given. */
   let again = false
+  const given = new Set<string>()
+  /** Providers whose queues may hold what could not be taken when they were last looked at. */
+  const left = new Set<string>()
+  /** Rises with every step that ends. */
+  let finished = 0
   let timer: NodeJS.Timeout | undefined
   let timerAt = Infinity
   let lost = false
@@ -65,23 +73,31 @@ export function createPump({ database, workerId, benches, tools, slots, settle, 
 
   const look = async () => {
     do {
+      // What was handed in here is known to be there: it is taken without asking first whether there is anything.
+      const known = again ? null : [...given]
       again = false
-      const offered = rooms()
+      given.clear()
+      const before = finished
+      const offered = known === null ? rooms() : rooms().filter(room => known.includes(room.provider))
       const free = slots - inHand.size
-      if (free <= 0) return
+      if (free <= 0) {
+        for (const { provider } of offered) left.add(provider)
+        return
+      }
       try {
         if (lost) await recover()
-        const claims = await claim(database, workerId, offered, Math.min(free, waitingMax))
+        const { claims, left: remaining } = known === null ? await claim(database, workerId, offered, Math.min(free, waitingMax)) : await claimKnown(database, workerId, offered)
+        for (const { provider } of offered) if (remaining.has(provider)) left.add(provider); else left.delete(provider)
         for (const one of claims) begin(one)
-        // Less than there was room for is all there was: who comes later, or gives back a place, wakes us.
-        if (claims.length >= Math.min(free, waitingMax)) again = true
+        // Less than there was room for is all there was: who comes later, or gives back a place, wakes us. A place may have been given back meanwhile.
+        if (claims.length >= Math.min(free, waitingMax) || left.size > 0 && finished !== before) again = true
       } catch (error) {
         // What was claimed in a commit whose answer was lost is ours and unknown to us: see `recover`.
         lost = true
         log.warn({ error }, 'work could not be claimed')
         return
       }
-    } while (again && running)
+    } while ((again || given.size > 0) && running)
   }
 
   /** Claims that are ours by the row and that nobody holds: their commit's answer was lost. They were never begun. */
@@ -98,11 +114,12 @@ export function createPump({ database, workerId, benches, tools, slots, settle, 
   const begin = (one: Claim) => {
     const { row } = one
     const abort = new AbortController()
-    const finished = handle(one, abort).catch(error => { log.error({ taskId: row.id, error }, 'a step was lost') }).finally(() => {
+    const step = handle(one, abort).catch(error => { log.error({ taskId: row.id, error }, 'a step was lost') }).finally(() => {
       inHand.delete(row.id)
-      if (running) wake()
+      finished++
+      if (left.size > 0) wake()
     })
-    inHand.set(row.id, { provider: row.provider, abort, finished })
+    inHand.set(row.id, { provider: row.provider, abort, finished: step })
   }
 
   const handle = async (one: Claim, abort: AbortController) => {
@@ -133,12 +150,17 @@ export function createPump({ database, workerId, benches, tools, slots, settle, 
     }
   }
 
-  const wake = () => {
+  const wake = (provider?: string) => {
+    if (provider === undefined) again = true
+    else given.add(provider)
+    startLooking()
+  }
+
+  const startLooking = () => {
     if (!running) return
-    if (looking) { again = true; return }
-    looking = look().finally(() => {
+    looking ??= look().finally(() => {
       looking = null
-      if (again) wake()
+      if (again || given.size > 0) startLooking()
     })
   }
 
@@ -155,6 +177,7 @@ export function createPump({ database, workerId, benches, tools, slots, settle, 
   return {
     start() { running = true; regular(); wake() },
     wake,
+    hasRoom: provider => running && benches.has(provider) && inHand.size < slots && rooms().some(room => room.provider === provider && room.slots > 0),
     drop(taskIds) { for (const id of taskIds) inHand.get(id)?.abort.abort('cancelled') },
     busy: () => inHand.size,
     holds: taskId => inHand.has(taskId),
@@ -162,12 +185,12 @@ export function createPump({ database, workerId, benches, tools, slots, settle, 
       running = false
       clearTimeout(timer)
       await looking
-      const finished = () => Promise.all([...inHand.values()].map(one => one.finished))
+      const allFinished = () => Promise.all([...inHand.values()].map(one => one.finished))
       let patience: NodeJS.Timeout | undefined
-      await Promise.race([finished(), new Promise(resolve => { patience = setTimeout(resolve, graceMs) })])
+      await Promise.race([allFinished(), new Promise(resolve => { patience = setTimeout(resolve, graceMs) })])
       clearTimeout(patience)
       for (const one of inHand.values()) one.abort.abort('shutdown')
-      await finished()
+      await allFinished()
     },
   }
 }

@@ -34,7 +34,7 @@ export const askingOf = (receipt: Receipt | null): Asking | null => receipt?.kin
 
 interface TriedRow { number: number; provider: string; model: string; outcome: Tried['outcome']; code: ProblemCode | null; message: string | null; retry_after_s: number | null; sent_at: string; ended_at: string | null }
 
-interface OutputRow { id: string; sha256: string; mime: string; size_bytes: number; width: number | null; height: number | null; name: string | null; created_at: string; expires_at: string | null }
+export interface OutputRow { id: string; sha256: string; mime: string; size_bytes: number; width: number | null; height: number | null; name: string | null; created_at: string; expires_at: string | null }
 
 /** A task that queued for a busy upstream all day has been asked very often. */
 const triedMax = 50

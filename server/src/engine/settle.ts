@@ -8,13 +8,13 @@ import { newId } from '../kit/id.ts'
 import type { StoredBlob } from '../domain/asset.ts'
 import type { Json } from '../domain/outcome.ts'
 import type { StoredProblem } from '../domain/problem.ts'
-import { endEvent, hasEnded, type EndState, type EventType } from '../domain/task.ts'
+import { endEvent, hasEnded, type EndState, type EventType, type Task } from '../domain/task.ts'
 import type { Client, Database } from '../db/pool.ts'
 import type { Cost } from '../domain/usage.ts'
 import { unknownCost, writeCosts } from '../ledger/costs.ts'
-import { close } from '../ledger/ledger.ts'
+import { closingOf } from '../ledger/ledger.ts'
 import { beginLate } from './late.ts'
-import type { Receipt } from './rows.ts'
+import { readTask, taskColumns, type OutputRow, type Receipt, type TaskRow } from './rows.ts'
 
 /** What becomes of a task in hand. */
 export interface Settlement {
@@ -47,22 +47,62 @@ export interface Settlement {
 /** A delivery row that was written with the fact, already in this process's hands if it delivers. */
 export interface Outgoing { id: string; projectId: string; livemode: boolean; taskId: string | null; endpointId: string | null; eventType: string; style: string; url: string }
 
-export interface Settled { ended: string[]; held: Set<string>; outgoing: Outgoing[] }
-
-interface SettledRow {
-  id: string; account_id: string; project_id: string; key_id: string | null; livemode: boolean; state: Settlement['state']; attempts: number
-  price_micros: number; callback_url: string | null; style: string | null; s_attempt: Settlement['attemptOutcome']
+export interface Settled {
+  ended: string[]
+  held: Set<string>
+  outgoing: Outgoing[]
+  /** Tasks as they stand now, of those that were asked for and have nothing but their outputs to be read elsewhere. */
+  read: Task[]
 }
 
-/** Settles a group in one transaction. Members whose turn has passed are left out of `held`. */
-export const settleGroup = (database: Database, deliverer: string | null) => (group: Settlement[]): Promise<Settled> =>
-  database.transaction(client => settleIn(client, group, deliverer))
+interface SettledRow extends TaskRow { s_number: number; s_attempt: Settlement['attemptOutcome']; deliveries: Delivering[] | null }
+interface Delivering { id: string; endpoint_id: string | null; event_type: string; style: string; url: string }
 
+/** Settles a group in one transaction. Members whose turn has passed are left out of `held`. `isAwaited`: somebody here would read it next. */
+export const settleGroup = (database: Database, deliverer: string | null, isAwaited: (id: string) => boolean = () => false) => (group: Settlement[]): Promise<Settled> =>
+  group.every(isPlain) ? settlePlain(database, group, deliverer, isAwaited) : database.transaction(client => settleIn(client, group, deliverer))
+
+/** Nothing but its own rows hangs on it: no attempt to look after, no search to count. */
+const isPlain = ({ attemptOutcome, cost }: Settlement): boolean => attemptOutcome !== 'unknown' && attemptOutcome !== 'cancelled' && !isSearching(cost)
+const isSearching = (cost: Cost | undefined): boolean => (cost?.usage?.searches ?? 0) > 0
+
+/** Settles a group that need not be plain, in a transaction under way. */
 export async function settleIn(client: Client, group: Settlement[], deliverer: string | null): Promise<Settled> {
-  const { rows } = await client.query<SettledRow>({ name: 'settle tasks', text: `
+  const settled = await settlePlain(client, group, deliverer)
+  const special = group.filter(one => settled.held.has(one.id) && !isPlain(one))
+  if (special.length === 0) return settled
+  const numbers = settled.numbers
+  const late = await beginLate(client, special.filter(({ attemptOutcome: outcome }) => outcome === 'unknown' || outcome === 'cancelled').map(({ id }) => ({ taskId: id, number: numbers.get(id)!.number })))
+  await writeCosts(client, special.flatMap(one => {
+    const { number, livemode } = numbers.get(one.id)!
+    const cost = costOf(one, late.has(one.id))
+    return livemode && cost ? [{ taskId: one.id, number, cost, chargedMicros: chargedOf(one), late: false }] : []
+  }))
+  return settled
+}
+
+const chargedOf = ({ state, chargedMicros = 0 }: Settlement): number => hasEnded(state as EndState) ? chargedMicros : 0
+
+/** What is written down of an attempt's cost. What is still looked after is written down when that is over. */
+const costOf = (one: Settlement, isLookedAfter: boolean): Cost | undefined => {
+  if (one.attemptOutcome === null) return undefined
+  const surely = one.attemptOutcome === 'done' || one.attemptOutcome === 'unknown' && !isLookedAfter || chargedOf(one) > 0
+  return one.cost ?? (surely ? unknownCost : undefined)
+}
+
+/**
+ * Task, attempt, money, cost, outputs, event and outbox, in one statement.
+ *
+ * Locks are taken in the order of the house: tasks by id, then purses; a part of a statement runs when another asks for what it gives.
+ */
+async function settlePlain(client: Client, group: Settlement[], deliverer: string | null, isAwaited: (id: string) => boolean = () => false): Promise<Settled & { numbers: Map<string, { number: number; livemode: boolean }> }> {
+  const awaited = group.some(one => one.state === 'done' && isAwaited(one.id))
+  const made = group.flatMap(one => (one.outputs ?? []).map((output, position) => ({ taskId: one.id, id: newId(), position, ...output })))
+  const { rows } = await client.query<SettledRow>({ name: awaited ? 'settle and read' : 'settle', text: `
     with s as materialized (
       select * from jsonb_to_recordset($1) as s(id uuid, turn int, state text, due_at timestamptz, receipt jsonb, attempt text, uncount boolean, forced boolean, charged bigint, problem jsonb,
-        text text, details jsonb, warnings jsonb, upstream_id text, progress int, ended boolean, provider text, upstream_model text)),
+        text text, details jsonb, warnings jsonb, upstream_id text, progress int, ended boolean, provider text, upstream_model text,
+        cost_basis text, cost_micros bigint, cost_usage jsonb, event_type text, event_data jsonb)),
     locked as materialized (select t.id from task t join s on s.id = t.id and s.turn = t.turn where t.state = 'running' or s.forced and t.state in ('queued', 'waiting') order by t.id for update of t),
     settled as (
       update task t set state = s.state, worker = null, due_at = case when t.hinted and s.state = 'waiting' then now() else coalesce(s.due_at, t.due_at) end, hinted = false, receipt = s.receipt, turn = t.turn + s.forced::int,
@@ -71,100 +111,96 @@ export async function settleIn(client: Client, group: Settlement[], deliverer: s
         provider = coalesce(s.provider, t.provider), upstream_model = coalesce(s.upstream_model, t.upstream_model),
         upstream_id = case when s.provider is null then coalesce(s.upstream_id, t.upstream_id) end, progress = case when s.provider is null then coalesce(s.progress, t.progress) end, ended_at = case when s.ended then now() end
       from s join locked using (id) where t.id = s.id
-      returning t.id, t.account_id, t.project_id, t.key_id, t.livemode, t.state, t.attempts + s.uncount::int as attempts, t.price_micros, t.callback_url, t.wire->>'protocol' as style,
-        s.attempt as s_attempt, s.receipt as s_receipt, s.problem as s_problem, s.uncount as s_uncount),
+      returning ${taskColumns}, t.attempts + s.uncount::int as s_number, s.attempt as s_attempt, s.ended as s_ended, s.event_type as s_event, s.event_data as s_data),
     noted as (
-      update attempt a set ended_at = case when s_attempt is null then null else now() end, outcome = s_attempt, problem = s_problem,
-        receipt = coalesce(s_receipt, a.receipt), receipt_at = case when s_receipt is null then a.receipt_at else coalesce(a.receipt_at, now()) end
-      from settled where a.task_id = settled.id and a.number = settled.attempts and a.ended_at is null)
-    select id, account_id, project_id, key_id, livemode, state, attempts, price_micros, callback_url, style, s_attempt from settled` },
-  [JSON.stringify(group.map(one => ({
-    id: one.id, turn: one.turn, state: one.state, due_at: one.dueAt ?? null, receipt: one.receipt ?? null, attempt: one.attemptOutcome, uncount: one.uncount ?? false, forced: one.forced ?? false,
-    charged: hasEnded(one.state as EndState) ? one.chargedMicros ?? 0 : null, problem: one.problem ?? null, text: one.text ?? null,
-    details: one.details ?? null, warnings: one.warnings ?? null, upstream_id: one.upstreamId ?? null, progress: one.progress ?? null, ended: hasEnded(one.state as EndState),
-    provider: one.route?.provider ?? null, upstream_model: one.route?.model ?? null,
-  })))])
-
-  const held = new Set(rows.map(row => row.id))
-  const settlements = new Map(group.map(one => [one.id, one]))
-  const ended = rows.filter(row => hasEnded(row.state as EndState))
-  await close(client, ended.map(row => ({
-    accountId: row.account_id, livemode: row.livemode, taskId: row.id, projectId: row.project_id, keyId: row.key_id,
-    heldMicros: row.price_micros, chargedMicros: settlements.get(row.id)!.chargedMicros ?? 0,
-  })))
-  const open = rows.filter(({ s_attempt: outcome }) => outcome === 'unknown' || outcome === 'cancelled')
-  const late = await beginLate(client, open.map(row => ({ taskId: row.id, number: row.attempts })))
-  await writeCosts(client, rows.flatMap(row => {
-    const { attemptOutcome, cost, chargedMicros = 0 } = settlements.get(row.id)!
-    if (!row.livemode || attemptOutcome === null) return []
-    const charged = hasEnded(row.state as EndState) ? chargedMicros : 0
-    // What is still looked after is written down when that is over.
-    const surely = attemptOutcome === 'done' || attemptOutcome === 'unknown' && !late.has(row.id) || charged > 0
-    return cost || surely ? [{ taskId: row.id, number: row.attempts, cost: cost ?? unknownCost, chargedMicros: charged, late: false }] : []
-  }))
-  await insertOutputs(client, rows.flatMap(row => (settlements.get(row.id)!.outputs ?? []).map((output, position) => ({ row, output, position, late: false }))))
-  await insertEvents(client, rows, settlements)
-  const outgoing = await insertDeliveries(client, ended, row => endEvent[row.state as EndState], deliverer)
-  return { ended: ended.map(row => row.id), held, outgoing }
-}
-
-interface WrittenOutput { row: Pick<SettledRow, 'id' | 'project_id' | 'livemode'>; output: NonNullable<Settlement['outputs']>[number]; position: number; late: boolean }
-
-export async function insertOutputs(client: Client, outputs: WrittenOutput[]): Promise<void> {
-  if (outputs.length === 0) return
-  await client.query({ name: 'settle outputs', text: `
-    with made as materialized (
-      select * from jsonb_to_recordset($1) as o(id uuid, project_id uuid, livemode boolean, sha256 text, mime text, size_bytes bigint, width int, height int, name text, task_id uuid, position int, expires_at timestamptz, late boolean)),
-    bytes as (
-      insert into blob (sha256, mime, size_bytes, width, height) select distinct on (sha256) decode(sha256, 'hex'), mime, size_bytes, width, height from made order by sha256
-      on conflict (sha256) do nothing)
-    insert into asset (id, project_id, livemode, kind, sha256, name, task_id, position, expires_at, late)
-    select id, project_id, livemode, 'output', decode(sha256, 'hex'), name, task_id, position, expires_at, late from made` },
-  [JSON.stringify(outputs.map(({ row, output: { blob, name, expiresAt }, position, late }) => ({
-    id: newId(), project_id: row.project_id, livemode: row.livemode, sha256: blob.sha256, mime: blob.mime, size_bytes: blob.sizeBytes,
-    width: blob.width, height: blob.height, name, task_id: row.id, position, expires_at: expiresAt, late,
-  })))])
-}
-
-async function insertEvents(client: Client, rows: SettledRow[], settlements: Map<string, Settlement>): Promise<void> {
-  const events = rows.flatMap(row => {
-    const settlement = settlements.get(row.id)!
-    const type = hasEnded(row.state as EndState) ? endEvent[row.state as EndState] : settlement.event ?? null
-    if (type === null) return []
-    const data: Record<string, Json> = {}
-    if (settlement.problem) data.problem = { code: settlement.problem.code, message: settlement.problem.message }
-    if (settlement.progress !== undefined && settlement.progress !== null) data.progress = settlement.progress
-    if (settlement.route) data.next = { provider: settlement.route.provider, model: settlement.route.model }
-    return [{ row, type, data }]
-  })
-  if (events.length === 0) return
-  await client.query({ name: 'settle events', text: `
-    insert into event (project_id, livemode, task_id, type, data) select * from unnest($1::uuid[], $2::boolean[], $3::uuid[], $4::text[], $5::jsonb[])` },
-  [events.map(one => one.row.project_id), events.map(one => one.row.livemode), events.map(one => one.row.id), events.map(one => one.type), events.map(one => JSON.stringify(one.data))])
-}
-
-interface Told extends Pick<SettledRow, 'id' | 'project_id' | 'livemode' | 'callback_url' | 'style'> {}
-
-/** The outbox: one row per call back that was asked for and per endpoint that listens. Held by `deliverer` from the start, so that it need not be claimed. */
-export async function insertDeliveries<Row extends Told>(client: Client, ended: Row[], typeOf: (row: Row) => EventType, deliverer: string | null): Promise<Outgoing[]> {
-  if (ended.length === 0) return []
-  const outgoing: Outgoing[] = []
-  const of = (row: Row, endpointId: string | null, style: string, url: string) => outgoing.push({
-    id: newId(), projectId: row.project_id, livemode: row.livemode, taskId: row.id, endpointId, eventType: typeOf(row), style, url })
-  const { rows: endpoints } = await client.query<{ id: string; project_id: string; livemode: boolean; url: string; events: string[] }>({ name: 'settle endpoints', text: `
-    select id, project_id, livemode, url, events from endpoint where enabled and project_id = any($1::uuid[])` }, [[...new Set(ended.map(row => row.project_id))]])
-  for (const row of ended) {
-    if (row.callback_url !== null) of(row, null, row.style ?? 'plantain', row.callback_url)
-    for (const endpoint of endpoints) {
-      if (endpoint.project_id !== row.project_id || endpoint.livemode !== row.livemode) continue
-      if (endpoint.events.includes('*') || endpoint.events.includes(typeOf(row))) of(row, endpoint.id, 'plantain', endpoint.url)
+      update attempt a set ended_at = case when s_attempt is null then null else now() end, outcome = s_attempt, problem = t.problem,
+        receipt = coalesce(t.receipt, a.receipt), receipt_at = case when t.receipt is null then a.receipt_at else coalesce(a.receipt_at, now()) end
+      from settled t where a.task_id = t.id and a.number = t.s_number and a.ended_at is null),
+    ${closingOf('select account_id, project_id, key_id, livemode, id as task_id, price_micros as held, coalesce(charged_micros, 0) as charged from settled where s_ended')},
+    costed as (
+      insert into provider_cost (task_id, number, account_id, project_id, provider, upstream_model, model, micros, basis, usage, charged_micros)
+      select t.id, t.s_number, t.account_id, t.project_id, coalesce(a.provider, t.provider), coalesce(a.upstream_model, t.upstream_model), t.model, s.cost_micros, s.cost_basis, s.cost_usage, coalesce(s.charged, 0)
+      from settled t join s using (id) left join attempt a on a.task_id = t.id and a.number = t.s_number where t.livemode and s.cost_basis is not null
+      on conflict (task_id, number, (micros is null)) do nothing),
+    made as materialized (
+      select o.*, t.project_id, t.livemode from jsonb_to_recordset($2) as o(${outputColumns}) join settled t on t.id = o.task_id),
+    ${keepingOf('made', 'false')},
+    told as (insert into event (project_id, livemode, task_id, type, data) select project_id, livemode, id, s_event, s_data from settled where s_event is not null),
+    delivering as (
+      insert into delivery (id, project_id, livemode, task_id, endpoint_id, event_type, style, url, worker)
+      select new_id(), t.project_id, t.livemode, t.id, null, t.s_event, coalesce(t.wire->>'protocol', 'plantain'), t.callback_url, $3::uuid from settled t where t.s_ended and t.callback_url is not null
+      union all
+      select new_id(), t.project_id, t.livemode, t.id, e.id, t.s_event, 'plantain', e.url, $3::uuid from settled t join endpoint e on e.project_id = t.project_id and e.livemode = t.livemode
+      where t.s_ended and e.enabled and (e.events @> array['*'] or e.events @> array[t.s_event])
+      returning id, task_id, endpoint_id, event_type, style, url)
+    select ${awaited ? 't.*' : 't.id, t.project_id, t.livemode, t.state, t.s_number'},
+      (select jsonb_agg(to_jsonb(d)) from delivering d where d.task_id = t.id) as deliveries from settled t` },
+  [JSON.stringify(group.map(one => {
+    const cost = isPlain(one) ? costOf(one, false) : undefined
+    const ended = hasEnded(one.state as EndState)
+    return {
+      id: one.id, turn: one.turn, state: one.state, due_at: one.dueAt ?? null, receipt: one.receipt ?? null, attempt: one.attemptOutcome, uncount: one.uncount ?? false, forced: one.forced ?? false,
+      charged: ended ? one.chargedMicros ?? 0 : null, problem: one.problem ?? null, text: one.text ?? null,
+      details: one.details ?? null, warnings: one.warnings ?? null, upstream_id: one.upstreamId ?? null, progress: one.progress ?? null, ended,
+      provider: one.route?.provider ?? null, upstream_model: one.route?.model ?? null,
+      ...cost ? { cost_basis: cost.basis, cost_micros: cost.micros, cost_usage: cost.usage } : {}, ...eventOf(one),
     }
+  })), JSON.stringify(made.map(({ taskId, ...output }) => writeOutput(taskId, output))), deliverer])
+
+  return {
+    ended: rows.filter(row => hasEnded(row.state as EndState)).map(row => row.id),
+    held: new Set(rows.map(row => row.id)),
+    numbers: new Map(rows.map(row => [row.id, { number: row.s_number, livemode: row.livemode }])),
+    outgoing: rows.flatMap(row => (row.deliveries ?? []).map(one => ({
+      id: one.id.replaceAll('-', ''), projectId: row.project_id, livemode: row.livemode, taskId: row.id, endpointId: one.endpoint_id?.replaceAll('-', '') ?? null, eventType: one.event_type, style: one.style, url: one.url }))),
+    read: awaited ? rows.filter(row => row.state === 'done' && row.attempts === 1 && row.problem === null && isAwaited(row.id))
+      .map(row => readTask({ ...row, outputs: made.filter(one => one.taskId === row.id).map(one => showOutput(one, row.ended_at!)) })) : [],
   }
-  if (outgoing.length === 0) return outgoing
-  await client.query({ name: 'settle deliveries', text: `
+}
+
+/** What is told of it. */
+function eventOf(one: Settlement): { event_type?: EventType; event_data?: Record<string, Json> } {
+  const type = hasEnded(one.state as EndState) ? endEvent[one.state as EndState] : one.event ?? null
+  if (type === null) return {}
+  const data: Record<string, Json> = {}
+  if (one.problem) data.problem = { code: one.problem.code, message: one.problem.message }
+  if (one.progress !== undefined && one.progress !== null) data.progress = one.progress
+  if (one.route) data.next = { provider: one.route.provider, model: one.route.model }
+  return { event_type: type, event_data: data }
+}
+
+type Output = NonNullable<Settlement['outputs']>[number] & { id: string; position: number }
+
+/** How an output goes to the database, for `jsonb_to_recordset`. */
+const outputColumns = 'id uuid, task_id uuid, position int, sha256 text, mime text, size_bytes bigint, width int, height int, name text, expires_at timestamptz'
+const writeOutput = (taskId: string, { id, position, blob, name, expiresAt }: Output) =>
+  ({ id, task_id: taskId, position, sha256: blob.sha256, mime: blob.mime, size_bytes: blob.sizeBytes, width: blob.width, height: blob.height, name, expires_at: expiresAt })
+/** The same as the database gives it back (`withOutputs`). */
+const showOutput = ({ id, blob, name, expiresAt }: Output, createdAt: Date): OutputRow =>
+  ({ id, sha256: blob.sha256, mime: blob.mime, size_bytes: blob.sizeBytes, width: blob.width, height: blob.height, name, created_at: createdAt.toISOString(), expires_at: expiresAt?.toISOString() ?? null })
+
+/** The parts of a statement that keep outputs; `from` is one of its parts, with the columns of an output, its project and mode. */
+const keepingOf = (from: string, late: 'true' | 'false') => `
+    bytes as (
+      insert into blob (sha256, mime, size_bytes, width, height) select distinct on (sha256) decode(sha256, 'hex'), mime, size_bytes, width, height from ${from} order by sha256
+      on conflict (sha256) do nothing),
+    kept as (
+      insert into asset (id, project_id, livemode, kind, sha256, name, task_id, position, expires_at, late)
+      select id, project_id, livemode, 'output', decode(sha256, 'hex'), name, task_id, position, expires_at, ${late} from ${from})`
+
+/** Gives a task that has ended what was made for it in the end. */
+export async function insertLate(client: Client, row: Pick<TaskRow, 'id' | 'project_id' | 'livemode'>, outputs: NonNullable<Settlement['outputs']>): Promise<void> {
+  if (outputs.length === 0) return
+  await client.query({ name: 'settle late outputs', text: `
+    with made as materialized (select o.*, $2::uuid as project_id, $3::boolean as livemode from jsonb_to_recordset($1) as o(${outputColumns})), ${keepingOf('made', 'true')}
+    select` }, [JSON.stringify(outputs.map((output, position) => writeOutput(row.id, { ...output, id: newId(), position }))), row.project_id, row.livemode])
+}
+
+/** Tells the endpoints that listen for what came after a task had ended. Held by `deliverer` from the start, so that it need not be claimed. */
+export async function deliverLate(client: Client, row: Pick<TaskRow, 'id' | 'project_id' | 'livemode'>, eventType: EventType, deliverer: string | null): Promise<Outgoing[]> {
+  const { rows } = await client.query<{ id: string; endpoint_id: string; url: string }>({ name: 'settle late deliveries', text: `
     insert into delivery (id, project_id, livemode, task_id, endpoint_id, event_type, style, url, worker)
-    select *, $9::uuid from unnest($1::uuid[], $2::uuid[], $3::boolean[], $4::uuid[], $5::uuid[], $6::text[], $7::text[], $8::text[])` },
-  [outgoing.map(one => one.id), outgoing.map(one => one.projectId), outgoing.map(one => one.livemode), outgoing.map(one => one.taskId), outgoing.map(one => one.endpointId),
-    outgoing.map(one => one.eventType), outgoing.map(one => one.style), outgoing.map(one => one.url), deliverer])
-  return outgoing
+    select new_id(), $2, $3, $1, id, $4, 'plantain', url, $5 from endpoint where enabled and project_id = $2 and livemode = $3 and (events @> array['*'] or events @> array[$4])
+    returning id, endpoint_id, url` }, [row.id, row.project_id, row.livemode, eventType, deliverer])
+  return rows.map(one => ({ id: one.id, projectId: row.project_id, livemode: row.livemode, taskId: row.id, endpointId: one.endpoint_id, eventType, style: 'plantain', url: one.url }))
 }

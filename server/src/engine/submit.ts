@@ -12,7 +12,7 @@ import { Problem } from '../domain/problem.ts'
 import type { TurnPlace } from '../domain/session.ts'
 import { countDay, uncountDay, type Begun } from '../db/day.ts'
 import type { Client, Database } from '../db/pool.ts'
-import { availableIn, lockPurses, takeFrom } from '../ledger/ledger.ts'
+import { availableIn, holdingOf, lockPurses, takeFrom } from '../ledger/ledger.ts'
 import { takeTurns } from '../sessions/turns.ts'
 import { answerRepeated, isAnswerable, isRepeatable, lastOfEqual } from './repeat.ts'
 
@@ -252,12 +252,7 @@ async function write(client: Client, group: Submission[], { sure = false } = {})
       from s join backlog using (account_id, priority), verdict where written
       returning id, project_id, livemode),
     told as (insert into event (project_id, livemode, task_id, type) select project_id, livemode, id, 'task.created' from task_row),
-    paid as (
-      update balance b set available_micros = available_micros - bill.micros, held_micros = held_micros + bill.micros
-      from bill, verdict where written and b.account_id = bill.account_id and b.livemode = bill.livemode),
-    booked as (
-      insert into ledger (kind, account_id, project_id, key_id, livemode, task_id, amount_micros)
-      select 'hold', account_id, project_id, key_id, livemode, id, -price_micros from s, verdict where written),
+    ${holdingOf('s')},
     remembered as (
       insert into recent_call (key_id, body_sha256, task_id) select key_id, sha256, id from s, verdict where written and remember order by key_id, sha256
       on conflict (key_id, body_sha256) do update set task_id = excluded.task_id, unanswered = false, created_at = now())

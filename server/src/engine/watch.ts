@@ -12,6 +12,8 @@ export interface Watch {
   heard(taskId: string, ms: number, signal?: AbortSignal): Promise<void>
   /** Resolves at the next word about any task, after `ms`, or when the signal fires. */
   heardAny(ms: number, signal?: AbortSignal): Promise<void>
+  /** Whether anybody here waits for word of this task. */
+  isAwaited(taskId: string): boolean
 }
 
 export function createWatch(): Watch {
@@ -49,5 +51,6 @@ export function createWatch(): Watch {
       return listen(set, ms, signal, () => { if (set.size === 0 && byTask.get(taskId) === set) byTask.delete(taskId) })
     },
     heardAny: (ms, signal) => listen(any, ms, signal, () => {}),
+    isAwaited: taskId => byTask.has(taskId),
   }
 }
