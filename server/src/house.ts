@@ -183,7 +183,7 @@ export async function startHouse(config: Config, { roles = ['serve', 'work'], ca
     closers.push(async () => routing.stop())
 
     const workerId = newId()
-    const notifier: Notifier | null = embedded ? null : openNotifier({ ...address, log })
+    const notifier: Notifier | null = embedded ? null : openNotifier({ ...address, from: workerId, log })
     if (notifier) closers.push(() => notifier.close())
 
     const delivery = createDelivery({
@@ -231,7 +231,7 @@ export async function startHouse(config: Config, { roles = ['serve', 'work'], ca
 
     if (!embedded) {
       const listener: Listener = await openListener({
-        ...address, log,
+        ...address, except: workerId, log,
         channels: {
           plantain_work: ids => engine.hear('plantain_work', ids),
           plantain_told: ids => { engine.hear('plantain_told', ids); delivery.wake(); workflows.hear(ids) },

@@ -102,6 +102,20 @@ test('ids that are told arrive, whole and in several payloads', async t => {
   await listener.close()
 })
 
+test('what one says oneself is not heard', async t => {
+  const { url } = await fresh(t)
+  const heard: string[] = []
+  const listener = await openListener({ url, channels: { done: ids => heard.push(...ids) }, onGap: () => {}, except: 'me' })
+  const [mine, yours] = [openNotifier({ url, from: 'me' }), openNotifier({ url, from: 'you' })]
+  mine.notify('done', ['one', 'two'])
+  await mine.close()
+  yours.notify('done', ['three', 'four'])
+  await yours.close()
+  await until(() => heard.length >= 2)
+  assert.deepEqual(heard, ['three', 'four'])
+  await listener.close()
+})
+
 test('payloads stay below what PostgreSQL takes', () => {
   const ids = Array.from({ length: 999 }, (_, index) => `ä${index}`.padEnd(30, 'x'))
   const payloads = writePayloads(ids)

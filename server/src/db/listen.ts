@@ -15,6 +15,8 @@ export type ListenerOptions = Address & {
   channels: Record<string, (ids: string[]) => void>
   /** The connection was lost and is back: what was said meanwhile is lost. Look at the rows. */
   onGap(): void
+  /** Whose words are not heard here: our own, which we knew before we told them. */
+  except?: string
   log?: Log
 }
 
@@ -33,7 +35,7 @@ const againAfterMs = (attempt: number) => Math.min(2_000, 50 * 2 ** attempt) * (
  *
  * @throws {DatabaseDown} when the first connection cannot be made
  */
-export async function openListener({ channels, onGap, log = silent, ...address }: ListenerOptions): Promise<Listener> {
+export async function openListener({ channels, onGap, except, log = silent, ...address }: ListenerOptions): Promise<Listener> {
   let closed = false
   let current: Client | undefined
   let timer: NodeJS.Timeout | undefined
@@ -41,7 +43,10 @@ export async function openListener({ channels, onGap, log = silent, ...address }
   const connect = async () => {
     const client = new Client({ ...clientConfig(address, 'plantain listen'), connectionTimeoutMillis: answerWithinMs, query_timeout: answerWithinMs })
     client.on('error', () => {})
-    client.on('notification', ({ channel, payload }) => channels[channel]?.(readIds(payload ?? '')))
+    client.on('notification', ({ channel, payload }) => {
+      const { from, ids } = readPayload(payload ?? '')
+      if (from === undefined || from !== except) channels[channel]?.(ids)
+    })
     try {
       await client.connect()
       for (const channel of Object.keys(channels)) await client.query(`listen ${client.escapeIdentifier(channel)}`)
@@ -115,8 +120,12 @@ const pendingMax = 50_000
 
 const notifySql = 'select pg_notify(channel, payload) from unnest($1::text[], $2::text[]) as message(channel, payload)'
 
-/** Opens the connection that tells. It connects when there is something to say, and again when it was lost. */
-export function openNotifier({ log = silent, ...address }: Address & { log?: Log }): Notifier {
+/**
+ * Opens the connection that tells. It connects when there is something to say, and again when it was lost.
+ *
+ * @param options.from who is speaking: a word without commas and spaces
+ */
+export function openNotifier({ from, log = silent, ...address }: Address & { from?: string; log?: Log }): Notifier {
   const pending = new Map<string, Set<string>>()
   let count = 0
   let closed = false
@@ -138,7 +147,7 @@ export function openNotifier({ log = silent, ...address }: Address & { log?: Log
   }
 
   const take = () => {
-    const messages = [...pending].flatMap(([channel, ids]) => writePayloads(ids).map(payload => ({ channel, payload })))
+    const messages = [...pending].flatMap(([channel, ids]) => writePayloads(ids, from).map(payload => ({ channel, payload })))
     pending.clear()
     count = 0
     return messages
@@ -160,7 +169,7 @@ export function openNotifier({ log = silent, ...address }: Address & { log?: Log
         if (client) drop(client)
         client = undefined
         if (closed) return
-        for (const { channel, payload } of messages ?? []) add(channel, readIds(payload))
+        for (const { channel, payload } of messages ?? []) add(channel, readPayload(payload).ids)
         await new Promise(resolve => { setTimeout(resolve, againAfterMs(attempt++)) })
       }
     }
@@ -181,7 +190,7 @@ export function openNotifier({ log = silent, ...address }: Address & { log?: Log
     notify(channel, ids) {
       if (closed) return
       for (const id of ids) {
-        if (id === '' || id.includes(',') || Buffer.byteLength(id) > payloadBytesMax) throw new TypeError(`"${id.slice(0, 80)}" cannot be told: an id is short and has no comma.`)
+        if (id === '' || /[ ,]/.test(id) || Buffer.byteLength(id) > payloadBytesMax - 100) throw new TypeError(`"${id.slice(0, 80)}" cannot be told: an id is short and has neither comma nor space.`)
       }
       add(channel, ids)
       speaking ??= speak().finally(() => { speaking = undefined })
@@ -195,20 +204,25 @@ export function openNotifier({ log = silent, ...address }: Address & { log?: Log
   }
 }
 
-/** A payload is ids with commas between them, so that SQL can write it with `string_agg(id, ',')` too. */
-const readIds = (payload: string) => payload === '' ? [] : payload.split(',')
+/** A payload is ids with commas between them, so that SQL can write it with `string_agg(id, ',')` too; before them, and a space, who speaks. */
+function readPayload(payload: string): { from?: string; ids: string[] } {
+  const space = payload.indexOf(' ')
+  const ids = payload.slice(space + 1)
+  return { ...space < 0 ? {} : { from: payload.slice(0, space) }, ids: ids === '' ? [] : ids.split(',') }
+}
 
 /** Packs ids into as few payloads as fit. */
-export function writePayloads(ids: Iterable<string>): string[] {
+export function writePayloads(ids: Iterable<string>, from?: string): string[] {
   const payloads: string[] = []
-  let payload = ''
+  const head = from === undefined ? '' : `${from} `
+  let payload = head
   for (const id of ids) {
-    if (payload !== '' && Buffer.byteLength(payload) + 1 + Buffer.byteLength(id) > payloadBytesMax) {
+    if (payload !== head && Buffer.byteLength(payload) + 1 + Buffer.byteLength(id) > payloadBytesMax) {
       payloads.push(payload)
-      payload = ''
+      payload = head
     }
-    payload += payload === '' ? id : `,${id}`
+    payload += payload === head ? id : `,${id}`
   }
-  if (payload !== '') payloads.push(payload)
+  if (payload !== head) payloads.push(payload)
   return payloads
 }

@@ -23,6 +23,7 @@ import type { Database } from '../db/pool.ts'
 import type { Gate } from '../kit/gate.ts'
 import type { Log } from '../kit/log.ts'
 import { findPast } from './again.ts'
+import type { Bought } from './bought.ts'
 import { gather, type StepReads } from './gather.ts'
 import type { Graphs } from './graphs.ts'
 import type { Kinds } from './kinds.ts'
@@ -48,6 +49,7 @@ export interface StepTools {
   reads: StepReads
   /** Sets a price aside within the execution's cap. */
   reserve(wanted: Reservation): Promise<Reserved>
+  bought: Pick<Bought, 'handedIn'>
   /** Nodes that work on pictures share memory for so many bytes of them, decoded: a hundred times their files. */
   decoding: Gate
   now(): Date
@@ -176,6 +178,7 @@ async function buy({ run, execution, desk, turn }: Step, tools: StepTools, order
     run.price_micros = priceMicros
   }
   const { task } = await desk.submit(order)
+  tools.bought.handedIn(task.id, hasEnded(task.state))
   return { taskId: task.id, ...(run.price_micros === 0 ? { pricedMicros: priceMicros } : {}) }
 }
 

@@ -25,6 +25,7 @@ import type { Log } from '../kit/log.ts'
 import { calledBy, resume } from './again.ts'
 import { approveBaseline, findBaseline, listBaselines, propose, rejectBaseline, removeBaseline } from './baselines.ts'
 import { begin, findBegun, type BeginKey } from './begin.ts'
+import { createBought } from './bought.ts'
 import { freeRuns, nudgeTasks } from './claim.ts'
 import { place, takeIn } from './fill.ts'
 import { createGraphs, prune } from './graphs.ts'
@@ -131,8 +132,10 @@ export function createWorkflows(options: WorkflowsOptions): Workflows {
     await database.query({ name: 'runs return', text: `update node_run set due_at = now() where child_id = any($1::uuid[]) and state = 'waiting'` }, [ids]).then(() => runner?.wake(), error => log.warn({ error }, 'a call could not be told that it ended'))
   }
 
+  const bought = createBought(taskIds => { void nudgeTasks(database, taskIds).then(count => { if (count > 0) runner?.wake() }, error => log.info({ error }, 'runs could not be told that their tasks have ended')) })
+
   const tools: StepTools = {
-    database, kinds, graphs, reads: sharedReads(database), reserve: createReserve(database), decoding: createGate(decodedBytesMax), now, log, check: options.check, compute: options.compute, deskFor: options.deskFor,
+    bought, database, kinds, graphs, reads: sharedReads(database), reserve: createReserve(database), decoding: createGate(decodedBytesMax), now, log, check: options.check, compute: options.compute, deskFor: options.deskFor,
     benchFor: (execution, desk, signal) => options.benchFor({ projectId: execution.project_id, livemode: execution.livemode, id: execution.id }, desk, signal),
     async call(execution, run, workflow, inputs) {
       refuseDepth(execution.depth)
@@ -150,6 +153,7 @@ export function createWorkflows(options: WorkflowsOptions): Workflows {
   const settleGroup = async (group: RunSettlement[]): Promise<boolean[]> => {
     const settled = afterwards(await database.transaction(client => settleRuns(client, group, layoutOf)))
     if (settled.told) told()
+    bought.written(checked.flatMap(one => one.taskId == null ? [] : [one.taskId]))
     // Bought while somebody cancelled: the cancelled run takes its purchase with it, and the sweep stops it.
     for (const one of group) {
       if (one.taskId == null || settled.held.has(runKey(one))) continue
@@ -483,8 +487,7 @@ export function createWorkflows(options: WorkflowsOptions): Workflows {
     },
     strangers,
     hear(taskIds) {
-      if (taskIds.length === 0 || runner === null) return
-      void nudgeTasks(database, taskIds).then(count => { if (count > 0) runner?.wake() }, () => {})
+      bought.ended(taskIds)
     },
     free: workers => freeRuns(database, workers).then(() => runner?.wake()),
     start: () => runner?.start(),
