@@ -153,7 +153,7 @@ export function createWorkflows(options: WorkflowsOptions): Workflows {
   const settleGroup = async (group: RunSettlement[]): Promise<boolean[]> => {
     const settled = afterwards(await database.transaction(client => settleRuns(client, group, layoutOf)))
     if (settled.told) told()
-    bought.written(checked.flatMap(one => one.taskId == null ? [] : [one.taskId]))
+    bought.written(group.flatMap(one => one.taskId == null ? [] : [one.taskId]))
     // Bought while somebody cancelled: the cancelled run takes its purchase with it, and the sweep stops it.
     for (const one of group) {
       if (one.taskId == null || settled.held.has(runKey(one))) continue
