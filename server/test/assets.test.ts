@@ -596,3 +596,16 @@ test('a file that was cut short on the disk is written again', async () => {
   await store.put(shaOf(bytes), bytes, { mime: 'image/png' })
   assert.deepEqual(await assets.read(shaOf(bytes)), bytes)
 })
+
+test('what is said to be new is written without a look, also where it is there, and where its folders were tidied away', async () => {
+  const bytes = await picture(67, 6).png().toBuffer()
+  const key = shaOf(bytes)
+  await store.put(key, bytes, { mime: 'image/png' })
+  const before = await fs.stat(fileOf(key))
+  await store.put(key, bytes, { mime: 'image/png', isNew: true })
+  assert.notEqual((await fs.stat(fileOf(key))).ino, before.ino)
+  await fs.rm(path.dirname(path.dirname(fileOf(key))), { recursive: true })
+  await store.put(key, bytes, { mime: 'image/png', isNew: true })
+  assert.deepEqual(await assets.read(key), bytes)
+  assert.deepEqual(await fs.readdir(path.join(folder, 'staging')), [])
+})

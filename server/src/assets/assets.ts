@@ -108,7 +108,7 @@ export function createAssets({ database, store, linkSecret, publicUrl, limits: g
     const seen = known.get(sha256)
     if (seen && now().getTime() - seen.seenMs < believedMs) { recent.keep(sha256, bytes); return seen.blob }
     const blob = seen?.blob ?? { sha256, mime, sizeBytes: bytes.length, ...upright(await checkPicture(bytes, mime, limits)) }
-    await store.put(sha256, bytes, { mime })
+    await store.put(sha256, bytes, { mime, isNew: !seen })
     recent.keep(sha256, bytes)
     return remember(blob)
   }

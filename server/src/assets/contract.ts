@@ -14,8 +14,11 @@ export type Body = Uint8Array | { file: string; sizeBytes: number }
 export interface BlobStore {
   /** A fresh file name where bytes may wait on their way in; what a dead process left there is swept. */
   stagingFile(): string
-  /** Keeps the bytes durably: when it returns they survive a power cut. What is there already is touched and not written again. */
-  put(key: string, body: Body, options: { mime: string }): Promise<void>
+  /**
+   * Keeps the bytes durably: when it returns they survive a power cut. What is there already is touched and not written again; of what
+   * is most likely new (`isNew`) nobody asks whether it is there.
+   */
+  put(key: string, body: Body, options: { mime: string; isNew?: boolean }): Promise<void>
   /** @throws `ENOENT` (while reading) when it is gone. Both ends of a range are included. */
   get(key: string, range?: { start: number; end: number }): Readable
   head(key: string): Promise<StoredObject | null>

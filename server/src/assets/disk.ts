@@ -6,7 +6,7 @@
  * looks again, and puts it back if anything changed. A writer whose touch finds nothing writes anew.
  */
 import { randomBytes } from 'node:crypto'
-import { closeSync, createReadStream, fsync, open as openFile } from 'node:fs'
+import { closeSync, createReadStream, fsync, mkdir as makeFolder, openSync, rename as renameFile } from 'node:fs'
 import fs from 'node:fs/promises'
 import { hostname } from 'node:os'
 import path from 'node:path'
@@ -32,7 +32,8 @@ const life = randomBytes(6).toString('hex')
 const host = hostname().replace(/[^a-zA-Z0-9-]/g, '-')
 const foreignStagingMaxMs = 24 * 3600 * 1000
 
-const [open, sync] = [promisify(openFile), promisify(fsync)]
+// Without what `node:fs/promises` does around each call: these are made for every picture.
+const [mkdir, rename, sync] = [promisify(makeFolder), promisify(renameFile), promisify(fsync)]
 const isMissing = (error: unknown) => (error as NodeJS.ErrnoException | null)?.code === 'ENOENT'
 const orMissing = <T>(missing: T) => (error: unknown): T => { if (isMissing(error)) return missing; throw error }
 
@@ -51,18 +52,21 @@ export async function openDiskStore({ folder, now = () => new Date() }: DiskOpti
   }
   const stagingName = () => path.join(staging, `${host}.${process.pid}.${life}.${staged++}`)
 
-  const ensureFolder = async (wanted: string) => {
-    if (foldersMade.has(wanted)) return
-    await fs.mkdir(wanted, { recursive: true, mode: 0o700 })
-    await syncFolder(path.dirname(wanted))
-    await syncFolder(folder)
+  /** There, and so are the folders above it. */
+  const ensureFolder = async (wanted: string): Promise<void> => {
+    if (wanted === folder || foldersMade.has(wanted)) return
+    const above = path.dirname(wanted)
+    await ensureFolder(above)
+    await mkdir(wanted, { mode: 0o700 }).catch(error => { if (error.code !== 'EEXIST') throw error })
+    await syncFolder(above)
     foldersMade.add(wanted)
   }
+  const forgetFolder = (gone: string) => { foldersMade.delete(gone); foldersMade.delete(path.dirname(gone)) }
 
-  const write = async (key: string, body: Body) => {
+  const write = async (key: string, body: Body, isNew: boolean) => {
     const target = place(key)
     const sizeBytes = body instanceof Uint8Array ? body.byteLength : body.sizeBytes
-    const there = await touch(target, now())
+    const there = isNew ? null : await touch(target, now())
     if (there && there.sizeBytes === sizeBytes) {
       // Another process may have renamed it this instant and not yet synced the folder.
       if (Date.now() - there.bornMs < 60_000) await syncFolder(path.dirname(target))
@@ -74,12 +78,12 @@ export async function openDiskStore({ folder, now = () => new Date() }: DiskOpti
       if (body instanceof Uint8Array) await writeDurably(own, body, folder)
       else { await moveInto(body.file, own); await syncFile(own) }
       await ensureFolder(path.dirname(target))
-      await fs.rename(own, target).catch(async error => {
+      await rename(own, target).catch(async error => {
         if (!isMissing(error)) throw error
         // Somebody tidied the folder away: made again, once.
-        foldersMade.delete(path.dirname(target))
+        forgetFolder(path.dirname(target))
         await ensureFolder(path.dirname(target))
-        await fs.rename(own, target)
+        await rename(own, target)
       })
       await syncFolder(path.dirname(target))
     } catch (error) {
@@ -100,14 +104,14 @@ export async function openDiskStore({ folder, now = () => new Date() }: DiskOpti
   const store: DiskStore = {
     stagingFile: stagingName,
 
-    async put(key, body) {
+    async put(key, body, { isNew = false }) {
       // The same picture twice at once is written once.
       const before = writing.get(key)
       if (before) {
         await before.catch(() => {})
         return store.put(key, body, { mime: '' })
       }
-      const under = write(key, body).finally(() => writing.delete(key))
+      const under = write(key, body, isNew).finally(() => writing.delete(key))
       writing.set(key, under)
       return under
     },
@@ -189,8 +193,8 @@ const names = async (folder: string, pattern: RegExp): Promise<string[]> => (awa
 async function syncFolder(folder: string): Promise<void> { await syncFile(folder) }
 
 async function syncFile(file: string): Promise<void> {
-  const descriptor = await open(file, 'r')
-  // Nothing was written through it, so closing does not wait.
+  // Neither opening what was just there nor closing what nothing was written through waits for a disk.
+  const descriptor = openSync(file, 'r')
   try { await sync(descriptor) } finally { closeSync(descriptor) }
 }
 

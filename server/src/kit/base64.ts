@@ -79,20 +79,24 @@ export function decodeWhole(text: Buffer): Buffer | null {
   const sizeBytes = Math.floor(end * 3 / 4)
   const bytes = borrow(sizeBytes)
   let size = 0
-  for (let from = 0; from < end; from += pieceCharacters) size += bytes.write(text.toString('latin1', from, Math.min(end, from + pieceCharacters)), size, 'base64')
+  let hasUrlSafe = false
+  for (let from = 0; from < end; from += pieceCharacters) {
+    const piece = text.toString('latin1', from, Math.min(end, from + pieceCharacters))
+    hasUrlSafe ||= piece.includes('-') || piece.includes('_')
+    size += bytes.write(piece, size, 'base64')
+  }
   if (size !== sizeBytes || end % 4 === 1) {
     giveBack(bytes)
     return null
   }
-  if (isCanonical(text, bytes)) texts.set(bytes, hold(text))
+  if (!hasUrlSafe && isCanonical(text, bytes)) texts.set(bytes, hold(text))
   return bytes
 }
 
-/** In the standard alphabet, padded, and without a bit set that stands for nothing. */
+/** Padded, and without a bit set that stands for nothing. */
 function isCanonical(text: Buffer, bytes: Buffer): boolean {
   const last = Math.floor((bytes.length - 1) / 3) * 3
-  return bytes.length > 0 && text.length === base64Length(bytes.length) && !text.includes(0x2d) && !text.includes(0x5f)
-    && bytes.toString('base64', last) === text.toString('latin1', text.length - 4)
+  return bytes.length > 0 && text.length === base64Length(bytes.length) && bytes.toString('base64', last) === text.toString('latin1', text.length - 4)
 }
 
 /** The base64 these very bytes were decoded from, for whoever asks first; he gives it back. Null where it is not there, or not as we would write it. */
