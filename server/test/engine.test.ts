@@ -404,6 +404,41 @@ test('a call that is sent again gets the first one’s task: when the client say
   assert.equal((await submit(engine, caller, { prompt: 'fails', retryCount: 1 })).replayed, false, 'what ended without a picture is made again')
 }))
 
+/** Resolves once a statement of the engine's waits for somebody's lock. */
+const someoneWaits = () => until(async () =>
+  (await database.query(`select from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'`)).rowCount === 1, 'a statement that waits')
+
+test('whoever waits for a remembered call holds no purse', () => withEngine({}, async ({ engine }) => {
+  const caller = await newPerson(database)
+  const call = () => submit(engine, caller, { prompt: 'side by side', retryCount: 0 })
+  await call()
+  let second!: ReturnType<typeof call>
+  await database.transaction(async client => {
+    await client.query('select from recent_call where key_id = $1 for update', [caller.keyId])
+    second = call()
+    await someoneWaits()
+    await client.query('select from balance where account_id = $1 for update nowait', [caller.accountId])
+  })
+  assert.equal((await second).replayed, false)
+}))
+
+test('a key that another server takes in this very moment: its order is refused, the one beside it is taken', () => withEngine({}, async ({ engine }) => {
+  const caller = await newPerson(database)
+  let both!: Promise<PromiseSettledResult<{ taskId: string }>[]>
+  await database.transaction(async client => {
+    await client.query(`insert into idempotency (project_id, livemode, key, body_sha256, task_id) values ($1, $2, 'a', '\\x00', $3)`, [caller.projectId, caller.livemode, newId()])
+    both = Promise.allSettled([submit(engine, caller, { idempotencyKey: 'a' }), submit(engine, caller, { idempotencyKey: 'b' })])
+    await someoneWaits()
+  })
+  const [refused, taken] = await both
+  assert.ok(refused!.status === 'rejected' && refused!.reason.code === 'idempotency_mismatch')
+  assert.ok(taken!.status === 'fulfilled')
+  assert.equal((await ended(engine, caller, taken.value.taskId)).state, 'done')
+  const { rows } = await database.query('select key from idempotency where project_id = $1 order by key', [caller.projectId])
+  assert.deepEqual(rows, [{ key: 'a' }, { key: 'b' }])
+  await booksAreRight()
+}))
+
 test('in-between pictures are events of the task, while its claim is held', () => {
   const shown = latch()
   return withEngine({ submit: async (job, _signal, partial) => {

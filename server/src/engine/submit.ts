@@ -193,8 +193,8 @@ const forgetKeys = async (client: Client, refused: Submission[]) => {
  * Tasks, events, holds, keys and remembered calls of a group, in one statement. False, and nothing written, where a member was sent
  * before, names an input that is gone, or cannot be paid. `sure`: all that was looked into, in the same transaction, and the keys are written.
  *
- * Locks are taken in the order of the house: keys, then purses. The counts that stand between them make the order sure: a part of a
- * statement runs when somebody asks for what it gives.
+ * Locks are taken in the order of the house: keys, remembered calls, purses. The counts that stand between them make the order sure: a part
+ * of a statement runs when somebody asks for what it gives.
  *
  * The order of admission (`rank`) is time, spread per account: a task's rank is now, or a minute after the account's last waiting one.
  * So the first waiting task of every account is about as old as it looks, a burst of a thousand lies in the future, and one
@@ -236,9 +236,12 @@ async function write(client: Client, group: Submission[], { sure = false } = {})
       select project_id, livemode, key, sha256, id from s, new where all_new and key is not null order by key
       on conflict do nothing returning task_id),
     bill as materialized (select account_id, livemode, sum(price_micros)::bigint as micros from s group by 1, 2),
+    called as materialized (
+      select c.key_id from recent_call c join s on c.key_id = s.key_id and c.body_sha256 = s.sha256, new
+      where all_new and s.remember and (select count(*) from keyed) = (select count(key) from s) order by c.key_id, c.body_sha256 for update of c),
     purse as materialized (
       select b.account_id, b.livemode, b.available_micros >= bill.micros as suffices from balance b join bill using (account_id, livemode), new
-      where all_new and (select count(*) from keyed) = (select count(key) from s) order by 1, 2 for update of b),
+      where all_new and (select count(*) from called) >= 0 and (select count(*) from keyed) = (select count(key) from s) order by 1, 2 for update of b),
     verdict as materialized (select $3 or (select count(*) filter (where suffices) from purse) = (select count(*) from bill) as written),
     backlog as materialized (
       select account_id, priority, (select max(t.rank) from task t where t.account_id = line.account_id and t.priority = line.priority and t.state = 'queued') as rank
