@@ -94,6 +94,7 @@ const costOf = (one: Settlement, isLookedAfter: boolean): Cost | undefined => {
  * Task, attempt, money, cost, outputs, event and outbox, in one statement.
  *
  * Locks are taken in the order of the house: tasks by id, then purses; a part of a statement runs when another asks for what it gives.
+ * `limit` tells the planner of few rows: it would read whole tables for many.
  */
 async function settlePlain(client: Client, group: Settlement[], deliverer: string | null, isAwaited: (id: string) => boolean = () => false): Promise<Settled & { numbers: Map<string, { number: number; livemode: boolean }> }> {
   const awaited = group.some(one => one.state === 'done' && isAwaited(one.id))
@@ -102,7 +103,7 @@ async function settlePlain(client: Client, group: Settlement[], deliverer: strin
     with s as materialized (
       select * from jsonb_to_recordset($1) as s(id uuid, turn int, state text, due_at timestamptz, receipt jsonb, attempt text, uncount boolean, forced boolean, charged bigint, problem jsonb,
         text text, details jsonb, warnings jsonb, upstream_id text, progress int, ended boolean, provider text, upstream_model text,
-        cost_basis text, cost_micros bigint, cost_usage jsonb, event_type text, event_data jsonb)),
+        cost_basis text, cost_micros bigint, cost_usage jsonb, event_type text, event_data jsonb) limit $4),
     locked as materialized (select t.id from task t join s on s.id = t.id and s.turn = t.turn where t.state = 'running' or s.forced and t.state in ('queued', 'waiting') order by t.id for update of t),
     settled as (
       update task t set state = s.state, worker = null, due_at = case when t.hinted and s.state = 'waiting' then now() else coalesce(s.due_at, t.due_at) end, hinted = false, receipt = s.receipt, turn = t.turn + s.forced::int,
@@ -145,7 +146,7 @@ async function settlePlain(client: Client, group: Settlement[], deliverer: strin
       provider: one.route?.provider ?? null, upstream_model: one.route?.model ?? null,
       ...cost ? { cost_basis: cost.basis, cost_micros: cost.micros, cost_usage: cost.usage } : {}, ...eventOf(one),
     }
-  })), JSON.stringify(made.map(({ taskId, ...output }) => writeOutput(taskId, output))), deliverer])
+  })), JSON.stringify(made.map(({ taskId, ...output }) => writeOutput(taskId, output))), deliverer, group.length])
 
   return {
     ended: rows.filter(row => hasEnded(row.state as EndState)).map(row => row.id),

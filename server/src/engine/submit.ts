@@ -194,7 +194,8 @@ const forgetKeys = async (client: Client, refused: Submission[]) => {
  * before, names an input that is gone, or cannot be paid. `sure`: all that was looked into, in the same transaction, and the keys are written.
  *
  * Locks are taken in the order of the house: keys, remembered calls, purses. The counts that stand between them make the order sure: a part
- * of a statement runs when somebody asks for what it gives.
+ * of a statement runs when somebody asks for what it gives. `limit` tells the planner of few rows, and `lateral` keeps it from reading
+ * whole tables for them.
  *
  * The order of admission (`rank`) is time, spread per account: a task's rank is now, or a minute after the account's last waiting one.
  * So the first waiting task of every account is about as old as it looks, a burst of a thousand lies in the future, and one
@@ -224,24 +225,28 @@ async function write(client: Client, group: Submission[], { sure = false } = {})
       select *, decode(body, 'hex') as sha256 from jsonb_to_recordset($1) as s(id uuid, account_id uuid, project_id uuid, key_id uuid, livemode boolean, attempts_max int, model text, model_asked text,
         operation text, prompt text, parameters jsonb, inputs jsonb, count int, partials int, width int, height int, priority text, place int, provider text,
         upstream_model text, price_micros bigint, warnings jsonb, metadata jsonb, callback_url text, wire jsonb, sticky_key text, template jsonb, start_by timestamptz, end_by timestamptz,
-        key text, body text, retried boolean, remember boolean)),
+        key text, body text, retried boolean, remember boolean) limit $4),
     there as materialized (select id from asset where id = any($2::uuid[]) order by id for key share),
     new as materialized (
       select not $3 and (select count(*) from there) = cardinality($2::uuid[])
-        and not exists (select from s join idempotency i on i.project_id = s.project_id and i.livemode = s.livemode and i.key = s.key)
-        and not exists (select from s join recent_call c on c.key_id = s.key_id and c.body_sha256 = s.sha256 join task t on t.id = c.task_id
-          where s.retried is not null and ${isAnswerable} and (c.unanswered or s.retried)) as all_new),
+        and not exists (select from s cross join lateral (
+          select from idempotency i where i.project_id = s.project_id and i.livemode = s.livemode and i.key = s.key limit 1) earlier)
+        and not exists (select from s cross join lateral (
+          select from recent_call c join task t on t.id = c.task_id where c.key_id = s.key_id and c.body_sha256 = s.sha256 and ${isAnswerable} and (c.unanswered or s.retried) limit 1) earlier
+          where s.retried is not null) as all_new),
     keyed as (
       insert into idempotency (project_id, livemode, key, body_sha256, task_id)
       select project_id, livemode, key, sha256, id from s, new where all_new and key is not null order by key
       on conflict do nothing returning task_id),
     bill as materialized (select account_id, livemode, sum(price_micros)::bigint as micros from s group by 1, 2),
     called as materialized (
-      select c.key_id from recent_call c join s on c.key_id = s.key_id and c.body_sha256 = s.sha256, new
-      where all_new and s.remember and (select count(*) from keyed) = (select count(key) from s) order by c.key_id, c.body_sha256 for update of c),
+      select c.key_id from (select key_id, sha256 from s, new where all_new and remember and (select count(*) from keyed) = (select count(key) from s) order by 1, 2) s
+      cross join lateral (select key_id from recent_call c where c.key_id = s.key_id and c.body_sha256 = s.sha256 for update) c),
     purse as materialized (
-      select b.account_id, b.livemode, b.available_micros >= bill.micros as suffices from balance b join bill using (account_id, livemode), new
-      where all_new and (select count(*) from called) >= 0 and (select count(*) from keyed) = (select count(key) from s) order by 1, 2 for update of b),
+      select suffices from (
+        select account_id, livemode, micros from bill, new where all_new and (select count(*) from called) >= 0 and (select count(*) from keyed) = (select count(key) from s) order by 1, 2) bill
+      cross join lateral (
+        select b.available_micros >= bill.micros as suffices from balance b where b.account_id = bill.account_id and b.livemode = bill.livemode for update) b),
     verdict as materialized (select $3 or (select count(*) filter (where suffices) from purse) = (select count(*) from bill) as written),
     backlog as materialized (
       select account_id, priority, (select max(t.rank) from task t where t.account_id = line.account_id and t.priority = line.priority and t.state = 'queued') as rank
@@ -259,6 +264,6 @@ async function write(client: Client, group: Submission[], { sure = false } = {})
     remembered as (
       insert into recent_call (key_id, body_sha256, task_id) select key_id, sha256, id from s, verdict where written and remember order by key_id, sha256
       on conflict (key_id, body_sha256) do update set task_id = excluded.task_id, unanswered = false, created_at = now())
-    select written, must_hold(written or not exists (select from keyed)) from verdict` }, [JSON.stringify(rows), inputs, sure])
+    select written, must_hold(written or not exists (select from keyed)) from verdict` }, [JSON.stringify(rows), inputs, sure, rows.length])
   return row!.written
 }
