@@ -7,12 +7,12 @@ import { handlingsOf, statuses } from '../src/providers/toolkit/google.ts'
 import { blockReasons, finishReasons } from '../src/providers/toolkit/gemini.ts'
 import type { Job, JobOutcome } from '../src/providers/contract.ts'
 import { createFetch, providerCodes } from '../src/kit/fetch.ts'
-import { Problem } from '../src/domain/problem.ts'
-import { checkFilm } from '../src/providers/gemini/film.ts'
+import { isOmni, omniHandlings } from '../src/providers/gemini/interaction.ts'
 import { filmHandlings, isFilm } from '../src/providers/gemini/models.ts'
 import { textHandlings } from '../src/providers/toolkit/gemini-text.ts'
 import { openCatalog } from './kit/catalog.ts'
 import { testHouse, type TestHouse } from './kit/house.ts'
+import { jobInput } from './kit/job.ts'
 import { moneyTable, send } from './kit/live.ts'
 import { geminiKey, startGemini, type GeminiUpstream } from './upstreams/gemini.ts'
 import { paint } from './upstreams/loopback.ts'
@@ -135,10 +135,9 @@ describe('films', () => {
     assert.deepEqual([body.problem?.code, upstream.stats().asked], ['unsupported_parameter', 0], JSON.stringify(body))
   })
 
-  test('of another interface are not sent here at all', async () => {
-    const { body } = await send(house, { model: 'gemini-omni-flash', prompt: 'waves' })
-    assert.deepEqual([body.error?.code, upstream.stats().asked], ['provider_not_configured', 0], JSON.stringify(body))
-    assert.throws(() => checkFilm(job({ operation: 'video', model: 'gemini-omni-flash-preview', prompt: 'waves' })), (thrown: unknown) => thrown instanceof Problem && thrown.code === 'unsupported_parameter')
+  test('of a family that is not known are refused before anything is asked', async () => {
+    assert.equal(codeOf(await connect().submit(job({ operation: 'video', model: 'gemini-of-tomorrow' }), AbortSignal.timeout(5_000))), 'unsupported_parameter')
+    assert.equal(upstream.stats().asked, 0)
   })
 
   test('are given up when Google has forgotten them for a minute, and their key goes nowhere else', async () => {
@@ -160,6 +159,69 @@ describe('films', () => {
   })
 })
 
+describe('films of the Omni family', () => {
+  const omni = { model: 'gemini-omni-flash', parameters: { duration_s: 6 } }
+  const film = (prompt: string) => job({ operation: 'video', model: 'gemini-omni-flash-preview', prompt, parameters: { duration_s: 8, resolution: '720p', aspect_ratio: '16:9' } })
+  const within = () => AbortSignal.timeout(5_000)
+
+  test('are begun as interactions in the background, looked at, and fetched with the key', async () => {
+    const { body } = await send(house, { model: 'gemini-omni-flash', prompt: 'waves', parameters: { duration_s: 6, aspect_ratio: '9:16', resolution: '4K', seed: 3 }, inputs: [{ base64: (await paint(400, 300)).toString('base64'), role: 'first_frame' }] })
+    assert.deepEqual([body.state, body.outputs?.[0]?.mime, body.details?.gemini.usage.total_tokens], ['done', 'video/mp4', 5_798], JSON.stringify(body.problem ?? body.error))
+    const { input: [text, picture], ...asked } = upstream.orders()[0]!.body
+    assert.deepEqual([text, picture.type, picture.mime_type], [{ type: 'text', text: 'waves' }, 'image', 'image/png'])
+    assert.deepEqual(asked, {
+      model: 'gemini-omni-flash-preview', background: true, store: true, response_format: { type: 'video', aspect_ratio: '9:16', resolution: '4k', duration: '6s', delivery: 'uri' }, generation_config: { seed: 3, video_config: { task: 'image_to_video' } } })
+    assert.match(body.upstream_id, /^interactions\/int_\d+$/)
+  })
+  fault('inline', { asked: 1, bought: 1, captured: 1, made: 1, costs: ['open'] }, omni)
+  fault('refused_once', { asked: 1, bought: 1, captured: 1, made: 1, costs: ['open'] }, omni)
+  fault('refused', { asked: 1, bought: 1, captured: 0, code: 'output_expired' }, omni)
+  fault('blind', { asked: 1, bought: 1, captured: 1, made: 1, costs: ['open'] }, omni)
+  fault('cut_after', { asked: 1, bought: 1, captured: 0, code: 'outcome_unknown' }, omni)
+  fault('omni_refused', { asked: 1, bought: 1, captured: 0, code: 'content_rejected' }, omni)
+
+  test('end in a problem that is known, whatever state or refusal they end in', async () => {
+    const end = async (word: string): Promise<string> => {
+      const connection = connect()
+      const begun = await connection.submit(film(`fault:${word}`), within())
+      if (begun.kind !== 'wait') return codeOf(begun)
+      assert.equal((await connection.poll!(begun.receipt, film(''), within())).kind, 'wait')
+      return codeOf(await connection.poll!(begun.receipt, film(''), within()))
+    }
+    const ends = {
+      omni_stuck: 'wait', omni_failed: 'provider_failed', omni_refused: 'content_rejected', omni_words: 'bad_output', omni_empty: 'bad_output', omni_cancelled: 'provider_failed', omni_incomplete: 'provider_failed',
+      omni_requires_action: 'provider_failed', omni_requires_continuation: 'provider_failed', omni_budget_exceeded: 'provider_not_configured',
+      omni_http_400: 'provider_rejected', omni_http_401: 'provider_not_configured', omni_http_404: 'provider_rejected', omni_http_429: 'provider_busy', omni_http_500: 'outcome_unknown', omni_http_503: 'outcome_unknown',
+    }
+    for (const [word, code] of Object.entries(ends)) assert.equal(await end(word), code, word)
+  })
+
+  test('are told to stop, and given up when Google has forgotten them for a minute', async () => {
+    let now = new Date('2026-11-21T12:00:00Z')
+    const connection = connect(() => now)
+    const begun = await connection.submit(film('fault:omni_stuck'), within())
+    assert.ok(begun.kind === 'wait')
+    assert.deepEqual([await connection.cancel!(begun.receipt, film(''), within()), upstream.stats().cancelled], [true, 1])
+    const veo = await connection.submit({ ...film('waves'), model: 'veo-3.1-generate-preview' }, within())
+    assert.ok(veo.kind === 'wait')
+    assert.deepEqual([await connection.cancel!(veo.receipt, film(''), within()), upstream.stats().cancelled], [false, 1], 'operations have no such call')
+    const lost = await connection.submit(film('fault:lost'), within())
+    assert.ok(lost.kind === 'wait')
+    assert.equal((await connection.poll!(lost.receipt, film(''), within())).kind, 'wait')
+    now = new Date(now.getTime() + 61_000)
+    assert.equal(codeOf(await connection.poll!(lost.receipt, film(''), within())), 'provider_failed')
+  })
+
+  test('of what they cannot honour are refused before anything is asked', async () => {
+    const last = { ...jobInput, role: 'last_frame' as const }
+    for (const more of [{ count: 2 }, { inputs: [last] }, { parameters: { negative_prompt: 'rain' } }] satisfies Partial<Job>[]) {
+      assert.equal(codeOf(await connect().submit({ ...film('waves'), ...more }, within())), 'unsupported_parameter')
+    }
+    assert.equal(upstream.stats().asked, 0)
+  })
+})
+
+const connect = (now = () => new Date()) => gemini.connect({ apiKey: geminiKey, baseUrl: upstream.url }, { fetch: fetchRaw, now, log: { info() {}, warn() {} } })
 const fetchRaw = createFetch({ ...providerCodes, allowPrivate: true, deadlineMs: 5_000, sizeMax: 50_000_000, redirectsMax: 0 })
 after(() => fetchRaw.close())
 const job = (more: Partial<Job> = {}): Job => ({
@@ -196,6 +258,9 @@ test('Google’s own client takes the rehearsal for Google', async () => {
   const answer = await client.models.generateContent({ model: 'gemini-nano-banana-2.1', contents: 'a boat' })
   assert.equal(answer.candidates?.[0]?.content?.parts?.find(({ inlineData }) => inlineData)?.inlineData?.mimeType, 'image/png')
   assert.equal(answer.usageMetadata?.totalTokenCount, 1494)
+  const begun = await client.interactions.create({ model: 'gemini-omni-flash-preview', background: true, input: [{ type: 'text', text: 'waves' }], response_format: { type: 'video', aspect_ratio: '16:9', resolution: '720p', duration: '8s', delivery: 'uri' } })
+  await client.interactions.get(begun.id!)
+  assert.match((await client.interactions.get(begun.id!)).output_video?.uri ?? '', /:download/)
   await assert.rejects(client.models.generateContent({ model: 'gemini-nano-banana-2.1', contents: 'fault:status_unavailable' }), (thrown: unknown) => thrown instanceof ApiError && thrown.status === 503)
 })
 
@@ -203,8 +268,8 @@ test('every card that is made by Google is written, or refused before it is aske
   const routes = openCatalog().filter(({ life }) => life.state !== 'retired').flatMap(({ kind, parameters, routes }) => routes.filter(({ provider }) => provider === 'gemini').map(({ model }) => ({ kind, model, names: Object.keys(parameters.properties as object) })))
   assert.ok(routes.length >= 8)
   for (const { kind, model, names } of routes) {
-    const known = kind === 'video' ? filmHandlings : kind === 'text' ? textHandlings : handlingsOf(model)
+    const known = isOmni(model) ? omniHandlings : kind === 'video' ? filmHandlings : kind === 'text' ? textHandlings : handlingsOf(model)
     assert.deepEqual(names.filter(name => name !== 'count' && !(name in known)), [], model)
-    if (kind === 'video') assert.ok(isFilm(model), model)
+    if (kind === 'video') assert.ok(isFilm(model) || isOmni(model), model)
   }
 })

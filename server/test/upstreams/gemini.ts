@@ -5,7 +5,8 @@
  * What a prompt may rehearse: the line's faults (`loopback.ts`), a finish reason in small letters (`finish_image_safety`), a block
  * reason (`block_jailbreak`), an error status (`status_unavailable`; `status_unavailable_once` passes), `key`, `no_key`, `words`,
  * `thinks`, `empty`, `length`, `length_empty`, `no_usage` (texts), `jpeg`, `not_a_picture`, `error_200`, `one_busy`, `one_lost`; for films `filtered`, `one_filtered`, `operation_13`,
- * `blind`, `lost`, `refused`, `refused_once`, `inline`, `elsewhere`, `no_files`; for batches `states`, `blind`, `lost`, `unlisted` (its answer is cut, and
+ * `blind`, `lost`, `refused`, `refused_once`, `inline`, `elsewhere`, `no_files`; for those of the Omni family
+ * also `omni_` and a state, `omni_failed`, `omni_refused`, `omni_words`, `omni_empty`, `omni_stuck`, `omni_http_` and a status; for batches `states`, `blind`, `lost`, `unlisted` (its answer is cut, and
  * the list does not tell of it), `batch_failed`, `batch_cancelled`, `batch_expired`, `batch_empty`, `batch_file`, `row_error`, `row_missing`.
  */
 import { tables } from '../../src/catalog/pixels.ts'
@@ -53,6 +54,7 @@ function no(status: string, message = 'It did not work.', details: unknown[] = [
 export async function startGemini(): Promise<GeminiUpstream> {
   const operations = new Map<string, { fault: string | null; looks: number; count: number }>()
   const batches = new Map<string, Kept>()
+  const interactions = new Map<string, { fault: string | null; looks: number; cancelled: boolean }>()
   const counts = counter()
   const orders: { model: string; body: any }[] = []
   let stats: GeminiStats = { asked: 0, bought: 0, looks: 0, files: 0, lists: 0, cancelled: 0 }
@@ -61,7 +63,7 @@ export async function startGemini(): Promise<GeminiUpstream> {
   return {
     ...loopback, stats: () => ({ ...stats }), orders: () => orders,
     crowd(count) { for (let index = 0; index < count; index++) keep({ displayName: `another ${index}`, model: 'x', requests: [], fault: null }) },
-    clear() { stats = { asked: 0, bought: 0, looks: 0, files: 0, lists: 0, cancelled: 0 }; operations.clear(); batches.clear(); counts.reset(); orders.length = 0; loopback.reset() },
+    clear() { stats = { asked: 0, bought: 0, looks: 0, files: 0, lists: 0, cancelled: 0 }; operations.clear(); batches.clear(); interactions.clear(); counts.reset(); orders.length = 0; loopback.reset() },
   }
 
   async function handle(heard: Heard): Promise<Reply> {
@@ -75,6 +77,9 @@ export async function startGemini(): Promise<GeminiUpstream> {
     if (method === 'GET' && path === '/v1beta/batches') return listBatches(heard)
     const batch = /^\/v1beta\/(batches\/[\w-]+)(:cancel)?$/.exec(path)
     if (batch) return method === 'GET' ? lookBatch(batch[1]!) : cancelBatch(batch[1]!)
+    if (method === 'POST' && path === '/v1beta/interactions') { stats.asked++; return beginInteraction(heard) }
+    const interaction = /^\/v1beta\/interactions\/([\w.-]+)(\/cancel)?$/.exec(path)
+    if (interaction) return method === 'GET' ? lookInteraction(interaction[1]!) : cancelInteraction(interaction[1]!)
     if (method === 'GET' && path.includes('/operations/')) return look(path.replace('/v1beta/', ''))
     if (method === 'GET' && /^\/v1beta\/files\/\w+:download$/.test(path)) return open(path)
     return no('NOT_FOUND', 'Requested entity was not found.')
@@ -233,6 +238,59 @@ export async function startGemini(): Promise<GeminiUpstream> {
     const name = `models/${model}/operations/op${++made}`
     operations.set(name, { fault, looks: 0, count: parameters.sampleCount ?? 1 })
     return answerFault(fault, { json: { name } })
+  }
+
+  /** Errors of interactions have a word for a code. */
+  function wordNo(status: number, code: string, message = 'It did not work.'): Reply {
+    return { status, json: { error: { code, message } } }
+  }
+
+  function beginInteraction({ json }: Heard): Reply {
+    orders.push({ model: json?.model, body: json })
+    const prompt = json?.input?.find?.(({ type }: any) => type === 'text')?.text ?? ''
+    const fault = readFault(prompt)
+    const nth = counts.next(prompt)
+    const line = lineFault(fault, nth)
+    if (line) return line
+    const status = /^omni_http_(\d+)$/.exec(fault ?? '')?.[1]
+    if (status) return wordNo(Number(status), 'a_word')
+    if (!/^gemini-omni-(flash-preview|1\.[12]-flash)$/.test(json?.model)) return wordNo(404, 'not_found')
+    const { type, aspect_ratio: ratio, resolution, duration, delivery, ...strange } = json.response_format ?? {}
+    if (type !== 'video' || !['16:9', '9:16'].includes(ratio) || !['720p', '1080p', '4k'].includes(resolution) || !/^([3-9]|10)s$/.test(duration) || delivery !== 'uri' || Object.keys(strange).length > 0) return wordNo(400, 'invalid_request', 'response_format is wrong.')
+    if (json.background !== true || json.input.some(({ type: kind, data, mime_type: mime }: any) => kind !== 'text' && (typeof data !== 'string' || !mime?.startsWith(`${kind}/`)))) return wordNo(400, 'invalid_request', 'input is wrong.')
+    stats.bought++
+    const id = `int_${++made}`
+    interactions.set(id, { fault, looks: 0, cancelled: false })
+    return answerFault(fault, { json: { id, object: 'interaction', status: 'in_progress', model: json.model, steps: [] } })
+  }
+
+  function lookInteraction(id: string): Reply {
+    stats.looks++
+    const one = interactions.get(id)
+    if (!one || one.fault === 'lost') return wordNo(404, 'not_found')
+    const looks = ++one.looks
+    if (one.fault === 'blind' && looks <= 2) return looks === 1 ? { ...page, status: 502 } : wordNo(500, 'internal')
+    const is = (status: string, more: object = {}): Reply => ({ json: { id, object: 'interaction', status, steps: [], ...more } })
+    if (one.cancelled) return is('cancelled')
+    if (looks === 1 || one.fault === 'omni_stuck') return is(looks === 1 ? 'queued' : 'in_progress')
+    const says = (text: string) => ({ steps: [{ type: 'thought' }, { type: 'model_output', content: [{ type: 'text', text }] }] })
+    switch (one.fault) {
+      case 'omni_failed': return is('failed', { steps: [{ type: 'model_output', error: { code: 13, message: 'It broke.' } }] })
+      case 'omni_refused': return is('failed', { error: { code: 'blocked', message: 'The prompt violates our policies.' } })
+      case 'omni_words': return is('completed', says('Which waves?'))
+      case 'omni_empty': return is('completed')
+      case 'omni_incomplete': case 'omni_requires_action': case 'omni_requires_continuation': case 'omni_budget_exceeded': case 'omni_cancelled': return is(one.fault.slice('omni_'.length))
+    }
+    const video = one.fault === 'inline' ? { data: film().toString('base64') } : { uri: `${loopback.url}/v1beta/files/${one.fault ?? 'v'}x${looks}x0:download?alt=media` }
+    return is('completed', { steps: [{ type: 'model_output', content: [{ type: 'video', mime_type: 'video/mp4', ...video }, { type: 'text', text: 'Here it is.' }] }], usage: { total_input_tokens: 6, total_output_tokens: 5_792, total_tokens: 5_798 } })
+  }
+
+  function cancelInteraction(id: string): Reply {
+    const one = interactions.get(id)
+    if (!one) return wordNo(404, 'not_found')
+    one.cancelled = true
+    stats.cancelled++
+    return { json: { id, object: 'interaction', status: 'cancelled', steps: [] } }
   }
 
   function look(name: string): Reply {

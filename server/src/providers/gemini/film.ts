@@ -16,7 +16,7 @@ import { filmHandlings, isFilm } from './models.ts'
 
 /** Refuses what cannot be honoured, before a picture is read. @throws {Problem} `unsupported_parameter`, `too_large` */
 export function checkFilm(job: Asked): { fields: Record<string, Json>; warnings: string[] } {
-  if (!isFilm(job.model)) throw new Problem('unsupported_parameter', `${job.model} makes its films through another of Google's interfaces, which is not built in. Use a model of the Veo family.`, { field: 'model', value: job.model })
+  if (!isFilm(job.model)) throw new Problem('unsupported_parameter', `${job.model} is no film model of Google's that is known here. Use one of the Veo or Omni family.`, { field: 'model', value: job.model })
   const unfit = job.inputs.find(({ role }) => role === 'mask')
   if (unfit) throw new Problem('unsupported_parameter', `${job.model} takes no mask.`, { field: 'inputs', value: unfit.role })
   const roles = job.inputs.map(({ role }) => role)
@@ -84,14 +84,14 @@ export function readBegun(reply: Reply, now: Date, warnings: string[]): JobOutco
   return wait({ id: reply.body.name, since: now.getTime(), warnings } satisfies Receipt)
 }
 
-type Film = { uri: string } | { bytes: Buffer }
+export type Film = { uri: string } | { bytes: Buffer }
 
 export type Looked =
   | { kind: 'pending'; retryAfterMs: number | null }
-  | { kind: 'made'; films: Film[]; warnings: string[] }
+  | { kind: 'made'; films: Film[]; warnings: string[]; details?: Record<string, Json> }
   | { kind: 'failed'; problem: Problem }
 
-const pending = (retryAfterMs: number | null = null): Looked => ({ kind: 'pending', retryAfterMs })
+export const pending = (retryAfterMs: number | null = null): Looked => ({ kind: 'pending', retryAfterMs })
 
 /** An operation may be unknown for a moment after it was begun; after this it is lost. */
 export const invisibleMs = 60_000

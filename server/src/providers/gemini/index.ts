@@ -9,10 +9,12 @@ import { checkText, writeText } from '../toolkit/gemini-text.ts'
 import { charactersMaxOf, handlingsOf, readModels, rootOf } from '../toolkit/google.ts'
 import { readPictures } from '../toolkit/text.ts'
 import { checkFilm, readBegun, readFile, readLook, readReceipt, writeFilm } from './film.ts'
+import { checkInteraction, isInteraction, isOmni, readInteraction, readInteractionBegun, readStopped, writeInteraction } from './interaction.ts'
 import { readGeneration, readWriting } from './wire.ts'
 
 /**
- * Google's Gemini API: pictures and texts in the call (`generateContent`), films as operations (`predictLongRunning`).
+ * Google's Gemini API: pictures and texts in the call (`generateContent`), films as operations (`predictLongRunning`) or, of the Omni family, as
+ * interactions in the background.
  *
  * Google makes one picture at a time, so a count becomes as many calls beside each other. It knows no key of ours, so a lost answer
  * stays lost (`repeat: 'never'`).
@@ -64,13 +66,17 @@ export default provider({
     }
 
     async function submitFilm(job: Job, signal: AbortSignal): Promise<JobOutcome> {
+      const omni = isOmni(job.model)
       const prepared = await before(signal, async () => {
-        checkFilm(job)
-        return writeFilm(job, await readPictures(job))
+        const check = omni ? checkInteraction : checkFilm
+        check(job)
+        const pictures = await readPictures(job)
+        return omni ? writeInteraction(job, pictures) : writeFilm(job, pictures)
       })
       if ('stopped' in prepared) return prepared.stopped
       const { path, body, warnings } = prepared.value
-      return readBegun(await post(path, JSON.stringify(body), signal), now(), warnings)
+      const read = omni ? readInteractionBegun : readBegun
+      return read(await post(path, JSON.stringify(body), signal), now(), warnings)
     }
 
     /** Files of Google's own are opened with our key; the key goes nowhere else. */
@@ -95,16 +101,23 @@ export default provider({
 
       async poll(stored, _job, signal) {
         const receipt = readReceipt(stored)
-        const looked = readLook(await ask(new URL(`${root}/${receipt.id}`), { headers, signal }), now().getTime() - receipt.since)
+        const read = isInteraction(receipt) ? readInteraction : readLook
+        const looked = read(await ask(new URL(`${root}/${receipt.id}`), { headers, signal }), now().getTime() - receipt.since)
         if (looked.kind === 'pending') return wait(receipt, looked.retryAfterMs)
-        if (looked.kind === 'failed') return failed(looked.problem)
+        if (looked.kind === 'failed') return tellOperator(failed(looked.problem), 'gemini', log)
         const fetched = await Promise.all(looked.films.map(async film => 'uri' in film ? download(film.uri, signal) : { bytes: film.bytes, mime: 'video/mp4' }))
         if (fetched.includes('later')) return wait(receipt)
         // A link that is refused gets one fresh one: the operation is asked again before the film is given up.
         if (fetched.includes('refused') && !receipt.again) return wait({ ...receipt, again: true })
         const made = fetched.filter(one => typeof one !== 'string')
         if (made.length === 0) return failed(new Problem('output_expired', 'Google no longer hands out the file of this film.', { upstreamCode: 'file' }))
-        return done({ made, upstreamId: receipt.id, details: { gemini: { operation: receipt.id } }, warnings: [...receipt.warnings, ...looked.warnings] })
+        return done({ made, upstreamId: receipt.id, details: { gemini: { operation: receipt.id, ...looked.details } }, warnings: [...receipt.warnings, ...looked.warnings] })
+      },
+
+      /** Operations have no such call. */
+      async cancel(stored, _job, signal) {
+        const receipt = readReceipt(stored)
+        return isInteraction(receipt) && readStopped(await post(`${receipt.id}/cancel`, '{}', signal))
       },
     }
   },
