@@ -4,7 +4,7 @@ import * as fc from 'fast-check'
 import { awaited, candidates, collecting, decided, hasRunEnded, judge, project, roots, type Known, type Opening, type RunState } from './advance.ts'
 import { instanceKey, itemKey, type Edge, type Graph, type GraphNode, type Instance, type NodeFace, type Port } from './graph.ts'
 import { givenIn, layOut, sortNodes, type Layout } from './layout.ts'
-import { lint } from './lint.ts'
+import { lint, nearest } from './lint.ts'
 
 const portOf = (id: string, more: Partial<Port> = {}): Port => ({ id, title: id, type: 'any', list: false, required: true, wireable: true, schema: {}, ...more })
 const face = (id: string, inputs: Port[], outputs: Port[], more: Partial<NodeFace> = {}): [string, NodeFace] =>
@@ -201,3 +201,31 @@ describe('a graph is refused', () => {
 })
 
 test('an order keeps ties as they were drawn', () => assert.deepEqual(sortNodes(graph([node('c', 'join'), node('a', 'source'), node('b', 'source')], [edge('a.one', 'c.a')])), ['a', 'b', 'c']))
+
+describe('graphs that are made to be long in checking', () => {
+  test('a thousand long names, each missed five times, are told of and not all guessed at', () => {
+    const long = (index: number) => `${'n'.repeat(90)}${String(index).padStart(6, '0')}`
+    const all = Array.from({ length: 1_000 }, (_, index) => node(long(index), 'source'))
+    const missed = Array.from({ length: 5_000 }, (_, index) => ({ from: { node: `${'m'.repeat(90)}${index}`, port: 'one' }, to: { node: long(0), port: 'length' } }))
+    const { violations } = check(graph(all, missed))
+    assert.equal(violations.filter(({ rule }) => rule === 'dangling-edge').length, 5_000)
+    assert.equal(violations.at(-1)!.fix, 'Remove the edge or add the node.')
+    const effort = { left: 10_000 }
+    assert.equal(nearest('x'.repeat(100), all.map(({ id }) => id), effort), null)
+    assert.ok(effort.left < 0 && effort.left > -10_000, 'it stops where its effort ends')
+    assert.equal(nearest('sourse', ['join', 'source'], { left: 1_000 }), 'source')
+  })
+  const follows = face('pass', [portOf('in', { required: false, list: true })], [portOf('out', { follows: 'in' })], { role: 'tolerant' })
+  const checkPassing = (one: Graph) => lint(one, new Map([...faces, follows]), () => null)
+  const passes = (count: number) => Array.from({ length: count }, (_, index) => node(`p${index}`, 'pass'))
+  const row = (count: number) => Array.from({ length: count - 1 }, (_, index) => edge(`p${index}.out`, `p${index + 1}.in`))
+  test('a type is followed through four hundred nodes', () => {
+    const [nodes, edges] = [[node('t', 'text', { text: 'x' }), ...passes(400), node('small', 'resize', { width: 1 })], [edge('t.text', 'p0.in'), ...row(400), edge('p399.out', 'small.image')]]
+    assert.deepEqual(checkPassing(graph(nodes, edges)).violations.map(({ rule, message }) => [rule, /gives (\w+) at/.exec(message)?.[1]])[0], ['types', 'text'])
+  })
+  test('five thousand edges over a thousand of them, and a ring of them, come to an end', () => {
+    const more = Array.from({ length: 4_000 }, (_, index) => edge(`p${index % 990}.out`, `p${index % 990 + 2 + index % 7}.in`))
+    assert.deepEqual(checkPassing(graph(passes(1_000), [...row(1_000), ...more])).violations.map(({ rule }) => rule), ['too-deep'])
+    assert.deepEqual(checkPassing(graph(passes(3), [...row(3), edge('p2.out', 'p0.in')])).violations.map(({ rule }) => rule), ['cycle'])
+  })
+})

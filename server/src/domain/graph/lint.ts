@@ -15,42 +15,75 @@ export interface Lint { ok: boolean; violations: Violation[]; warnings: Violatio
 export type CheckSetting = (face: NodeFace, port: Port, value: Json) => string | null
 
 /** The nearest of some names, where one is near enough to be meant. */
-export function nearest(name: string, names: Iterable<string>): string | null {
+export function nearest(name: string, names: Iterable<string>, effort: Effort = { left: effortMax }): string | null {
   // Nobody mistypes a page; comparing two takes their lengths multiplied.
   if (name.length > 200) return null
+  const wanted = name.toLowerCase()
   let best: string | null = null
   let least = Math.max(2, Math.floor(name.length / 3)) + 1
   for (const one of names) {
-    const far = distance(name.toLowerCase(), one.toLowerCase(), least)
+    if (effort.left < 0) return null
+    const far = distance(wanted, one.toLowerCase(), least, effort)
     if (far < least) { least = far; best = one }
   }
   return best
 }
 
+/** Letters that may still be compared with letters: a graph of a thousand long names, each misspelt, would take minutes. */
+export interface Effort { left: number }
+/** A few milliseconds. */
+const effortMax = 1_000_000
+
 /** Edits from one word to another (Levenshtein), given up at `most`. */
-function distance(a: string, b: string, most: number): number {
+function distance(a: string, b: string, most: number, effort: Effort): number {
+  effort.left -= 10
   if (Math.abs(a.length - b.length) >= most) return most
   let row = Array.from({ length: b.length + 1 }, (_, index) => index)
   for (let i = 1; i <= a.length; i++) {
     const next = [i]
-    for (let j = 1; j <= b.length; j++) next.push(Math.min(row[j]! + 1, next[j - 1]! + 1, row[j - 1]! + (a[i - 1] === b[j - 1] ? 0 : 1)))
+    let nearest = i
+    for (let j = 1; j <= b.length; j++) {
+      const edits = Math.min(row[j]! + 1, next[j - 1]! + 1, row[j - 1]! + (a.charCodeAt(i - 1) === b.charCodeAt(j - 1) ? 0 : 1))
+      next.push(edits)
+      if (edits < nearest) nearest = edits
+    }
+    effort.left -= b.length
+    if (nearest >= most) return most
     row = next
   }
   return row[b.length]!
 }
 
-const hint = (name: string, names: Iterable<string>, otherwise: string): string => {
-  const near = nearest(name, names)
+const hintWith = (effort: Effort) => (name: string, names: Iterable<string>, otherwise: string): string => {
+  const near = nearest(name, names, effort)
   return near === null ? otherwise : `Did you mean "${near}"?`
 }
 
-/** The type of an output; one that follows an input has the type of what is wired there. */
-export function typeOf(node: GraphNode, port: Port, graph: Graph, nodes: ReadonlyMap<string, GraphNode>, faces: ReadonlyMap<string, NodeFace>, depth = 0): PortType {
-  if (port.follows === undefined || depth > graphLimits.depth) return port.type
-  const edge = graph.edges.find(({ to }) => to.node === node.id && to.port === port.follows)
-  const source = edge && nodes.get(edge.from.node)
-  const given = source && faces.get(source.kind)?.outputs.find(({ id }) => id === edge.from.port)
-  return source && given ? typeOf(source, given, graph, nodes, faces, depth + 1) : port.type
+/** The types of outputs; one that follows an input has the type of what is wired there, however far back that is. Each is found out once. */
+function typesIn(graph: Graph, nodes: ReadonlyMap<string, GraphNode>, faces: ReadonlyMap<string, NodeFace>): (node: GraphNode, port: Port) => PortType {
+  const into = new Map<string, Edge>()
+  for (const edge of graph.edges) {
+    const place = `${edge.to.node}\n${edge.to.port}`
+    if (!into.has(place)) into.set(place, edge)
+  }
+  const known = new Map<string, PortType>()
+  return (first, firstPort) => {
+    const way = new Set<string>()
+    let [node, port] = [first, firstPort]
+    for (;;) {
+      const place = `${node.id}\n${port.id}`
+      const edge = port.follows === undefined || way.has(place) ? undefined : into.get(`${node.id}\n${port.follows}`)
+      const source = edge && nodes.get(edge.from.node)
+      const given = source && faces.get(source.kind)?.outputs.find(({ id }) => id === edge.from.port)
+      const type = known.get(place) ?? (source && given ? null : port.type)
+      way.add(place)
+      if (type !== null) {
+        for (const one of way) known.set(one, type)
+        return type
+      }
+      [node, port] = [source!, given!]
+    }
+  }
 }
 
 /** Whether a value of one type may go into a port of another. Numbers and yes/no are written as text where text is wanted. */
@@ -65,6 +98,7 @@ export function lint(graph: Graph, faces: ReadonlyMap<string, NodeFace>, checkSe
   const warnings: Violation[] = []
   const say = (violation: Violation) => { violations.push(violation) }
   const nodes = new Map<string, GraphNode>()
+  const hint = hintWith({ left: effortMax })
 
   if (graph.nodes.length === 0) say({ rule: 'empty', message: 'The graph has no nodes.', fix: 'Add at least one.' })
   if (graph.nodes.length > graphLimits.nodes) say({ rule: 'too-many-nodes', message: `The graph has ${graph.nodes.length} nodes.`, fix: `Up to ${graphLimits.nodes} fit; move a part into a workflow of its own and call it.` })
@@ -89,6 +123,7 @@ export function lint(graph: Graph, faces: ReadonlyMap<string, NodeFace>, checkSe
   const wired = new Map<string, number>()
   const seen = new Set<string>()
   const sound: Edge[] = []
+  const typeOf = typesIn(graph, nodes, faces)
   for (const [index, edge] of graph.edges.entries()) {
     const { from, to } = edge
     const source = nodes.get(from.node)
@@ -109,7 +144,7 @@ export function lint(graph: Graph, faces: ReadonlyMap<string, NodeFace>, checkSe
     const name = `${from.node}\n${from.port}\n${to.node}\n${to.port}`
     if (seen.has(name)) { warnings.push({ rule: 'same-edge', edge: index, node: target.id, message: `Edge ${index + 1} is there twice.`, fix: 'Remove one of the two.' }); continue }
     seen.add(name)
-    const type = typeOf(source, out, graph, nodes, faces)
+    const type = typeOf(source, out)
     if (!fits(type, input.type)) { say({ rule: 'types', edge: index, node: target.id, port: to.port, message: `${from.node} gives ${type} at ${from.port}, and ${to.node} takes ${input.type} at ${to.port}.`, fix: 'Wire it to a port of that type, or put a node between them that converts it.' }); continue }
     if (out.list && !input.list && input.type !== 'json' && input.type !== 'any') { say({ rule: 'list-into-one', edge: index, node: target.id, port: to.port, message: `${from.node} gives a list at ${from.port}, and ${to.node} takes one ${input.type} at ${to.port}.`, fix: `Put "iterate" between them to run ${to.node} once for each, or "pick" to take one of them.` }); continue }
     const place = `${to.node}\n${to.port}`
