@@ -1,10 +1,10 @@
 #!/usr/bin/env node
 import { run } from './program.ts'
-import type { Terminal } from './terminal.ts'
+import { openScreen, type Terminal } from './terminal.ts'
 
 const { env, stdout, stderr } = process
 const isWatched = stderr.isTTY === true
-const clear = '\r\u001b[2K'
+const screen = openScreen(text => stderr.write(text), isWatched)
 
 /** Who wants to know of a Ctrl-C, the latest last. Nobody: it ends us. */
 const acts: (() => void)[] = []
@@ -20,9 +20,8 @@ const terminal: Terminal = {
   get pipes() { return { input: process.stdin, output: stdout } },
   // npm moves to the root of the repository; the caller meant where they stood.
   folder: env.npm_lifecycle_event === 'plantain' && env.INIT_CWD ? env.INIT_CWD : process.cwd(),
-  print: (line) => { stdout.write(`${line}\n`) },
-  note: (line) => { stderr.write(`${line}\n`) },
-  redraw: (line) => { if (isWatched) stderr.write(clear + (line ?? '')) },
+  print: (line) => { screen.redraw(null); stdout.write(`${line}\n`) },
+  ...screen,
   onInterrupt(act) {
     // One listener that stays: between taking one away and setting the next, a Ctrl-C would end the process where it stands.
     if (acts.length === 0 && process.listenerCount('SIGINT', interrupt) === 0) process.on('SIGINT', interrupt)

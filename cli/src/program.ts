@@ -100,9 +100,9 @@ export function createProgram(terminal: Terminal): Command {
     .action((word: string, options: RunOptions) => runWorkflow(word, options, terminal))
   remote(workflow.command('wait').argument('<execution>').description('wait for an execution and save what comes out')).option('--out <folder>', 'where to save')
     .action((id: string, options: Shared & { out?: string }) => waitExecution(id, options, terminal))
-  remote(workflow.command('resume').argument('<execution>').description('try again what failed; nothing is paid twice')).option('--node <id>', 'only this step').option('--cost-max <dollars>', 'what the whole execution may cost at most', dollars)
+  remote(workflow.command('resume').argument('<execution>').description('try again what failed; nothing is paid twice')).option('--node <id>', 'only this step').option('--item <n>', 'only this item, counted from 1 as errors show it: 3, or 3.1 inside two lists').option('--cost-max <dollars>', 'what the whole execution may cost at most', dollars)
     .option('--out <folder>', 'where to save').option('--no-wait', 'leave at once')
-    .action((id: string, options: Shared & { node?: string; costMax?: number; out?: string; wait: boolean }) => resumeExecution(id, options, terminal))
+    .action((id: string, options: Shared & { node?: string; item?: string; costMax?: number; out?: string; wait: boolean }) => resumeExecution(id, options, terminal))
   remote(workflow.command('cancel').argument('<execution>').description('stop an execution; what was made is kept'))
     .action((id: string, options: Shared) => cancelExecution(id, options, terminal))
 

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { exitCodeOf } from './exit.ts'
 import { nameFiles, showPath } from './save.ts'
-import { formatBytes, formatTable, plainLine } from './terminal.ts'
+import { formatBytes, formatTable, openScreen, plainLine } from './terminal.ts'
 import { showProgress } from './waiting.ts'
 import { readPair } from './make.ts'
 
@@ -31,4 +31,19 @@ test('a parameter is JSON where it can be, text otherwise', () => {
 })
 test('statuses become exit codes', () => {
   assert.deepEqual([400, 401, 402, 403, 404, 409, 422, 429, 500, 502, 503, 504].map(exitCodeOf), [2, 4, 5, 4, 2, 2, 2, 2, 1, 3, 3, 3])
+})
+
+test('a note that comes while a line is drawn stands on a line of its own, and the line goes on below it', () => {
+  let written = ''
+  const screen = openScreen(text => { written += text }, true)
+  screen.redraw('running  3 of 4')
+  screen.note('somebody is asked')
+  screen.redraw(null)
+  screen.note('done')
+  assert.deepEqual(written.split('\r\u001b[2K'), ['', 'running  3 of 4', 'somebody is asked\n', 'running  3 of 4', 'done\n'])
+  let plain = ''
+  const unseen = openScreen(text => { plain += text }, false)
+  unseen.redraw('running')
+  unseen.note('done')
+  assert.equal(plain, 'done\n')
 })

@@ -17,6 +17,19 @@ export interface Terminal {
   onInterrupt(act: () => void): () => void
 }
 
+const clear = '\r\u001b[2K'
+
+/** What goes beside the answer. A note that comes while a line is drawn takes its place and leaves it below; where nobody looks, nothing is drawn. */
+export function openScreen(write: (text: string) => void, isWatched: boolean): Pick<Terminal, 'note' | 'redraw'> {
+  let drawn: string | null = null
+  const redraw = (line: string | null) => {
+    if (!isWatched || line === null && drawn === null) return
+    drawn = line
+    write(clear + (line ?? ''))
+  }
+  return { redraw, note(line) { const below = drawn; redraw(null); write(`${line}\n`); redraw(below) } }
+}
+
 /** Options every command takes. */
 export interface Shared { url?: string; key?: string; json?: boolean }
 

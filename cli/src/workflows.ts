@@ -189,10 +189,11 @@ export async function waitExecution(id: string, options: Shared & { out?: string
 }
 
 /** Tries again what failed, and waits for it. */
-export async function resumeExecution(id: string, options: Shared & { node?: string; costMax?: number; out?: string; wait: boolean }, terminal: Terminal): Promise<void> {
+export async function resumeExecution(id: string, options: Shared & { node?: string; item?: string; costMax?: number; out?: string; wait: boolean }, terminal: Terminal): Promise<void> {
   const path = executionPath(id)
+  if (options.item !== undefined && !/^[1-9]\d{0,4}(\.[1-9]\d{0,4})*$/.test(options.item)) throw usage(`--item is a place in the list, counted from 1, as in 3 or 3.1, not ${plainLine(options.item, 40)}.`)
   const remote = await openRemote(options, terminal)
-  const execution = await remote.post<ExecutionView>(`${path}/resume`, { ...(options.node === undefined ? {} : { node: options.node }), ...(options.costMax === undefined ? {} : { cost_max_micros: options.costMax }) })
+  const execution = await remote.post<ExecutionView>(`${path}/resume`, { ...(options.node === undefined ? {} : { node: options.node }), ...(options.item === undefined ? {} : { item: options.item.split('.').map(place => Number(place) - 1) }), ...(options.costMax === undefined ? {} : { cost_max_micros: options.costMax }) })
   if (!options.wait) return terminal.print(options.json ? JSON.stringify(execution) : `${id} is ${execution.state}`)
   await finishExecution(await waitForExecution(execution, remote, terminal), options, remote, terminal)
 }
@@ -267,7 +268,11 @@ async function finishExecution(execution: ExecutionView, { out, json }: Pick<Run
   if (json) return terminal.print(JSON.stringify({ ...execution, files: saved.map(({ path }) => path) }))
   for (const { line } of saved) terminal.print(line)
   const { failed = 0 } = execution.runs
-  if (failed > 0) terminal.note(`${failed} ${failed === 1 ? 'step' : 'steps'} failed and the rest went on. Try them again with: plantain workflow resume ${execution.id}`)
+  if (failed > 0) {
+    const { items } = await remote.get<{ items: { node: string; item: number[]; problem: { message: string } | null }[] }>(`${executionPath(execution.id)}/runs?state=failed&limit=5`)
+    for (const { node, item, problem } of items) terminal.note(`${node}${item.length > 0 ? ` (item ${item.map(place => place + 1).join('.')})` : ''}: ${plainLine(problem?.message ?? 'failed', 300)}`)
+    terminal.note(`${failed} ${failed === 1 ? 'step' : 'steps'} failed and the rest went on. Try them again with: plantain workflow resume ${execution.id}${failed > 1 ? ' (one alone: --node, --item)' : ''}`)
+  }
   terminal.print(`${saved.length === 1 ? '1 file' : `${saved.length} files`}, $${execution.cost.usd}${execution.livemode ? '' : ' of play money (test key)'}, execution ${execution.id}`)
 }
 

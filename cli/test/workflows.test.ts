@@ -82,6 +82,19 @@ test('a failed run says how to go on, and resume pays nothing twice', async () =
   assert.deepEqual([again.code, /upstream|sandbox/i.test(again.err)], [1, true], again.err)
 })
 
+test('resume takes one item of a list, counted as errors count', async () => {
+  await write('list-fails.json', { nodes: [{ id: 'all', kind: 'list' }, { id: 'each', kind: 'iterate' }, { ...picture, settings: { model: 'sandbox-1', parameters: { resolution: '512' } } }, { id: 'list', kind: 'collect' }, { id: 'out', kind: 'output', settings: { name: 'pictures' } }],
+    edges: [wire('all.items', 'each.items'), wire('each.item', 'picture.prompt'), wire('picture.image', 'list.items'), wire('list.items', 'out.value')], inputs: [{ name: 'prompts', node: 'all', port: 'items' }] })
+  const ran = await call('workflow', 'run', 'list-fails.json', '--input', 'prompts=["a bun sandbox:fail=501", "a roll", "a loaf sandbox:fail=501"]', '--out', 'rolls')
+  assert.match(ran.err, /^picture \(item 1\): .+\npicture \(item 3\): .+\n2 steps failed/)
+  const id = /plantain workflow resume ([0-9a-f]{32})/.exec(ran.err)![1]!
+  await call('workflow', 'resume', id, '--node', 'picture', '--item', '3', '--out', 'rolls')
+  const { items } = await (await fetch(`${house.url}/plantain/v1/executions/${id}/runs?node=picture`, { headers: { authorization: `Bearer ${house.testKey}` } })).json() as { items: { item: number[]; attempt: number }[] }
+  assert.deepEqual(items.map(({ item, attempt }) => [...item, attempt]).sort(), [[0, 1], [1, 1], [2, 2]])
+  const wrong = await call('workflow', 'resume', id, '--item', '0')
+  assert.deepEqual([wrong.code, /counted from 1/.test(wrong.err)], [2, true])
+})
+
 test('a person is asked by a link while the command waits', async () => {
   await write('asks.json', { nodes: [picture, { id: 'choice', kind: 'approval', settings: { note: 'Good enough?' } }, { id: 'out', kind: 'output', settings: { name: 'chosen' } }], edges: [wire('picture.image', 'choice.candidates'), wire('choice.image', 'out.value')], inputs: [{ name: 'prompt', node: 'picture', port: 'prompt' }] })
   const running = start(['workflow', 'run', 'asks.json', '--input', 'prompt=a kettle', '--out', 'asked'], { cwd, env: { PLANTAIN_URL: house.url, PLANTAIN_KEY: house.testKey } })

@@ -335,6 +335,27 @@ describe('a saved workflow', () => {
     assert.deepEqual((await ask('POST', '/workflows/lint', poster())).body, { ok: true, violations: [], warnings: [], data: { ok: true, violations: [], warnings: [] } })
   })
 
+  test('with every type its page names is served, or told what nothing here does; of a model that is no more, by the one that came after it, and that is said', async () => {
+    const typed = (nodeType: string) => ({ nodes: [text('input-1', 'a cat'), { id: 'a', data: { label: 'A', nodeType, config: {} } }], edges: [{ source: 'input-1', target: 'a', sourceHandle: 'out-prompt' }] })
+    const lintOf = async (nodeType: string) => (await ask('POST', '/workflows/lint', typed(nodeType))).body.data
+    for (const nodeType of ['generate:nano_banana_pro', 'generate:nano_banana_2', 'generate:flux_2', 'generate:flux_pro_v1_1_ultra', 'generate:imagen_3', 'generate:openai_gpt_image_2', 'generate:kling_1_6_pro', 'generate:veo_2', 'llm:openrouter_router', 'video:kling_video_2_5_i2v',
+      'video:kling_video_v2_6_pro_image_to_video', 'video:bytedance_seedance_v1_lite_text_to_video', 'utility:prompt_concat', 'utility:sticky_note', 'logic:router', 'output:preview', 'iterator:anything', 'model:fal:text-to-image']) assert.deepEqual([nodeType, (await lintOf(nodeType)).violations], [nodeType, []])
+    for (const [nodeType, words] of [['audio:whisper', /makes no sound/], ['video:remotion', /no editor of films/], ['compose:remotion', /no editor of films/], ['process:video_composite', /no editor of films/], ['generate:nano_banna_2', /no node type/]] as const) {
+      const { ok, violations: [flaw] } = await lintOf(nodeType)
+      assert.deepEqual([ok, flaw.rule], [false, 'unknown-node-type'])
+      assert.match(flaw.message, words)
+    }
+    // The film of its own examples.
+    const film = { name: 'Text to film', nodes: [text('input-1', 'a cat in an alley'), { id: 'llm', data: { label: 'Expand', nodeType: 'llm:openrouter_router', category: 'llm', config: { systemPrompt: 'Make it longer.', userPrompt: '' } } }, { id: 'film', data: { label: 'Kling 1.6 Pro', nodeType: 'generate:kling_1_6_pro', category: 'generate', config: { duration: 5, aspect_ratio: '9:16' } } }],
+      edges: [wire('input-1.prompt', 'llm.prompt'), wire('llm.text', 'film.prompt')] }
+    const saved = await ask('POST', '/workflows', film)
+    assert.deepEqual([saved.status, saved.body.meta.migrations], [201, [{ nodeId: 'film', from: 'generate:kling_1_6_pro', to: 'video:kling_2_5_turbo' }]])
+    assert.equal(saved.body.nodes[2].data.nodeType, 'generate:kling_1_6_pro', 'the drawing stays as it was')
+    const begun = await ask('POST', `/workflows/${saved.body.id}/run`, {})
+    assert.equal(begun.status, 202, JSON.stringify(begun.body))
+    assert.deepEqual([begun.status, begun.body.diagnostics.diagnostics.map((one: any) => [one.code, one.severity, one.target.nodeId])], [202, [['replaced-model', 'warning', 'film']]])
+    assert.match(begun.body.diagnostics.diagnostics[0].message, /made with Kling 2\.5/)
+  })
   test('is not active: nothing runs', async () => {
     const { id, webhookId } = await save({ ...poster(), isActive: false, webhookId: 'new' })
     for (const answer of [await ask('POST', `/workflows/${id}/run`, {}), await ask('POST', `/workflows/${id}/execute`, {}), await ask('POST', `/workflow/${webhookId}/trigger`, {}, { key: null })]) {

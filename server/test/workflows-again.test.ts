@@ -34,6 +34,7 @@ describe('a workflow that is called', () => {
   test('is in the estimate, in the cost and on its run, and taken from before the second time', async () => {
     const body = { graph: calling(['a cello', 'a viola']) }
     const plan = await estimate(body)
+    assert.deepEqual(plan.warnings, [])
     assert.deepEqual([plan.price_min.micros, plan.price_max.micros, plan.steps.find((step: any) => step.node === 'call').price_max.micros], [2_000, 2_000, 2_000])
     const first = await run(body)
     assert.deepEqual([first.state, first.cost.micros, (await runsOf(first.id)).filter(one => one.node === 'call').map(one => one.cost.micros)], ['done', 2_000, [1_000, 1_000]])
@@ -46,7 +47,9 @@ describe('a workflow that is called', () => {
   })
 
   test('spends under the cap of whoever called it, however many are called at once', async () => {
-    const capped = await run({ graph: calling(['a harp', 'a lute', 'a drum', 'a bell']), cost_max_micros: 2_000 })
+    const body = { graph: calling(['a harp', 'a lute', 'a drum', 'a bell']), cost_max_micros: 2_000 }
+    assert.deepEqual((await estimate(body)).warnings, ['This comes to up to $0.004, and it may cost $0.002: what would go beyond that is not bought.'])
+    const capped = await run(body)
     assert.deepEqual([capped.cost.micros, capped.outputs.pictures.length, (await runsOf(capped.id)).filter(one => one.state === 'failed').map(one => one.problem.code)], [2_000, 2, ['credits_required', 'credits_required']])
     const before = await count('execution')
     assert.equal((await ask('POST', `/executions/${capped.id}/resume`, { cost_max_micros: null })).status, 200)

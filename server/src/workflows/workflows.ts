@@ -235,7 +235,10 @@ export function createWorkflows(options: WorkflowsOptions): Workflows {
 
   async function planFor(caller: Caller, { layout, given, limits }: Prepared, { force = false, anew = [], pins = {} }: Pick<ExecutionOrder, 'force' | 'anew' | 'pins'>, within = { depth: 0, calls: { left: callsPlannedMax } }): ReturnType<typeof plan> {
     const { availableMicros } = await options.deskFor(caller).money.balance()
-    return plan({ layout, given, caller, projectId: caller.projectId, livemode: caller.livemode, force, anew, pins, target: null, parallelism: limits.parallelism, availableMicros, ...within }, tools)
+    const foreseen = await plan({ layout, given, caller, projectId: caller.projectId, livemode: caller.livemode, force, anew, pins, target: null, parallelism: limits.parallelism, availableMicros, ...within }, tools)
+    const { priceMaxMicros, warnings } = foreseen.plan
+    if (limits.costMaxMicros !== null && (priceMaxMicros === null || priceMaxMicros > limits.costMaxMicros)) warnings.push(`${priceMaxMicros === null ? 'What this costs is not known beforehand' : `This comes to up to $${formatDollars(priceMaxMicros)}`}, and it may cost $${formatDollars(limits.costMaxMicros)}: what would go beyond that is not bought.`)
+    return foreseen
   }
 
   async function beginFor(caller: Caller, order: ExecutionOrder, parent: ExecutionRow | null = null): Promise<{ execution: Execution; replayed: boolean }> {

@@ -17,7 +17,7 @@ import { fieldsOf, inputsOf, pickInputs, readGraph, tellLint, translate, without
 import { combinations, withItem, type Combinations } from './iterate.ts'
 import type { House } from './kinds.ts'
 import { bodyMax, once, readBody, readFlag, readObject, readText, readWhole, wrong, type Fields } from './read.ts'
-import { fillingOf, houseOf, open, refuseUnsound, runnable, theWorkflow, type Saved } from './saved.ts'
+import { diagnosticsOf, fillingOf, houseOf, open, refuseUnsound, runnable, theWorkflow, type Saved } from './saved.ts'
 import { both, executionPath, json, viewBegun, viewExecution, viewListed, viewTask } from './view.ts'
 import { no, noExecution, noWorkflow } from './words.ts'
 
@@ -38,7 +38,7 @@ interface Subject {
   workflow: Workflow | null
   saved: Saved | null
   wire: WireGraph
-  made: Pick<Translation, 'graph' | 'edgeIds'>
+  made: Pick<Translation, 'graph' | 'edgeIds' | 'warnings'>
   house: House
   filling: Filling
 }
@@ -111,14 +111,14 @@ async function execute(request: Incoming, desk: Desk, idempotency: { key: string
   const inputs = { ...pickInputs(readObject(fields, 'triggerData') ?? {}, faces, { isStrict: false }), ...pickInputs(readObject(fields, 'inputs') ?? {}, faces, { isStrict: true }) }
   const iterated = combinations(fields.iteratorConfigs, subject.wire)
   const { executions, graphs } = await begin(subject, inputs, { trigger: 'wireflow', target, force: force || target === null, anew: target === null ? [] : [target], idempotency }, iterated, desk)
-  return json(both(viewBegun(executions, graphs, subject.workflow?.id ?? scratch)), 201, { location: executionPath(executions[0]!.id) })
+  return json(both({ ...viewBegun(executions, graphs, subject.workflow?.id ?? scratch), diagnostics: diagnosticsOf([], subject.made.warnings) }), 201, { location: executionPath(executions[0]!.id) })
 }
 
 async function run(workflow: Workflow, fields: Fields, desk: Desk, idempotency: { key: string; body: string } | null): Promise<Response> {
   const subject = subjectOf(workflow, desk)
   const inputs = pickInputs(readObject(fields, 'inputs') ?? {}, facesOf(subject), { isStrict: true })
   const { executions: [execution] } = await begin(subject, inputs, { trigger: 'wireflow', target: null, force: true, anew: [], idempotency }, null, desk)
-  return json(both({ executionId: execution!.id, workflowId: workflow.id, status: 'RUNNING' }), 202, { location: executionPath(execution!.id) })
+  return json(both({ executionId: execution!.id, workflowId: workflow.id, status: 'RUNNING', diagnostics: diagnosticsOf([], subject.made.warnings) }), 202, { location: executionPath(execution!.id) })
 }
 
 /** What `/run` says of a workflow's inputs. */

@@ -100,6 +100,7 @@ export type Filling = { nodes: string[] } | { inputs: Exposed[] } | null
 export function translate(wire: WireGraph, house: House, filling: Filling = null): Translation {
   const violations: Violation[] = []
   const warnings: Violation[] = []
+  const migrations: Translation['migrations'] = []
   const served = new Map<string, Served>()
   const drawn = new Set<string>()
   const routers = new Set<string>()
@@ -116,7 +117,12 @@ export function translate(wire: WireGraph, house: House, filling: Filling = null
     if ('message' in service) violations.push({ rule: 'unknown-node-type', nodeId: node.id, message: `${labelOf(node)}: ${service.message}`, fix: service.fix })
     // Wireflow's inputs may be wired themselves, and then give on what comes.
     else if (targets.has(node.id) && service.face.category === 'input' && !service.face.inputs.some(({ wireable }) => wireable)) routers.add(node.id)
-    else served.set(node.id, { node, service })
+    else {
+      served.set(node.id, { node, service })
+      if (service.instead === undefined) continue
+      migrations.push({ nodeId: node.id, from: nodeType, to: service.instead })
+      warnings.push({ rule: 'replaced-model', nodeId: node.id, message: `${labelOf(node)}: ${nodeType} is no more; it is made with ${service.card!.title} instead, at its price.`, fix: `Draw it as "${service.instead}", or name another model.` })
+    }
   }
 
   const edges = throughRouters(wire.edges, routers, seen)
@@ -150,7 +156,7 @@ export function translate(wire: WireGraph, house: House, filling: Filling = null
     nodes.push({ id: node.id, kind: service.face.id, title: labelOf(node), settings, ...(node.position ? { position: { x: node.position.x, y: node.position.y } } : {}) })
   }
   const graph = { nodes, edges: [...wired.map(({ edge }) => edge), ...more], exposed: exposable(served, into, filling, [...wired.map(({ edge }) => edge), ...more]) }
-  return { graph, edgeIds: wired.map(({ edgeId }) => edgeId), violations, warnings, migrations: [] }
+  return { graph, edgeIds: wired.map(({ edgeId }) => edgeId), violations, warnings, migrations }
 }
 
 /** A node's type; a node of its docs' oldest form has a model and no type. @throws {Problem} `bad_request` */

@@ -87,7 +87,22 @@ export const own = <T>(table: Record<string, T>, name: string): T | undefined =>
 
 export interface House { faces: ReadonlyMap<string, NodeFace>; cards: Card[] }
 
-export interface Service { row: Row; face: NodeFace; /** The model it is made with, where the type names one. */ card: Card | null }
+/**
+ * Node types of models that are no more, by the types of the models that came after them. Its own server puts new names into old drawings as well and tells of it
+ * (`migrations`); whoever saves or runs such a drawing is told here, with what is made instead.
+ */
+const successors: Record<string, string> = {
+  'generate:imagen_3': 'generate:imagen_4', 'generate:kling_1_6_pro': 'video:kling_2_5_turbo', 'video:kling_1_6_pro': 'video:kling_2_5_turbo', 'video:bytedance_seedance_v1_lite_text_to_video': 'video:seedance_1_5_pro',
+}
+
+/** What nothing here does, by family or by name. */
+const beyond: Record<string, string> = { audio: 'makes no sound', 'video:remotion': 'has no editor of films', 'compose:remotion': 'has no editor of films', 'process:video_composite': 'has no editor of films' }
+
+export interface Service {
+  row: Row; face: NodeFace; /** The model it is made with, where the type names one. */ card: Card | null
+  /** The type it is served as, where its own is of a model that is no more. */
+  instead?: string
+}
 export type Unserved = { message: string; fix: string; /** Drawn, not run. */ isDrawn?: boolean }
 
 const wordOf = (name: string): string => name.toLowerCase().replace(/[^a-z0-9]+/g, '_').replace(/^_+|_+$/g, '')
@@ -115,6 +130,10 @@ export function serve(nodeType: string, inputType: unknown, { faces, cards }: Ho
   const card = cardOf(cards, nodeType)
   const operation = card && (own(wanted, familyOf(nodeType)) ?? wanted.generate!).find(one => card.operations.includes(one))
   if (card && operation) return settled({ ...operations[operation], label: card.title }, nodeType, faces, card)
+  const successor = own(successors, nodeType)
+  if (successor !== undefined) { const served = serve(successor, undefined, { faces, cards }); return 'row' in served ? { ...served, instead: successor } : served }
+  const lack = own(beyond, nodeType) ?? own(beyond, familyOf(nodeType))
+  if (lack !== undefined) return { message: `This server ${lack}, so nothing here does what ${nodeType.slice(0, 100)} does.`, fix: 'Take it out, or run this workflow at Wireflow.' }
   return { message: `There is no node type ${nodeType.slice(0, 100)} here.`, fix: hint(nodeType, typesOf({ faces, cards }), '') }
 }
 

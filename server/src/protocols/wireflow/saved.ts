@@ -10,7 +10,7 @@ import type { Exposed, Graph } from '../../domain/graph/graph.ts'
 import type { Json } from '../../domain/outcome.ts'
 import { isId } from '../../kit/id.ts'
 import type { Desk } from '../contract.ts'
-import { drawGraph, fieldsOf, tellLint, translate, type Filling, type Translation, type WireGraph, type WireNode } from './graph.ts'
+import { drawGraph, fieldsOf, tellLint, translate, type Filling, type Translation, type Violation, type WireGraph, type WireNode } from './graph.ts'
 import type { House } from './kinds.ts'
 import { no, noWorkflow } from './words.ts'
 
@@ -62,8 +62,8 @@ export function open(workflow: Workflow, house: House): Opened {
 export const fillingOf = ({ exposedInputs, inputs }: Pick<Saved, 'exposedInputs' | 'inputs'>): Filling => exposedInputs !== null ? { nodes: exposedInputs } : inputs !== null ? { inputs } : null
 
 /** What a saved workflow runs: its drawing, translated as of today; a graph that was drawn elsewhere as it is, with its own names for inputs. @throws {Problem} Wireflow's 422 */
-export function runnable(workflow: Workflow, { saved, isDrawnHere }: Opened, house: House): Pick<Translation, 'graph' | 'edgeIds'> {
-  if (!isDrawnHere) return { graph: workflow.graph, edgeIds: saved.edges.map(({ id }, index) => id ?? `${index + 1}`) }
+export function runnable(workflow: Workflow, { saved, isDrawnHere }: Opened, house: House): Pick<Translation, 'graph' | 'edgeIds' | 'warnings'> {
+  if (!isDrawnHere) return { warnings: [], graph: workflow.graph, edgeIds: saved.edges.map(({ id }, index) => id ?? `${index + 1}`) }
   const made = translate(saved, house, fillingOf(saved))
   refuseUnsound(made)
   return made
@@ -82,6 +82,12 @@ export function refuseUnsound({ violations, warnings, migrations }: Pick<Transla
   if (violations.length === 0) return
   const shown = violations.slice(0, 100).map(one => ({ ...one, message: one.message.slice(0, 400) }))
   throw no('bad_request', `Workflow graph failed validation (${violations.length} errors). ${shown[0]!.message} ${shown[0]!.fix}`.slice(0, 900), { status: 422, code: 'invalid_graph', isObject: true, extra: { violations: shown, warnings, migrations } })
+}
+
+/** What is wrong with a graph and what is to be known of it, as its tools read it. */
+export const diagnosticsOf = (violations: Violation[], warnings: Violation[]) => {
+  const tell = (severity: 'error' | 'warning') => ({ rule, message, fix, nodeId, path }: Violation) => ({ code: rule, severity, message, target: { nodeId: nodeId ?? null, ...(path === undefined ? {} : { path }) }, hint: fix })
+  return { version: 1, counts: { error: violations.length, warning: warnings.length, info: 0 }, diagnostics: [...violations.map(tell('error')), ...warnings.map(tell('warning'))] }
 }
 
 /** By id, dashes or not, or by slug. @throws {Problem} Wireflow's 404 */

@@ -5,8 +5,8 @@ import { Problem } from '../../domain/problem.ts'
 import { readInstant } from '../../kit/schema.ts'
 import { streamEvents, type ServerEvent } from '../../kit/sse.ts'
 import type { Desk, Incoming, Route } from '../contract.ts'
-import { dimsOf, examine, fillingOf, hashOf, houseOf, open, refuseUnsound, runnable, theWorkflow, viewListed, viewWorkflow, wireOf, type Opened, type Saved } from './saved.ts'
-import { inputsOf, pickInputs, readGraph, withoutEmpty, type Filling, type Violation, type WireGraph, type WireNode } from './graph.ts'
+import { diagnosticsOf, dimsOf, examine, fillingOf, hashOf, houseOf, open, refuseUnsound, runnable, theWorkflow, viewListed, viewWorkflow, wireOf, type Opened, type Saved } from './saved.ts'
+import { inputsOf, pickInputs, readGraph, withoutEmpty, type Filling, type Translation, type Violation, type WireGraph, type WireNode } from './graph.ts'
 import { compose } from './compose.ts'
 import type { House } from './kinds.ts'
 import { arrange } from './layout.ts'
@@ -85,15 +85,15 @@ const stale = (current: Date, yours: string): Problem =>
 
 // Writing ---------------------------------------------------------------------------------------------------------------
 
-interface Examined { change: { graph: Parameters<typeof hashOf>[0]; unfinished?: boolean } | null; warnings: Violation[]; violations: Violation[] }
+interface Examined { change: { graph: Parameters<typeof hashOf>[0]; unfinished?: boolean } | null; warnings: Violation[]; violations: Violation[]; migrations: Translation['migrations'] }
 
 /** The graph that is saved with a drawing. One that is wrong is refused, or, where the caller wants it kept all the same, saved as a drawing that cannot run. */
 function examined(graph: WireGraph | undefined, filling: Filling, desk: Desk, house: House, strict: boolean): Examined {
-  if (!graph) return { change: null, warnings: [], violations: [] }
+  if (!graph) return { change: null, warnings: [], violations: [], migrations: [] }
   const made = examine(graph, desk, house, filling)
   if (strict) refuseUnsound(made)
-  return made.violations.length === 0 ? { change: { graph: made.graph }, warnings: made.warnings, violations: [] }
-    : { change: { graph: { nodes: [], edges: [], exposed: [] }, unfinished: true }, warnings: made.warnings, violations: made.violations }
+  const { warnings, violations, migrations } = made
+  return { warnings, violations, migrations, change: violations.length === 0 ? { graph: made.graph } : { graph: { nodes: [], edges: [], exposed: [] }, unfinished: true } }
 }
 
 /** Opens a webhook as the caller wants it; null where it stays as it is. What was open before stays so until `closeHook`. @throws {Problem} `conflict`, `bad_request` */
@@ -108,11 +108,6 @@ async function openHook(workflow: Workflow, { webhookId, webhookTrigger }: Saved
 /** It may have been removed elsewhere in the house already. */
 const closeHook = async ({ webhookTrigger }: Pick<Saved, 'webhookTrigger'>, desk: Desk) => { if (webhookTrigger) await desk.workflows.removeTrigger(webhookTrigger.id) }
 
-const diagnosticsOf = (violations: Violation[], warnings: Violation[]) => {
-  const tell = (severity: 'error' | 'warning') => ({ rule, message, fix, nodeId, path }: Violation) => ({ code: rule, severity, message, target: { nodeId: nodeId ?? null, ...(path === undefined ? {} : { path }) }, hint: fix })
-  return { version: 1, counts: { error: violations.length, warning: warnings.length, info: 0 }, diagnostics: [...violations.map(tell('error')), ...warnings.map(tell('warning'))] }
-}
-
 async function show(workflow: Workflow, { saved }: Pick<Opened, 'saved'>, desk: Desk) {
   return both(viewWorkflow(workflow, saved, (await desk.workflows.tally([workflow.id])).get(workflow.id)))
 }
@@ -122,7 +117,7 @@ async function create(request: Incoming, desk: Desk): Promise<Response> {
   if (typeof fields.id === 'string' && fields.id !== '') return update(await theWorkflow(desk, fields.id), fields, request, desk)
   const written = readWritten(fields, { isNew: true })
   const house = houseOf(desk)
-  const { change, warnings, violations } = examined(written.graph, fillingOf({ exposedInputs: written.exposedInputs ?? null, inputs: null }), desk, house, isStrict(request))
+  const { change, warnings, violations, migrations } = examined(written.graph, fillingOf({ exposedInputs: written.exposedInputs ?? null, inputs: null }), desk, house, isStrict(request))
   const saved: Saved = { protocol: 'wireflow', hash: hashOf(change!.graph), ...written.graph!, exposedInputs: written.exposedInputs ?? null, inputs: null, webhookId: null, webhookTrigger: null, webhookUrl: written.webhookUrl ?? null, mediaId: written.mediaId ?? null, isPublished: false }
   let workflow = await desk.workflows.create({
     name: written.name!, ...change!, wire: wireOf(saved), ...(written.description === undefined ? {} : { description: written.description }), ...(written.tags === undefined ? {} : { tags: written.tags }), ...(written.active === undefined ? {} : { active: written.active }) })
@@ -135,7 +130,7 @@ async function create(request: Incoming, desk: Desk): Promise<Response> {
       throw thrown
     }
   }
-  return json({ ...await show(workflow, { saved }, desk), meta: { migrations: [], warnings }, diagnostics: diagnosticsOf(violations, warnings) }, 201, { location: `${base}/${workflow.id}` })
+  return json({ ...await show(workflow, { saved }, desk), meta: { migrations, warnings }, diagnostics: diagnosticsOf(violations, warnings) }, 201, { location: `${base}/${workflow.id}` })
 }
 
 /** How often a write that says nothing of what it has seen goes on top of others that came in between. */
@@ -148,7 +143,7 @@ async function update(workflow: Workflow, fields: Fields, request: Incoming, des
   const { saved } = open(workflow, house)
   const filled = written.exposedInputs === undefined ? { exposedInputs: saved.exposedInputs, inputs: saved.inputs } : { exposedInputs: written.exposedInputs, inputs: null }
   const isRedrawn = written.graph !== undefined || written.exposedInputs !== undefined
-  const { change, warnings, violations } = examined(isRedrawn ? written.graph ?? saved : undefined, fillingOf(filled), desk, house, isStrict(request))
+  const { change, warnings, violations, migrations } = examined(isRedrawn ? written.graph ?? saved : undefined, fillingOf(filled), desk, house, isStrict(request))
   const next: Saved = {
     ...saved, ...written.graph, ...filled, ...(change ? { hash: hashOf(change.graph) } : {}), ...(written.webhookUrl === undefined ? {} : { webhookUrl: written.webhookUrl }), ...(written.mediaId === undefined ? {} : { mediaId: written.mediaId }),
   }
@@ -169,7 +164,7 @@ async function update(workflow: Workflow, fields: Fields, request: Incoming, des
     return update(current, fields, request, desk, again + 1)
   }
   if (hook) await closeHook(saved, desk)
-  return json({ ...await show(changed, { saved: next }, desk), meta: { migrations: [], warnings }, diagnostics: diagnosticsOf(violations, warnings) })
+  return json({ ...await show(changed, { saved: next }, desk), meta: { migrations, warnings }, diagnostics: diagnosticsOf(violations, warnings) })
 }
 
 const isOvertaken = (thrown: unknown): boolean => thrown instanceof Problem && thrown.code === 'conflict' && thrown.details.field === 'revision'
