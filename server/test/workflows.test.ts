@@ -285,6 +285,36 @@ describe('from outside', () => {
     }
     assert.equal((await ask('GET', '/executions?workflow=nightly')).body.items.length, 1)
   })
+  test('a trigger takes inputs its workflow has, and is told of its own kind what is wrong', async () => {
+    await saved('triggered', chain)
+    const check = async (body: object, words: RegExp) => {
+      const refused = await ask('POST', '/workflows/triggered/triggers', body)
+      assert.equal(refused.status, 400)
+      assert.match(refused.body.error.message, words)
+    }
+    const schedule = { kind: 'schedule', cron: '0 3 * * *' }
+    await check({ ...schedule, missed: 'never', inputs: { prompt: 'x' } }, /missed/)
+    await check({ kind: 'alarm' }, /kind/)
+    await check({ ...schedule, inputs: { promt: 'x' } }, /Did you mean prompt/)
+    await check(schedule, /prompt is missing/)
+    await check({ kind: 'webhook', inputs: { prompt: { a: 1 } } }, /does not fit/)
+    const trigger = (await ask('POST', '/workflows/triggered/triggers', { kind: 'webhook', inputs: { prompt: 'a stool' } })).body
+    assert.equal((await ask('PATCH', `/triggers/${trigger.id}`, { inputs: { promt: 'x' } })).status, 400)
+    assert.deepEqual((await ask('GET', '/workflows/triggered/triggers')).body.items.map((one: any) => one.inputs), [{ prompt: 'a stool' }])
+  })
+  test('a schedule that cannot be begun says why, until it can', async () => {
+    const id = await saved('broken', { ...chain, inputs: [], nodes: [make('picture', { prompt: 'a broken clock' }), ...chain.nodes.slice(1)] })
+    const trigger = (await ask('POST', '/workflows/broken/triggers', { kind: 'schedule', cron: '0 3 * * *' })).body
+    const standing = async () => (await ask('GET', '/workflows/broken/triggers')).body.items[0]
+    const due = async () => { await house.database.query(`update workflow_trigger set next_at = now() - interval '1 hour' where id = $1`, [trigger.id]); while (new Date((await standing()).next_at) < new Date()) await new Promise(resolve => { setTimeout(resolve, 50) }) }
+    assert.equal((await standing()).last_problem, null)
+    await ask('PATCH', `/workflows/${id}`, { active: false })
+    await due()
+    assert.deepEqual([(await standing()).last_problem.code, (await ask('GET', '/executions?workflow=broken')).body.items.length], ['conflict', 0])
+    await ask('PATCH', `/workflows/${id}`, { active: true })
+    await due()
+    assert.deepEqual([(await standing()).last_problem, (await ask('GET', '/executions?workflow=broken')).body.items.length], [null, 1])
+  })
   test('a link lets somebody without a key answer, once', async () => {
     const execution = await run({ graph: reviewed, inputs: { prompt: 'a tower <script>' } })
     const [review] = (await ask('GET', `/reviews?state=open&execution=${execution.id}`)).body.items

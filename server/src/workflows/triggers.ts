@@ -8,21 +8,21 @@ import { createHash, createHmac, timingSafeEqual } from 'node:crypto'
 import type { Caller } from '../domain/caller.ts'
 import type { Trigger, TriggerOrder } from '../domain/graph/execution.ts'
 import type { Json } from '../domain/outcome.ts'
-import { Problem } from '../domain/problem.ts'
+import { asProblem, Problem, storeProblem, type StoredProblem } from '../domain/problem.ts'
 import type { Client, Database } from '../db/pool.ts'
 import { dueTimes, readCron } from '../kit/cron.ts'
 import { isId, newId, randomText } from '../kit/id.ts'
 
 interface TriggerRow {
   id: string; workflow_id: string; account_id: string; project_id: string; key_id: string | null; livemode: boolean; kind: 'webhook' | 'schedule'; enabled: boolean
-  hook_prefix: string | null; secret: string | null; per_minute: number | null; cron: string | null; time_zone: string | null; missed: Trigger['missed']; next_at: Date | null; last_at: Date | null
+  hook_prefix: string | null; secret: string | null; per_minute: number | null; cron: string | null; time_zone: string | null; missed: Trigger['missed']; next_at: Date | null; last_at: Date | null; last_problem: StoredProblem | null
   inputs: Record<string, Json>; created_at: Date
 }
-const columns = 'id, workflow_id, account_id, project_id, key_id, livemode, kind, enabled, hook_prefix, secret, per_minute, cron, time_zone, missed, next_at, last_at, inputs, created_at'
+const columns = 'id, workflow_id, account_id, project_id, key_id, livemode, kind, enabled, hook_prefix, secret, per_minute, cron, time_zone, missed, next_at, last_at, last_problem, inputs, created_at'
 
 const read = (row: TriggerRow): Trigger => ({
   id: row.id, workflowId: row.workflow_id, kind: row.kind, enabled: row.enabled, livemode: row.livemode, prefix: row.hook_prefix, signed: row.secret !== null, perMinute: row.per_minute,
-  cron: row.cron, timeZone: row.time_zone, missed: row.missed, nextAt: row.next_at, lastAt: row.last_at, inputs: row.inputs, createdAt: row.created_at,
+  cron: row.cron, timeZone: row.time_zone, missed: row.missed, nextAt: row.next_at, lastAt: row.last_at, lastProblem: row.last_problem, inputs: row.inputs, createdAt: row.created_at,
 })
 
 /** Who a trigger acts for: the key that made it, without its limits. */
@@ -62,6 +62,11 @@ function checkRate(perMinute: number | undefined): void {
 export async function listTriggers(client: Client, caller: Caller, workflowId: string): Promise<Trigger[]> {
   const { rows } = await client.query<TriggerRow>(`select ${columns} from workflow_trigger where workflow_id = $1 and project_id = $2 and livemode = $3 order by id`, [workflowId, caller.projectId, caller.livemode])
   return rows.map(read)
+}
+
+export async function findTrigger(client: Client, caller: Caller, id: string): Promise<Trigger | null> {
+  const { rows: [row] } = await client.query<TriggerRow>(`select ${columns} from workflow_trigger where id = $1 and project_id = $2 and livemode = $3`, [id, caller.projectId, caller.livemode])
+  return row ? read(row) : null
 }
 
 export async function changeTrigger(database: Database, caller: Caller, id: string, change: { enabled?: boolean; perMinute?: number; inputs?: Record<string, Json> }, now: Date): Promise<Trigger> {
@@ -129,10 +134,11 @@ export async function runDue(database: Database, now: () => Date, begin: (fired:
   const { rows } = await database.query<TriggerRow>(`select ${columns} from workflow_trigger where enabled and next_at <= $1 order by next_at limit 50`, [now()])
   for (const row of rows) {
     const { times, next } = dueTimes(row.cron!, row.time_zone!, row.missed!, row.next_at!, now())
+    let problem = times.length === 0 ? row.last_problem : null
     for (const time of times) {
       // A workflow that cannot be begun is told of and does not hold up the next time.
-      await begin({ caller: callerOf(row), workflowId: row.workflow_id, inputs: row.inputs, trigger: `schedule ${row.id}` }, `schedule-${row.id}-${time.toISOString()}`).catch(error => { failed(row.id, error) })
+      problem = await begin({ caller: callerOf(row), workflowId: row.workflow_id, inputs: row.inputs, trigger: `schedule ${row.id}` }, `schedule-${row.id}-${time.toISOString()}`).then(() => null, error => { failed(row.id, error); return storeProblem(asProblem(error)) })
     }
-    await database.query('update workflow_trigger set next_at = $3, last_at = $4 where id = $1 and date_trunc($5, next_at) = $2', [row.id, row.next_at, next, times.at(-1) ?? row.last_at, 'milliseconds'])
+    await database.query('update workflow_trigger set next_at = $3, last_at = $4, last_problem = $6 where id = $1 and date_trunc($5, next_at) = $2', [row.id, row.next_at, next, times.at(-1) ?? row.last_at, 'milliseconds', problem === null ? null : JSON.stringify(problem)])
   }
 }

@@ -7,7 +7,7 @@
 import { createHash } from 'node:crypto'
 import type { Caller } from '../domain/caller.ts'
 import type { CheckedOrder } from '../domain/card.ts'
-import { unsound, type Execution, type ExecutionOrder, type Pins, type Plan, type Review, type ReviewAnswer, type Workflow } from '../domain/graph/execution.ts'
+import { unsound, type Execution, type ExecutionOrder, type Pins, type Plan, type Review, type ReviewAnswer, type Trigger, type Workflow } from '../domain/graph/execution.ts'
 import type { Graph, Item, Media, NodeFace } from '../domain/graph/graph.ts'
 import { layOut, type Layout } from '../domain/graph/layout.ts'
 import { lint } from '../domain/graph/lint.ts'
@@ -41,7 +41,7 @@ import { createRunner, type Runner } from './runner.ts'
 import { changeWorkflow, countWorkflows, createWorkflow, findVersion, findWorkflow, listVersions, listWorkflows, tally, publishWorkflow, removeWorkflow } from './saved.ts'
 import { book, lockExecution, lockExecutions, runKey, settleRuns, type ExecutionEnd, type RunSettlement, type SettledRuns } from './settle.ts'
 import { tell } from './tell.ts'
-import { changeTrigger, createTrigger, findHook, listTriggers, openHook, removeTrigger, rotateTrigger, runDue, type Fired } from './triggers.ts'
+import { changeTrigger, createTrigger, findHook, findTrigger, listTriggers, openHook, removeTrigger, rotateTrigger, runDue, type Fired } from './triggers.ts'
 import { callerOf, mediaOf, stepRun, type StepTools } from './step.ts'
 
 export interface WorkflowsOptions {
@@ -401,6 +401,14 @@ export function createWorkflows(options: WorkflowsOptions): Workflows {
     return { owner: { projectId: row.project_id, livemode: row.livemode }, id }
   }
 
+  /** Inputs of a trigger fit its workflow as it stands; nobody but a schedule itself can give what it leaves out. @throws {Problem} `bad_request` */
+  async function checkTriggered(caller: Caller, workflowId: string, inputs: Record<string, Json> = {}, kind: Trigger['kind']): Promise<void> {
+    const workflow = await findWorkflow(database, caller.projectId, workflowId)
+    if (!workflow || kind === 'webhook' && Object.keys(inputs).length === 0) return
+    const graph = workflow.published === null ? workflow.graph : (await findVersion(database, workflow.id, workflow.published))!.graph
+    place(layOut({ ...graph, exposed: kind === 'schedule' ? graph.exposed : graph.exposed.map(one => ({ ...one, required: false })) }, kinds.faces), inputs, kinds)
+  }
+
   /** What a trigger runs: its own inputs, and of the call's values those that name an input, or the node or port it fills. */
   async function fill(fired: Fired, values: Record<string, Json>, idempotencyKey: string | undefined): Promise<ExecutionOrder> {
     const { graph } = await readGraph(fired.caller, { workflowId: fired.workflowId })
@@ -477,8 +485,15 @@ export function createWorkflows(options: WorkflowsOptions): Workflows {
       rejectBaseline: (name, seen, reason, by) => rejectBaseline(database, caller, name, { seen, reason, by }),
       removeBaseline: name => removeBaseline(database, caller, name),
       triggers: workflowId => listTriggers(database, caller, workflowId),
-      createTrigger: (workflowId, order) => createTrigger(database, caller, workflowId, order, now()),
-      changeTrigger: (id, change) => changeTrigger(database, caller, id, change, now()),
+      async createTrigger(workflowId, order) {
+        await checkTriggered(caller, workflowId, order.inputs, order.kind)
+        return createTrigger(database, caller, workflowId, order, now())
+      },
+      async changeTrigger(id, change) {
+        const trigger = change.inputs === undefined ? null : await findTrigger(database, caller, id)
+        if (trigger) await checkTriggered(caller, trigger.workflowId, change.inputs, trigger.kind)
+        return changeTrigger(database, caller, id, change, now())
+      },
       removeTrigger: id => removeTrigger(database, caller, id),
       rotateTrigger: id => rotateTrigger(database, caller, id),
       ...strangers,

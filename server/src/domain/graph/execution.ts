@@ -97,6 +97,8 @@ export interface Trigger {
   prefix: string | null; signed: boolean; perMinute: number | null
   /** Of a schedule: when (five parts), where, and what becomes of times that passed while nobody was there. */
   cron: string | null; timeZone: string | null; missed: 'skip' | 'once' | 'all' | null; nextAt: Date | null; lastAt: Date | null
+  /** Why the last time of a schedule brought no execution. */
+  lastProblem: StoredProblem | null
   /** Inputs that stand unless the call says otherwise. */
   inputs: Record<string, Json>
   createdAt: Date

@@ -13,24 +13,25 @@ const Inputs = Type.Record(Type.String({ minLength: 1, maxLength: 100 }), Type.U
 const PerMinute = Type.Integer({ minimum: 1, maximum: 10_000, description: 'Calls a minute. Default 60.' })
 const maybe = <S extends Parameters<typeof Type.Array>[0]>(schema: S) => Type.Union([schema, Type.Null()])
 
-const TriggerBody = Type.Union([
-  Type.Object({ kind: Type.Literal('webhook'), signed: Type.Optional(Type.Boolean({ description: 'Callers sign: `X-Signature-256: sha256=<hex HMAC-SHA256 of the body>`.' })), per_minute: Type.Optional(PerMinute), inputs: Type.Optional(Inputs) }, { additionalProperties: false }),
-  Type.Object({
-    kind: Type.Literal('schedule'), cron: Type.String({ minLength: 1, maxLength: 200, description: 'Minute, hour, day, month, weekday: `0 6 * * 1-5`.' }), time_zone: Type.Optional(Type.String({ minLength: 1, maxLength: 60, description: 'Default UTC.' })),
-    missed: Type.Optional(Type.Enum(['skip', 'once', 'all'], { description: 'What becomes of times that passed while no server ran: nothing, one run, or one for each (up to 100). Default `once`.' })), inputs: Type.Optional(Inputs),
-  }, { additionalProperties: false }),
-], { title: 'NewTrigger' })
+const WebhookBody = Type.Object({ kind: Type.Literal('webhook'), signed: Type.Optional(Type.Boolean({ description: 'Callers sign: `X-Signature-256: sha256=<hex HMAC-SHA256 of the body>`.' })), per_minute: Type.Optional(PerMinute), inputs: Type.Optional(Inputs) }, { additionalProperties: false })
+const ScheduleBody = Type.Object({
+  kind: Type.Literal('schedule'), cron: Type.String({ minLength: 1, maxLength: 200, description: 'Minute, hour, day, month, weekday: `0 6 * * 1-5`.' }), time_zone: Type.Optional(Type.String({ minLength: 1, maxLength: 60, description: 'Default UTC.' })),
+  missed: Type.Optional(Type.Enum(['skip', 'once', 'all'], { description: 'What becomes of times that passed while no server ran: nothing, one run, or one for each (up to 100). Default `once`.' })), inputs: Type.Optional(Inputs),
+}, { additionalProperties: false })
+const TriggerBody = Type.Union([WebhookBody, ScheduleBody], { title: 'NewTrigger' })
 const TriggerChange = Type.Object({ enabled: Type.Optional(Type.Boolean()), per_minute: Type.Optional(PerMinute), inputs: Type.Optional(Inputs) }, { additionalProperties: false, minProperties: 1 })
 const TriggerView = Type.Object({
   id: Id, object: Type.Literal('trigger'), workflow: Id, kind: Type.Enum(['webhook', 'schedule']), enabled: Type.Boolean(), livemode: Type.Boolean(), prefix: maybe(Type.String()), signed: Type.Boolean(), per_minute: maybe(Type.Integer()),
-  cron: maybe(Type.String()), time_zone: maybe(Type.String()), missed: maybe(Type.String()), next_at: maybe(Type.String()), last_at: maybe(Type.String()), inputs: Inputs, created_at: Type.String(),
+  cron: maybe(Type.String()), time_zone: maybe(Type.String()), missed: maybe(Type.String()), next_at: maybe(Type.String()), last_at: maybe(Type.String()), last_problem: maybe(Type.Object({ code: Type.String(), message: Type.String() }, { description: 'Why the last time of a schedule brought no execution.' })), inputs: Inputs, created_at: Type.String(),
   url: Type.Optional(Type.String({ description: 'Shown when it is made and rotated only.' })), secret: Type.Optional(Type.String({ description: 'Shown when it is made only.' })),
 }, { title: 'Trigger' })
-const read = { trigger: reader(TriggerBody), change: reader(TriggerChange) }
+const read = { kind: reader(Type.Object({ kind: Type.Enum(['webhook', 'schedule']) })), webhook: reader(WebhookBody), schedule: reader(ScheduleBody), change: reader(TriggerChange) }
+/** What is wrong is told of the kind that was meant. */
+const readTrigger = (body: unknown) => read.kind(body).kind === 'webhook' ? read.webhook(body) : read.schedule(body)
 
 const view = (one: Trigger) => ({
   id: one.id, object: 'trigger', workflow: one.workflowId, kind: one.kind, enabled: one.enabled, livemode: one.livemode, prefix: one.prefix, signed: one.signed, per_minute: one.perMinute, cron: one.cron, time_zone: one.timeZone,
-  missed: one.missed, next_at: one.nextAt, last_at: one.lastAt, inputs: one.inputs, created_at: one.createdAt,
+  missed: one.missed, next_at: one.nextAt, last_at: one.lastAt, last_problem: one.lastProblem && { code: one.lastProblem.code, message: one.lastProblem.message }, inputs: one.inputs, created_at: one.createdAt,
 })
 const hookUrl = (publicUrl: string, hook: string): string => `${publicUrl}${base}/hooks/${hook}`
 /** Largest body a webhook takes. */
@@ -42,7 +43,7 @@ export const triggers: Route[] = [
     async handle(request, desk) {
       const name = request.params.workflow ?? ''
       const { id } = found(await desk.workflows.find(name), 'workflow', name)
-      const body = read.trigger(request.body)
+      const body = readTrigger(request.body)
       const { trigger, hook, secret } = await desk.workflows.createTrigger(id, body.kind === 'webhook'
         ? { kind: 'webhook', signed: body.signed ?? false, ...(body.per_minute === undefined ? {} : { perMinute: body.per_minute }), inputs: (body.inputs ?? {}) as Record<string, Json> }
         : { kind: 'schedule', cron: body.cron, timeZone: body.time_zone ?? 'UTC', missed: body.missed ?? 'once', inputs: (body.inputs ?? {}) as Record<string, Json> })
