@@ -750,6 +750,11 @@ describe('what is around it', () => {
     assert.deepEqual([data.workflowId, data.sufficient, data.estimateComplete, data.breakdown.map((one: any) => [one.nodeId, one.model, one.iterations, one.unknownIterations]), data.warnings.length], [id, true, true, [['gen-1', 'sandbox-1', 1, false]], 1])
     const done = await run(`/workflows/${id}/run`, { inputs: { t: 'three pears' } })
     assert.deepEqual([done.costMicros, done.creditsUsed], [data.estimatedMicros, data.estimatedCredits])
+    // What it calls counts as well, in both.
+    const caller = await save({ name: 'Caller', nodes: [{ id: 'call', data: { label: 'Call', nodeType: 'blueprint:invoke', config: { workflowId: id, inputs: { t: 'three plums' } } } }], edges: [] })
+    const { body: { data: whole } } = await ask('POST', `/workflows/${caller.id}/estimate`, {})
+    assert.deepEqual([whole.estimateComplete, whole.estimatedMicros, whole.breakdown.map((one: any) => [one.nodeId, one.model, one.iterations])], [true, data.estimatedMicros, [['call', 'workflow', 1]]])
+    assert.equal((await run(`/workflows/${caller.id}/run`, {})).costMicros, whole.estimatedMicros)
   })
 
   test('media is taken in by form, by address and in two steps, and listed', async () => {
@@ -776,6 +781,14 @@ describe('what is around it', () => {
       assert.ok([400, 404].includes((await fetch(`${house.url}/api/download?url=${encodeURIComponent(url)}`)).status), url)
     }
     assert.equal((await ask('POST', '/media/upload-url', { bytes: 60_000_000, filename: 'x.png' }, { key })).status, 413)
+    const wave = Buffer.alloc(844)
+    wave.write('RIFF', 0); wave.writeUInt32LE(836, 4); wave.write('WAVEfmt ', 8); wave.writeUInt32LE(16, 16); wave.writeUInt16LE(1, 20); wave.writeUInt16LE(1, 22); wave.writeUInt32LE(8_000, 24); wave.writeUInt32LE(8_000, 28); wave.writeUInt16LE(1, 32); wave.writeUInt16LE(8, 34); wave.write('data', 36); wave.writeUInt32LE(800, 40)
+    const sound = new FormData()
+    sound.set('file', new Blob([new Uint8Array(wave)], { type: 'audio/wav' }), 'voice.wav')
+    const heard = await ask('POST', '/media/upload', sound, { key })
+    assert.deepEqual([heard.status, heard.body.data.contentType], [201, 'audio/wav'])
+    const wrong = await ask('POST', '/workflows/scratch/execute', { nodes: [{ id: 'p', data: { nodeType: 'input:image', config: { image: heard.body.data.url } } }, made('gen-1', { prompt: 'like this' })], edges: [wire('p.image', 'gen-1.image1')] }, { key })
+    assert.equal(wrong.status, 400, JSON.stringify(wrong.body))
     const bogus = new FormData()
     bogus.set('file', new Blob(['hello']), 'photo.png')
     assert.equal((await ask('POST', '/media/upload', bogus, { key })).status, 400)

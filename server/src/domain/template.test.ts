@@ -65,7 +65,9 @@ test('a prompt that is JSON of its own is text', () => {
   assert.equal(fill({}, { prompt: '{no json' }).prompt, '{no json')
   assert.equal(fill({ prompt: 'fixed', variables: [] }, { prompt: '{}' }).prompt, 'fixed')
 })
-test('plain words go to the variable prompt, or to the only text', () => {
+test('plain words go to the variable prompt, to the only text, or to the only one that is needed', () => {
+  assert.equal(fill({ prompt: 'A {{thing}}.{{#note}} {{note}}{{/note}}', variables: [{ name: 'note', type: 'text', required: false }, { name: 'thing', type: 'text' }, { name: 'place', type: 'text', default: 'here' }] }, { prompt: 'cup' }).prompt, 'A cup.')
+  refused(() => fill({ prompt: '', variables: [{ name: 'x', type: 'text' }, { name: 'y', type: 'text' }] }, { prompt: 'words' }), 'prompt', /JSON object/)
   assert.equal(fill({ prompt: 'A {{thing}} in {{colour}}', variables: red }, { prompt: ' cup ' }).prompt, 'A cup in red')
   refused(() => fill({ prompt: '', variables: [{ name: 'x', type: 'text', required: false }, { name: 'y', type: 'text', required: false }] }, { prompt: 'words' }), 'prompt', /JSON object/)
   refused(() => fill({}, { prompt: 'a', variables: { prompt: 'b' } }), 'variables.prompt', /given twice/)

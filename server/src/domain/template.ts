@@ -257,7 +257,7 @@ interface Mistake { code: 'bad_request' | 'unsupported_parameter'; field: string
  * Fills a template with what an order brings.
  *
  * Variables come as `variables`, or as a prompt that is a JSON object with at least one of their names; any other prompt is the text of the
- * variable `prompt`, or of the only text variable. Pictures fill image variables in their order; those that are left go along.
+ * variable `prompt`, of the only text variable, or of the only one that has to be given. Pictures fill image variables in their order; those that are left go along.
  *
  * @throws {Problem} `bad_request` for variables, `unsupported_parameter` for what is locked; several mistakes are all in `details.problems`
  */
@@ -273,7 +273,8 @@ export function fillTemplate({ stamp, body }: ResolvedTemplate, order: Order, ca
   }
   if (text !== '') {
     const open = body.variables.filter(({ type }) => type === 'text')
-    const target = known.get('prompt')?.type === 'text' ? known.get('prompt')! : open.length === 1 ? open[0]! : null
+    const needed = open.filter(({ required, default: standard }) => required !== false && standard === undefined)
+    const target = known.get('prompt')?.type === 'text' ? known.get('prompt')! : open.length === 1 ? open[0]! : needed.length === 1 ? needed[0]! : null
     if (target === null) mistakes.push({ code: 'bad_request', field: 'prompt', message: `The ${name} has no place for a prompt as it stands. Send its variables as a JSON object${open.length > 0 ? `, as {"${open[0]!.name}": "…"}` : ' (or {} for none)'}. ${sayKnown(known)}`, allowed: [...known.keys()] })
     else if (given.has(target.name)) mistakes.push({ code: 'bad_request', field: `variables.${target.name}`, message: `${target.name} is given twice: by the prompt and among the variables.` })
     else given.set(target.name, text)

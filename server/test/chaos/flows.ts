@@ -13,18 +13,22 @@ export interface FlowChaosReport { executions: number; kills: number; bought: nu
 const pause = (ms: number) => new Promise<void>(resolve => { setTimeout(resolve, ms) })
 const items = 4
 const wire = (from: string, to: string) => { const [[a, p], [b, q]] = [from.split('.'), to.split('.')]; return { from: { node: a, port: p }, to: { node: b, port: q } } }
-/** Four pictures, made small; a person chooses; what was chosen is made once more. */
+/** Four pictures, made small; a person chooses; what was chosen is made once more. Beside them another workflow is called, which makes one. */
 const graph = {
   nodes: [
     { id: 'prompts', kind: 'list' }, { id: 'each', kind: 'iterate' }, { id: 'picture', kind: 'generate', settings: { model: 'rehearsal-1' } }, { id: 'small', kind: 'resize', settings: { width: 32 } }, { id: 'all', kind: 'collect' },
     { id: 'choice', kind: 'approval' }, { id: 'word', kind: 'text' }, { id: 'final', kind: 'generate', settings: { model: 'rehearsal-1' } }, { id: 'out', kind: 'output', settings: { name: 'final' } },
+    { id: 'call', kind: 'workflow', settings: { workflow: 'sequel', into: 'prompt' } }, { id: 'called', kind: 'output', settings: { name: 'called' } },
   ],
   edges: [
     wire('prompts.items', 'each.items'), wire('each.item', 'picture.prompt'), wire('picture.image', 'small.image'), wire('small.image', 'all.items'), wire('all.items', 'choice.candidates'),
-    wire('choice.image', 'final.images'), wire('word.text', 'final.prompt'), wire('final.image', 'out.value'),
+    wire('choice.image', 'final.images'), wire('word.text', 'final.prompt'), wire('final.image', 'out.value'), wire('word.text', 'call.value'), wire('call.value', 'called.value'),
   ],
   inputs: [{ name: 'prompts', node: 'prompts', port: 'items' }, { name: 'word', node: 'word', port: 'text' }],
 }
+const sequel = { nodes: [{ id: 'picture', kind: 'generate', settings: { model: 'rehearsal-1' } }, { id: 'out', kind: 'output', settings: { name: 'picture' } }], edges: [wire('picture.image', 'out.value')], inputs: [{ name: 'prompt', node: 'picture', port: 'prompt' }] }
+/** Purchases of one execution, what it calls included. */
+const purchases = items + 2
 const ways = ['', 'rehearse:queued', 'rehearse:cut_after', 'rehearse:slow']
 
 export async function runFlowChaos({ executions, kills, killAfterMs, say = () => {} }: FlowChaosOptions): Promise<FlowChaosReport> {
@@ -43,6 +47,7 @@ export async function runFlowChaos({ executions, kills, killAfterMs, say = () =>
         await pause(30)
       }
     }
+    await ask('POST', '/workflows', { name: 'Sequel', slug: 'sequel', graph: sequel })
     const ids = new Set<string>()
     let answered = 0
     let finished = false
@@ -78,15 +83,15 @@ export async function runFlowChaos({ executions, kills, killAfterMs, say = () =>
         execution = (await ask('GET', `/executions/${id}?wait=5`)).body
         if (execution.state !== 'running' && execution.state !== 'waiting_for_review') break
       }
-      if (execution.state !== 'done' || !execution.outputs?.final) broken.push(`execution ${id} is ${execution.state}: ${JSON.stringify(execution.problem ?? execution.runs)}`)
-      if (execution.cost.micros !== (items + 1) * 40_000) broken.push(`execution ${id} cost ${execution.cost.micros}`)
+      if (execution.state !== 'done' || !execution.outputs?.final || !execution.outputs.called) broken.push(`execution ${id} is ${execution.state}: ${JSON.stringify(execution.problem ?? execution.runs)}`)
+      if (execution.cost.micros !== purchases * 40_000) broken.push(`execution ${id} cost ${execution.cost.micros}`)
     }
     finished = true
     await answering
     if (ids.size !== executions) broken.push(`${ids.size} executions were begun under ${executions} keys`)
     const stats = upstream.stats()
     for (const [task, { accepted }] of Object.entries(stats.tasks)) if (accepted > 1) broken.push(`task ${task} was bought ${accepted} times`)
-    if (stats.accepted !== executions * (items + 1)) broken.push(`${stats.accepted} pictures were bought, and ${executions * (items + 1)} were wanted`)
+    if (stats.accepted !== executions * purchases) broken.push(`${stats.accepted} pictures were bought, and ${executions * purchases} were wanted`)
     await victim.stop()
     const house = await startHouse(readConfig({ ...environment, PORT: '0' }), { roles: [] })
     try { broken.push(...await audit(house.database)) } finally { await house.close() }

@@ -1,4 +1,4 @@
-/** Pictures and films of the caller's: taken in by form, by address or in two steps, listed, and handed out again. */
+/** Pictures, films and sounds of the caller's: taken in by form, by address or in two steps, listed, and handed out again. */
 import { createHash } from 'node:crypto'
 import { Type } from 'typebox'
 import type { Asset } from '../../domain/asset.ts'
@@ -24,7 +24,7 @@ const viewMedia = (asset: Asset, desk: Desk) => ({
 
 async function upload(request: Incoming, desk: Desk): Promise<Response> {
   const { headers, stream } = request
-  const kept = async (take: Parameters<Desk['assets']['keep']>[0]) => json(both(viewMedia(await desk.assets.keep(take), desk)), 201)
+  const kept = async (take: Parameters<Desk['assets']['keep']>[0]) => json(both(viewMedia(await desk.assets.keep(take, { sounds: true }), desk)), 201)
   if (mediaType(headers['content-type']) === 'multipart/form-data') {
     requireIdentity(headers)
     const form = await readMultipart(stream!, headers, { filesMax: 1, fieldsMax: 20, fileMax, fieldMax: 4_096 })

@@ -244,9 +244,10 @@ const estimate: Route = {
     if (missing) throw wrong(`inputs.${missing.name}`, `${missing.label} has no value, and what it costs depends on it. Send it in inputs, or write one on the node.`)
     const filled = { ...inputs, ...Object.fromEntries(guessed.map(({ name }) => [name, 'a picture'])) }
     const plan = await desk.workflows.plan({ workflowId: workflow.id, graph: withoutEmpty(graph, filled), force: true, inputs: filled })
-    const buys = plan.steps.filter(({ model }) => model !== null)
+    // What calls another workflow has no model of its own, and a price.
+    const buys = plan.steps.filter(({ model, priceMaxMicros }) => model !== null || priceMaxMicros !== 0)
     const breakdown = buys.map(step => ({
-      nodeId: step.node, nodeLabel: step.title, model: step.model, credits: creditsOf(step.priceMaxMicros ?? step.priceMinMicros), unitCredits: creditsOf(step.unitMicros ?? 0), iterations: step.times ?? 1,
+      nodeId: step.node, nodeLabel: step.title, model: step.model ?? step.kind, credits: creditsOf(step.priceMaxMicros ?? step.priceMinMicros), unitCredits: creditsOf(step.unitMicros ?? 0), iterations: step.times ?? 1,
       unknownIterations: step.times === null, fanOutUncertainty: step.times === null ? 'unknown' : 'none',
     }))
     const micros = plan.priceMaxMicros ?? plan.priceMinMicros
