@@ -6,7 +6,7 @@
 import { randomUUID } from 'node:crypto'
 import { finished } from 'node:stream/promises'
 import { StdioServerTransport } from '@modelcontextprotocol/sdk/server/stdio.js'
-import { Problem, problems, type ProblemCode } from '@plantain/server/domain/problem.ts'
+import { Problem, problems, type Mistake, type ProblemCode } from '@plantain/server/domain/problem.ts'
 import { createMcpServer } from '@plantain/server/protocols/mcp/server.ts'
 import { BalanceView, EstimateView, ExecutionView, ModelView, readView, TaskView, WorkflowView } from '@plantain/server/protocols/mcp/views.ts'
 import type { Draft, Workshop } from '@plantain/server/protocols/mcp/workshop.ts'
@@ -48,8 +48,8 @@ const base = '/plantain/v1'
 function problemOf(thrown: unknown): unknown {
   if (!(thrown instanceof Exit)) return thrown
   const { code, message, details } = thrown
-  const { field, value, allowed, retry_after_s: retryAfterS, upstream_code: upstreamCode } = details as { field?: string; value?: unknown; allowed?: unknown; retry_after_s?: number; upstream_code?: string }
-  const told = Object.fromEntries(Object.entries({ field, value, allowed, retryAfterS, upstreamCode }).filter(([, entry]) => entry !== undefined))
+  const { field, value, allowed, problems: mistakes, retry_after_s: retryAfterS, upstream_code: upstreamCode } = details as { field?: string; value?: unknown; allowed?: unknown; problems?: Mistake[]; retry_after_s?: number; upstream_code?: string }
+  const told = Object.fromEntries(Object.entries({ field, value, allowed, problems: mistakes, retryAfterS, upstreamCode }).filter(([, entry]) => entry !== undefined))
   return new Problem(Object.hasOwn(problems, code) ? code as ProblemCode : 'unavailable', message, { ...told, cause: thrown })
 }
 

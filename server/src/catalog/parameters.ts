@@ -10,6 +10,7 @@ import { Ajv2020, type ErrorObject, type ValidateFunction } from 'ajv/dist/2020.
 import type { Card, JsonSchema } from '../domain/card.ts'
 import type { Operation } from '../domain/order.ts'
 import type { Json } from '../domain/outcome.ts'
+import type { Mistake } from '../domain/problem.ts'
 
 export type Properties = Record<string, JsonSchema>
 
@@ -32,9 +33,6 @@ export function parametersOf(card: Pick<Card, 'parameters'>, operation: Operatio
 
 export const compileParameters = (ajv: Ajv2020, card: Card, operation: Operation): ValidateFunction =>
   ajv.compile({ ...card.parameters, properties: parametersOf(card, operation) })
-
-/** One thing wrong with an order. */
-export interface Mistake { field: string; value?: unknown; allowed?: unknown; message: string }
 
 /** What is wrong with parameters, one mistake per field, in the order they were written. Pure. */
 export function readMistakes(errors: ErrorObject[], card: Pick<Card, 'id'>, operation: Operation, known: Properties, sent: Record<string, Json>): Mistake[] {

@@ -59,6 +59,9 @@ export const problems = {
 
 export type ProblemCode = keyof typeof problems
 
+/** One of the things that are wrong with a call. `field` is in the house's words until a door turns it into its own. */
+export interface Mistake { field: string; value?: unknown; allowed?: unknown; message: string }
+
 export interface ProblemDetails {
   /** The field of the order that is wrong, in the house's words (`parameters.aspect_ratio`), and what was sent and may be sent there. */
   field?: string
@@ -71,6 +74,8 @@ export interface ProblemDetails {
   availableMicros?: number
   /** The upstream's own code, as text ("501"), where it gave one. */
   upstreamCode?: string
+  /** Everything that is wrong, where a check found it all; the sentence says the first and how many there are. */
+  problems?: Mistake[]
   limit?: { name: string; max: number; remaining: number; resetS: number }
   [more: string]: unknown
 }
@@ -89,6 +94,19 @@ export class Problem extends Error {
   }
 
   get status(): number { return problems[this.code].status }
+}
+
+/** Nobody mends more at a time, and a refusal must not outgrow what it refuses. */
+const mistakesTold = 10
+
+/** What is wrong with a call beside what the sentence of its problem says, that first one included; empty where the sentence says it all. */
+export const mistakesOf = ({ problems = [] }: ProblemDetails = {}): Mistake[] => problems.length > 1 ? problems.slice(0, mistakesTold) : []
+
+/** Everything that is wrong as sentences, for dialects that have room for nothing else. */
+export function tellAll({ message, details }: StoredProblem): string {
+  const mistakes = mistakesOf(details)
+  const more = (details?.problems?.length ?? 0) - mistakes.length
+  return mistakes.length === 0 ? message : `${mistakes.map(one => one.message).join(' ')}${more > 0 ? ` (and ${more} more ${more === 1 ? 'mistake' : 'mistakes'})` : ''}`
 }
 
 /** A problem as it stands in a row: no stack, no cause. */

@@ -7,7 +7,7 @@
 import type { JsonSchema } from './card.ts'
 import type { InputReference, Operation, Order, Role } from './order.ts'
 import type { Json } from './outcome.ts'
-import { Problem } from './problem.ts'
+import { Problem, type Mistake } from './problem.ts'
 
 export const variableTypes = ['text', 'number', 'integer', 'boolean', 'choice', 'image'] as const
 export type VariableType = (typeof variableTypes)[number]
@@ -251,7 +251,7 @@ export interface FilledTemplate {
 /** Mistakes that are told in words. */
 const mistakesTold = 8
 
-interface Mistake { code: 'bad_request' | 'unsupported_parameter'; field: string; message: string; value?: Json; allowed?: Json }
+interface CodedMistake extends Mistake { code: 'bad_request' | 'unsupported_parameter' }
 
 /**
  * Fills a template with what an order brings.
@@ -262,7 +262,7 @@ interface Mistake { code: 'bad_request' | 'unsupported_parameter'; field: string
  * @throws {Problem} `bad_request` for variables, `unsupported_parameter` for what is locked; several mistakes are all in `details.problems`
  */
 export function fillTemplate({ stamp, body }: ResolvedTemplate, order: Order, card: FillingCard, livemode: boolean): FilledTemplate {
-  const mistakes: Mistake[] = []
+  const mistakes: CodedMistake[] = []
   const name = `template ${stamp.slug}`
   const known = new Map(body.variables.map(variable => [variable.name, variable]))
 
@@ -370,7 +370,7 @@ function readGiven({ variables, prompt }: Order, known: ReadonlyMap<string, Temp
 /**
  * The template's operation. A door says `generate` where nobody sent a picture; pictures of the template itself make an edit of it.
  */
-function operationOf(body: TemplateBody, { operation: asked, inputs }: Order, pictures: number, name: string): { operation?: Operation | undefined; mistake?: Mistake } {
+function operationOf(body: TemplateBody, { operation: asked, inputs }: Order, pictures: number, name: string): { operation?: Operation | undefined; mistake?: CodedMistake } {
   const isImplied = asked === 'generate' && inputs.length === 0
   if (body.operation === undefined) return { operation: isImplied && pictures + body.pictures.length > 0 ? undefined : asked }
   if (asked === undefined || asked === body.operation || isImplied) return { operation: body.operation }

@@ -1,7 +1,7 @@
 /** What doors that speak the dialects of others have in common: where their clients put the key, and taking in the pictures of a call. */
 import type { Asset } from '../domain/asset.ts'
 import type { InputReference, Role } from '../domain/order.ts'
-import { Problem } from '../domain/problem.ts'
+import { Problem, type Mistake } from '../domain/problem.ts'
 import type { Desk, Incoming, Submitted, Upload } from './contract.ts'
 
 /**
@@ -62,6 +62,20 @@ export async function takeIn(wanted: Wanted[], desk: Desk): Promise<TakenIn> {
     throw failure.reason
   }
   return { inputs: results.flatMap(result => result.status === 'fulfilled' ? [result.value] : []), giveBack }
+}
+
+/** A no in the caller's own names for the fields. `names` has the house's; `says` is what stands between a name and what is wrong with it. */
+export function rename(thrown: unknown, names: Record<string, string>, { says = ' ' }: { says?: string } = {}): unknown {
+  if (!(thrown instanceof Problem) || thrown.details.field === undefined) return thrown
+  const { problems } = thrown.details
+  const { field, message } = renamed({ field: thrown.details.field, message: thrown.message }, names, says)
+  return new Problem(thrown.code, message, { ...thrown.details, field, ...(problems ? { problems: problems.map(one => ({ ...one, ...renamed(one, names, says) })) } : {}), cause: thrown })
+}
+
+function renamed({ field: ours, message }: Mistake, names: Record<string, string>, says: string): Pick<Mistake, 'field' | 'message'> {
+  const field = Object.hasOwn(names, ours) ? names[ours]! : ours
+  const short = ours.replace(/^parameters\./, '')
+  return { field, message: field !== ours && message.startsWith(`${short} `) ? `${field}${says}${message.slice(short.length + 1)}` : message }
 }
 
 /** Headers that name the task of an answer; by it the house adds who made it, what it cost and what was not done as asked. */

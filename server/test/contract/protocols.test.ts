@@ -193,6 +193,16 @@ for (const [id, door] of doors) {
       assert.equal((await tasksWith(prompt)).length, 1)
     })
 
+    test('a call with two mistakes hears of both', async t => {
+      if (!door.flawed) return t.skip('it reads one field after the other')
+      const { call, told } = door.flawed
+      await allEnded()
+      const before = await traces()
+      const { text } = await refused(door, call, null)
+      for (const words of told) assert.match(text, words)
+      assert.deepEqual(await traces(), before)
+    })
+
     test('bad input is told in a sentence of the dialect, costs nothing and leaves nothing', async () => {
       const cases = await door.bad(house)
       assert.ok(cases.length >= 40, `${cases.length} cases are too few`)

@@ -21,6 +21,10 @@ export const door: Door = {
     assert.deepEqual([body.type, typeof body.error.type, typeof body.error.details.error_code, body.request_id], ['error', 'string', 'string', headers.get('request-id')])
     return { status, message: body.error.message }
   },
+  flawed: {
+    call: { path: '/v1/messages', body: asked('a fox', { image: { aspect_ratio: '7:5', n: 9 } }) },
+    told: [/"field":"image.aspect_ratio","message":"image.aspect_ratio: must be one of/, /"field":"image.n","message":"image.n: must be between/],
+  },
   statuses: { unauthorized: 401, credits: 402, notFound: 404, mismatch: 422, limited: 429 },
   limitHeaders: ['anthropic-ratelimit-requests-limit', 'anthropic-ratelimit-requests-remaining', 'anthropic-ratelimit-requests-reset'],
   bad: () => Object.entries(bad).map(([what, { body, headers = {}, path = '/v1/messages', method = 'POST', status = 400, type = 'invalid_request_error', code, field }]): BadCall => ({
@@ -100,8 +104,8 @@ const bad: Record<string, Bad> = {
   'a size that is none': fields({ image: { size: 'large' } }, 'image.size'),
   'a shape the model has not': fields({ image: { size: '1000x700' } }, 'image.size', 'unsupported_parameter'),
   'an option there is not': fields({ image: { sparkle: 1 } }, 'image.sparkle', 'unsupported_parameter'),
-  'a count of none': fields({ image: { n: 0 } }, 'parameters.count', 'unsupported_parameter'),
-  'a ratio the model has not': fields({ image: { aspect_ratio: '7:3' } }, 'parameters.aspect_ratio', 'unsupported_parameter'),
+  'a count of none': fields({ image: { n: 0 } }, 'image.n', 'unsupported_parameter'),
+  'a ratio the model has not': fields({ image: { aspect_ratio: '7:3' } }, 'image.aspect_ratio', 'unsupported_parameter'),
   'a prompt that is too long': turn('x '.repeat(600_000), 'prompt'),
   'a trigger there is not': turn('a fox sandbox:explode', 'prompt'),
   'an output there is not': { ...fields({}, 'x-image-output'), headers: { 'x-image-output': 'hologram' } },

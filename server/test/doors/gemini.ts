@@ -28,6 +28,10 @@ export const door: Door = {
     assert.ok(typeof body.error.message === 'string')
     return { status, message: body.error.message }
   },
+  flawed: {
+    call: { path: `/v1beta/models/${model}:generateContent`, body: { contents: [{ parts: [{ text: 'x' }] }], generationConfig: { candidateCount: 9, imageConfig: { imageSize: '9K' } } } },
+    told: [/"field":"generationConfig.candidateCount","description":"generationConfig.candidateCount must be between/, /"field":"generationConfig.imageConfig.imageSize","description":"generationConfig.imageConfig.imageSize must be one of/],
+  },
   statuses: { unauthorized: 400, credits: 400, notFound: 404, mismatch: 409, limited: 429 },
   limitHeaders: [],
   bad,

@@ -36,6 +36,7 @@ export const door: Door = {
     assert.ok((code!) in problems, code)
     return { status: problems[code as ProblemCode].status, message: message! }
   },
+  flawed: { call: tool('generate_image', { prompt: 'x', model: 'nano-banana-2', aspect_ratio: '7:5', resolution: '9K' }), told: [/aspect_ratio must be one of/, /resolution must be one of/] },
   statuses: { unauthorized: 401, credits: 402, notFound: 404, mismatch: 422, limited: 429 },
   limitHeaders: [],
   bad: () => refused.map(([name, args, says]): Bad => ({

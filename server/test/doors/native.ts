@@ -19,6 +19,10 @@ export const door: Door = {
     assert.equal(body.error.request_id, headers.get('x-request-id'))
     return { status, message: body.error.message }
   },
+  flawed: {
+    call: { path: '/plantain/v1/tasks', body: { model: 'nano-banana-2', prompt: 'x', parameters: { aspect_ratio: '7:5', resolution: '9K' } } },
+    told: [/"field":"parameters.aspect_ratio","value":"7:5"/, /"field":"parameters.resolution","value":"9K"/],
+  },
   statuses: { unauthorized: 401, credits: 402, notFound: 404, mismatch: 422, limited: 429 },
   limitHeaders: [],
   async bad(given) {

@@ -17,8 +17,13 @@ export const door: Door = {
   },
   refusalOf({ status, body }) {
     if (status < 400) return null
-    assert.deepEqual(Object.keys(body.error).sort(), ['code', 'message', 'param', 'type'])
+    const { details: _ours, ...theirs } = body.error
+    assert.deepEqual(Object.keys(theirs).sort(), ['code', 'message', 'param', 'type'])
     return { status, message: body.error.message }
+  },
+  flawed: {
+    call: { path: '/v1/images/generations', body: { model: 'nano-banana-2', prompt: 'a kite', aspect_ratio: '7:5', resolution: '9K' } },
+    told: [/"param":"aspect_ratio","message":"aspect_ratio must be one of/, /"param":"resolution","message":"resolution must be one of/],
   },
   statuses: { unauthorized: 401, credits: 429, notFound: 404, mismatch: 422, limited: 429 },
   limitHeaders: ['x-ratelimit-limit-requests', 'x-ratelimit-remaining-requests', 'x-should-retry'],

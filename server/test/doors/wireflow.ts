@@ -36,6 +36,7 @@ export const door: Door = {
     assert.ok(errorDetails.type && errorDetails.code && errorDetails.message)
     return { status, message: error }
   },
+  flawed: { call: { path: execute, body: graph('x', { params: { aspect_ratio: '7:5', resolution: '9K' } }) }, told: [/aspect_ratio must be one of/, /resolution must be one of/] },
   statuses: { unauthorized: 401, credits: 402, notFound: 404, mismatch: 422, limited: 429 },
   limitHeaders: ['x-ratelimit-limit', 'x-ratelimit-remaining', 'x-ratelimit-reset'],
   bad,

@@ -51,6 +51,8 @@ export interface Door {
   pictureOf(answer: Answer, fetch: (url: string) => Promise<Buffer>): Promise<Buffer>
   /** Reads a no and asserts its shape; null where the answer is a yes. */
   refusalOf(answer: Answer): Refusal | null
+  /** A call with two mistakes that a model's card finds, and how each is told; absent where the dialect reads one field after the other and stops at the first. */
+  flawed?: { call: Call; told: [RegExp, RegExp] }
   /** The dialect's numbers. */
   statuses: { unauthorized: number; credits: number; notFound: number; mismatch: number; limited: number }
   /** Headers that tell the limit of requests, where the dialect has them. */

@@ -15,7 +15,7 @@ import { ListBody } from '../../kit/json-list.ts'
 import { jsonResponse } from '../../kit/json-out.ts'
 import { respondWithAsset } from '../../kit/respond.ts'
 import type { BatchWords, Desk, Incoming, Route } from '../contract.ts'
-import { takeIn } from '../toolkit.ts'
+import { rename, takeIn } from '../toolkit.ts'
 import { finish } from './answer.ts'
 import { readAsked, readRepetition, wantedBy } from './asked.ts'
 import { readPage } from './files.ts'
@@ -58,7 +58,7 @@ export const batchWords: BatchWords = {
       return await desk.submit({ ...plan.order, inputs })
     } catch (thrown) {
       await giveBack()
-      throw thrown
+      throw rename(thrown, plan.names, { says: ': ' })
     }
   },
 

@@ -10,7 +10,7 @@ import { hasEnded } from '../../domain/task.ts'
 import { newId } from '../../kit/id.ts'
 import { eventStream, jsonResponse, sseJson, streamPieces } from '../../kit/json-out.ts'
 import { protocol, type Desk, type Incoming, type Protocol, type Route } from '../contract.ts'
-import { readAnySecret, takeIn, taskHeaders } from '../toolkit.ts'
+import { readAnySecret, rename, takeIn, taskHeaders } from '../toolkit.ts'
 import { isWriter } from '../toolkit/talk.ts'
 import { finish, follow, notYet } from './answer.ts'
 import { findModel, readAsked, readRepetition, wantedBy, type Asked } from './asked.ts'
@@ -61,7 +61,7 @@ const create: Route = {
       if (thrown instanceof Problem && thrown.code === 'content_rejected') {
         return say(writeRefusal({ id: `msg_${newId()}`, model: draft.model, explanation: thrown.message, task: null }), request, draft.stream)
       }
-      throw thrown
+      throw rename(thrown, plan.names, { says: ': ' })
     }
 
     async function whole(): Promise<Response> {
@@ -97,7 +97,7 @@ async function callTool(request: Incoming, desk: Desk, { draft, card, plan }: As
     await desk.estimate({ ...plan.order, inputs })
   } catch (thrown) {
     await giveBack()
-    throw thrown
+    throw rename(thrown, plan.names, { says: ': ' })
   }
   const input = { model, prompt, parameters, ...(inputs.length > 0 ? { inputs: inputs.map(({ assetId, role }) => ({ asset: assetId, role })) } : {}) }
   return say({

@@ -8,7 +8,12 @@ import type { Card } from '../../domain/card.ts'
 import type { Json } from '../../domain/outcome.ts'
 import { Problem } from '../../domain/problem.ts'
 
-export interface Options { parameters: Record<string, Json>; warnings: string[] }
+export interface Options {
+  parameters: Record<string, Json>
+  warnings: string[]
+  /** Where each parameter was asked for, by the house's name of the field. */
+  names: Record<string, string>
+}
 
 const known = ['size', 'aspect_ratio', 'resolution', 'image_size', 'quality', 'n', 'seed', 'output_format', 'background'] as const
 
@@ -37,11 +42,12 @@ function readSuffix(suffix: string): Record<string, Json> {
 
 /** @throws {Problem} `unsupported_parameter`, `bad_request` */
 export function readOptions({ suffixes, image, field }: { suffixes: string[]; image: Record<string, unknown> | null; field: string }, card: Card): Options {
-  const options: Options = { parameters: {}, warnings: [] }
+  const options: Options = { parameters: {}, warnings: [], names: {} }
   const put = (name: string, value: Json, from: string) => {
     const before = options.parameters[name]
     if (before !== undefined && before !== value) throw new Problem('bad_request', `${from}: ${name} was asked for twice, as ${String(before)} and as ${String(value)}.`, { field: from, value })
     options.parameters[name] = value
+    options.names[`parameters.${name}`] = from
   }
   for (const suffix of suffixes) for (const [name, value] of Object.entries(readSuffix(suffix))) put(name, value, 'model')
   for (const [name, value] of Object.entries(image ?? {})) {

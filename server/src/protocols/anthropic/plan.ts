@@ -11,6 +11,8 @@ export interface Plan {
   pictures: Picture[]
   /** Addresses the latest answer showed; those that are ours go in behind the pictures, as far as there is room. */
   links: { field: string; url: string }[]
+  /** What the caller calls the house's fields. */
+  names: Record<string, string>
 }
 
 /** The tool a client declares when it would rather ask for the picture itself. */
@@ -44,7 +46,7 @@ export function planOrder(draft: Draft, { card, model, suffixes, livemode, calls
         model, ...writing, parameters: { ...options.parameters, ...writing.parameters }, wire: { protocol: 'anthropic', body: {} },
         ...(Object.keys(draft.metadata).length > 0 ? { metadata: draft.metadata } : {}), ...(all.length > 0 ? { warnings: all } : {}),
       },
-      pictures: latest && room > 0 ? [...draft.pictures, latest] : draft.pictures, links: [],
+      pictures: latest && room > 0 ? [...draft.pictures, latest] : draft.pictures, links: [], names: options.names,
     }
   }
 
@@ -67,6 +69,7 @@ export function planOrder(draft: Draft, { card, model, suffixes, livemode, calls
     },
     pictures: latest && room > 0 ? [...draft.pictures, latest] : draft.pictures,
     links: draft.latest && 'links' in draft.latest && room > 0 ? draft.latest.links.slice(-1) : [],
+    names: options.names,
   }
 }
 

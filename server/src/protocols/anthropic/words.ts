@@ -1,5 +1,5 @@
 /** Anthropic's words for what went wrong: status, type, and whether its SDK may try again by itself. Pure. */
-import type { Problem, ProblemCode } from '../../domain/problem.ts'
+import { mistakesOf, type Problem, type ProblemCode } from '../../domain/problem.ts'
 
 export type ErrorType =
   | 'invalid_request_error' | 'authentication_error' | 'billing_error' | 'permission_error' | 'not_found_error' | 'conflict_error'
@@ -54,16 +54,17 @@ const table: Record<ProblemCode, Words> = {
   internal: words(500, 'api_error', true),
 }
 
-export interface ErrorBody { type: 'error'; error: { type: ErrorType; message: string; details?: { error_code: string; field?: string; allowed?: unknown } }; request_id: string }
+export interface ErrorBody { type: 'error'; error: { type: ErrorType; message: string; details?: { error_code: string; field?: string; allowed?: unknown; problems?: { field: string; message: string }[] } }; request_id: string }
 
 /** The body of a no; the same in an answer and as the `error` event of a stream. The house's own code goes where the SDK shows it (`errorCode`). */
 export function writeError({ code, message, details }: Pick<Problem, 'code' | 'message' | 'details'>, requestId: string): ErrorBody {
   const { field, allowed } = details
+  const problems = mistakesOf(details).map(({ field, message }) => ({ field, message }))
   return {
     type: 'error',
     error: {
       type: table[code].type, message,
-      details: { error_code: code, ...(typeof field === 'string' ? { field } : {}), ...(allowed === undefined ? {} : { allowed }) },
+      details: { error_code: code, ...(typeof field === 'string' ? { field } : {}), ...(allowed === undefined ? {} : { allowed }), ...(problems.length > 0 ? { problems } : {}) },
     },
     request_id: requestId,
   }

@@ -3,12 +3,11 @@ import type { Card } from '../../domain/card.ts'
 import type { Order } from '../../domain/order.ts'
 import { Problem } from '../../domain/problem.ts'
 import type { Desk, Incoming, Submitted, Upload } from '../contract.ts'
-import { takeIn, type Wanted } from '../toolkit.ts'
+import { rename, takeIn, type Wanted } from '../toolkit.ts'
 import { fileIn, type Picture } from './contents.ts'
 import { isWriter } from '../toolkit/talk.ts'
 import { cannot, no } from './fields.ts'
 import type { Context, Read } from './generate.ts'
-import { rename } from './refusal.ts'
 
 /** The model of an address or body. `content`: pictures or text, as generateContent gives both. @throws {Problem} `unknown_model` */
 export async function findModel(desk: Desk, name: string, kinds: 'picture' | 'film' | 'content' | 'any', method: string): Promise<Context> {

@@ -1,5 +1,5 @@
 /** What went wrong in the words of Google's APIs: an HTTP status, a name for it, and details a program can read. Pure. */
-import { Problem, type ProblemCode, type StoredProblem } from '../../domain/problem.ts'
+import { mistakesOf, tellAll, type Problem, type ProblemCode, type StoredProblem } from '../../domain/problem.ts'
 
 interface Words { http: number; status: string }
 
@@ -86,10 +86,16 @@ function writeDetails(problem: StoredProblem, { http, status }: Words): Detail[]
       '@type': type('ErrorInfo'), reason: code.toUpperCase(), domain: 'plantain',
       metadata: metadata({ task_id: details.taskId, upstream_code: details.upstreamCode, required_micros: details.requiredMicros, available_micros: details.availableMicros }),
     },
-    ...(status === 'INVALID_ARGUMENT' && details.field !== undefined ? [{ '@type': type('BadRequest'), fieldViolations: [{ field: details.field, description: message }] }] : []),
+    ...(status === 'INVALID_ARGUMENT' && details.field !== undefined ? [{ '@type': type('BadRequest'), fieldViolations: violationsOf(details.field, problem) }] : []),
     ...(http === 429 ? [{ '@type': type('QuotaFailure'), violations: [{ subject: details.limit?.name ?? 'requests', description: message }] }] : []),
     ...(seconds === null ? [] : [{ '@type': type('RetryInfo'), retryDelay: `${seconds}s` }]),
   ]
+}
+
+/** Every field that is wrong, with what is wrong about it. */
+function violationsOf(field: string, { message, details }: StoredProblem): { field: string; description: string }[] {
+  const all = mistakesOf(details)
+  return all.length > 0 ? all.map(one => ({ field: one.field, description: one.message })) : [{ field, description: message }]
 }
 
 /** The object under `error`. */
@@ -107,9 +113,9 @@ export function writeStatus(problem: StoredProblem) {
   return { code: grpcCodes[status] ?? 2, message, status, details }
 }
 
-/** Interactions have words for codes. */
+/** Interactions have words for codes, and a sentence for all that is wrong. */
 export function writeInteractionError(problem: StoredProblem): { code: string; message: string } {
-  const { status, message } = writeError(problem)
+  const { status, message } = writeError({ ...problem, message: tellAll(problem) })
   return { code: status === 'INVALID_ARGUMENT' && problem.code !== 'unauthorized' ? 'invalid_request' : status.toLowerCase(), message }
 }
 
@@ -129,15 +135,4 @@ export function refuseWith(problem: Problem | StoredProblem, path: string, taskI
       ...(taskId === undefined ? {} : { 'x-task-id': taskId }),
     },
   })
-}
-
-/** A no in the caller's own names for the fields. `names` has the house's. */
-export function rename(thrown: unknown, names: Record<string, string>): unknown {
-  if (!(thrown instanceof Problem) || thrown.details.field === undefined) return thrown
-  const field = names[thrown.details.field]
-  if (field === undefined) return thrown
-  const ours = thrown.details.field.replace(/^parameters\./, '')
-  const message = thrown.message.startsWith(`${ours} `) ? `${field} ${thrown.message.slice(ours.length + 1)}` : thrown.message
-  const { problems: _problems, ...details } = thrown.details
-  return new Problem(thrown.code, message, { ...details, field, cause: thrown })
 }

@@ -1,5 +1,5 @@
 /** Kie's words for what went wrong: the code in the envelope, the code of a failed task, and its own sentence where it has one. Pure. */
-import type { ProblemCode, StoredProblem } from '../../domain/problem.ts'
+import { tellAll, type ProblemCode, type StoredProblem } from '../../domain/problem.ts'
 
 interface Words { code: number; /** `failCode` of a task that ended this way. */ fail: string; say?: string }
 
@@ -51,7 +51,8 @@ const table: Record<ProblemCode, Words> = {
 export interface Said { code: number; msg: string }
 
 /** The envelope of a no. A reader of this dialect may name the code itself (`details.kieCode`); then its sentence stands as it is. */
-export function sayNo({ code, message, details }: StoredProblem): Said {
+export function sayNo(problem: StoredProblem): Said {
+  const { code, message, details } = problem
   const own = details?.kieCode
   if (typeof own === 'number') return { code: own, msg: message }
   // A callback address is no picture: the parameter is wrong.
@@ -62,7 +63,7 @@ export function sayNo({ code, message, details }: StoredProblem): Said {
   if (code === 'credits_required' && typeof details?.requiredMicros === 'number' && typeof details.availableMicros === 'number') {
     return { code: said, msg: `${say} (required: ${creditsOf(details.requiredMicros)}, available: ${creditsOf(details.availableMicros)})` }
   }
-  return { code: said, msg: say ?? message }
+  return { code: said, msg: say ?? tellAll(problem) }
 }
 
 /** `failCode` and `failMsg` of a task. The upstream's own code goes before ours. */

@@ -1,5 +1,5 @@
 /** How this door says no: to a request, in HTTP and JSON-RPC; to a tool call, in words an assistant can act on. Pure. */
-import { problems, type Problem, type ProblemCode } from '../../domain/problem.ts'
+import { mistakesOf, problems, type Problem, type ProblemCode, type ProblemDetails } from '../../domain/problem.ts'
 import { viewProblem } from './views.ts'
 
 const mend = 'Change the call and try again.'
@@ -23,11 +23,12 @@ const advice: Record<ProblemCode, string> = {
 }
 
 /** A problem as the text of a tool's result. */
-export function writeProblem(problem: { code: string; message: string; details?: Record<string, unknown> }): string {
-  const { field, retryAfterS } = (problem.details ?? {}) as { field?: string; retryAfterS?: number }
+export function writeProblem(problem: { code: string; message: string; details?: ProblemDetails }): string {
+  const { field, retryAfterS } = problem.details ?? {}
   return [
     `${problem.code}: ${problem.message}`,
     ...(field === undefined ? [] : [`field: ${field}`]),
+    ...mistakesOf(problem.details).slice(1).map(({ message }) => `also: ${message}`),
     ...(retryAfterS === undefined ? [] : [`retry after: ${retryAfterS} s`]),
     ...(Object.hasOwn(advice, problem.code) ? [advice[problem.code as ProblemCode]] : []),
   ].join('\n')

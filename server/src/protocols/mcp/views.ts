@@ -12,7 +12,7 @@ import { kinds, type Card, type CheckedOrder } from '../../domain/card.ts'
 import type { Execution, Workflow } from '../../domain/graph/execution.ts'
 import { formatDollars } from '../../domain/money.ts'
 import { operations } from '../../domain/order.ts'
-import type { StoredProblem } from '../../domain/problem.ts'
+import { mistakesOf, type StoredProblem } from '../../domain/problem.ts'
 import { states, type Task } from '../../domain/task.ts'
 import type { Balance } from '../contract.ts'
 
@@ -24,6 +24,7 @@ const AnyValues = Type.Record(Type.String(), Type.Unknown())
 export const ProblemView = Type.Object({
   code: Type.String(), message: Type.String(),
   field: Type.Optional(Type.String()), allowed: Type.Optional(Type.Unknown()),
+  problems: Type.Optional(Type.Array(Type.Object({ field: Type.String(), value: Type.Optional(Type.Unknown()), allowed: Type.Optional(Type.Unknown()), message: Type.String() }))),
   retry_after_s: Type.Optional(Type.Number()), upstream_code: Type.Optional(Type.String()),
 })
 export type ProblemView = Static<typeof ProblemView>
@@ -56,7 +57,8 @@ const testModel = 'sandbox-1'
 
 export function viewProblem({ code, message, details = {} }: StoredProblem): ProblemView {
   const { field, allowed, retryAfterS, upstreamCode } = details
-  const told = { field, allowed, retry_after_s: retryAfterS, upstream_code: upstreamCode }
+  const problems = mistakesOf(details)
+  const told = { field, allowed, problems: problems.length > 0 ? problems : undefined, retry_after_s: retryAfterS, upstream_code: upstreamCode }
   return { code, message, ...Object.fromEntries(Object.entries(told).filter(([, entry]) => entry !== undefined)) }
 }
 

@@ -215,14 +215,12 @@ export const batchWords: BatchWords = {
 
 /** Every mistake a check has found in a row: a card names all of them. */
 function flawsOf({ message, details }: Problem, line: Line, kept: Kept): RowFlaw[] {
-  const all = Array.isArray(details.problems) && details.problems.length > 0 ? details.problems as Mistake[] : [{ message, field: details.field, value: details.value }]
+  const all = details.problems && details.problems.length > 0 ? details.problems : [{ message, field: details.field, value: details.value }]
   return all.map(one => flawOf(one, line, kept))
 }
 
-interface Mistake { message: string; field?: string | undefined; value?: unknown }
-
 /** Where a mistake stands in the sheet: the column that brought the field, or what the target says. */
-function flawOf({ message, field: saidField, value: saidValue }: Mistake, { from, order }: Line, { columns, workflow }: Kept): RowFlaw {
+function flawOf({ message, field: saidField, value: saidValue }: { message: string; field?: string | undefined; value?: unknown }, { from, order }: Line, { columns, workflow }: Kept): RowFlaw {
   const said = saidField ?? ''
   const field = workflow?.places[said.replace(/\[\d+\]$/, '')] ?? said.replace(/^inputs\.(?=[^[])/, '')
   const outer = field.replace(/[.[].*$/s, '')

@@ -6,6 +6,7 @@ import { scopes } from '../../domain/caller.ts'
 import { kinds, outputKinds, units, type Card, type CheckedOrder } from '../../domain/card.ts'
 import { formatDollars } from '../../domain/money.ts'
 import { operations, priorities, roles } from '../../domain/order.ts'
+import { mistakesOf } from '../../domain/problem.ts'
 import { states, type Task, type TaskEvent } from '../../domain/task.ts'
 import type { TemplateStamp } from '../../domain/template.ts'
 import type { Balance, Delivery, Desk, Endpoint, Key, LedgerRow, Page, UsageRow } from '../contract.ts'
@@ -33,6 +34,7 @@ export const ProblemView = Type.Object({
   required_micros: Type.Optional(Type.Integer()),
   available_micros: Type.Optional(Type.Integer()),
   upstream_code: Type.Optional(Type.String()),
+  problems: Type.Optional(Type.Array(Type.Object({ field: Type.String(), value: Type.Optional(AnyJson), allowed: Type.Optional(AnyJson), message: Type.String() }), { description: 'Every mistake, where there are several; at most ten.' })),
   violations: Type.Optional(Type.Array(AnyJson, { description: 'Of a workflow: every mistake, each with what to do about it.' })),
   breakdown: Type.Optional(Type.Array(AnyJson, { description: 'What the money would go to, node by node.' })),
 }, { title: 'Problem' })
@@ -92,7 +94,8 @@ const time = (date: Date | null): string | null => date?.toISOString() ?? null
 
 export function viewProblem(problem: { code: string; message: string; details?: Record<string, unknown> | undefined }): Static<typeof ProblemView> {
   const { field, value, allowed, retryAfterS, requiredMicros, availableMicros, upstreamCode, violations, breakdown } = problem.details ?? {}
-  const told = { field, value, allowed, retry_after_s: retryAfterS, required_micros: requiredMicros, available_micros: availableMicros, upstream_code: upstreamCode, violations, breakdown }
+  const problems = mistakesOf(problem.details)
+  const told = { field, value, allowed, retry_after_s: retryAfterS, required_micros: requiredMicros, available_micros: availableMicros, upstream_code: upstreamCode, problems: problems.length > 0 ? problems : undefined, violations, breakdown }
   return { code: problem.code, message: problem.message, ...Object.fromEntries(Object.entries(told).filter(([, entry]) => entry !== undefined)) }
 }
 

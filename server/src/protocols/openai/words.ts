@@ -4,7 +4,7 @@
  * Both clients send a call again by status: 408, 409, 429 and everything from 500. So what must not be bought a second time by
  * itself never has such a status here, and what cannot get better says `x-should-retry: false`.
  */
-import { problems, type Problem, type ProblemCode, type StoredProblem } from '../../domain/problem.ts'
+import { mistakesOf, problems, type Problem, type ProblemCode, type StoredProblem } from '../../domain/problem.ts'
 import { formatDollars } from '../../domain/money.ts'
 
 type ErrorType = 'invalid_request_error' | 'image_generation_user_error' | 'rate_limit_error' | 'insufficient_quota' | 'server_error'
@@ -61,18 +61,22 @@ export interface ErrorBody {
   param: string | null
   code: string | null
   moderation_details?: { moderation_stage: 'input' | 'output' | 'unknown'; categories: string[] }
+  /** Ours: everything that is wrong, where that is more than one thing. Their client hands on what it does not know. */
+  details?: { problems: { param: string; message: string }[] }
 }
 
 /** The inside of `error`. A reader of this dialect may name the code and the parameter itself (`details.openaiCode`, `details.param`). */
 export function writeError({ code, message, details = {} }: StoredProblem): ErrorBody {
   const words = table[code]
   const field = typeof details.field === 'string' ? details.field : null
+  const all = mistakesOf(details).map(one => ({ param: paramOf(one.field), message: inTheirWords(one.message, one.field) }))
   return {
     message: code === 'credits_required' ? writeQuota(message, details) : inTheirWords(message, field),
     type: words.type,
     param: typeof details.param === 'string' ? details.param : field === null ? null : paramOf(field),
     code: typeof details.openaiCode === 'string' ? details.openaiCode : words.code,
     ...(code === 'content_rejected' ? { moderation_details: { moderation_stage: readStage(details.stage), categories: readCategories(details.categories) } } : {}),
+    ...(all.length > 0 ? { details: { problems: all } } : {}),
   }
 }
 

@@ -3,7 +3,7 @@
  *
  * The form follows the request; what only its tools know is always an object. Pure.
  */
-import { Problem, type ProblemCode, type ProblemDetails } from '../../domain/problem.ts'
+import { mistakesOf, Problem, type ProblemCode, type ProblemDetails } from '../../domain/problem.ts'
 import type { Incoming, Protocol } from '../contract.ts'
 
 /** 1 credit is US$0.01. A charge is rounded up and a balance down, so that nobody is shown more than he has. */
@@ -78,6 +78,7 @@ export const refuse: Protocol['refuse'] = (problem, { headers = {} }) => {
   const code = said.code ?? sentence.code ?? problem.code
   const isObject = said.isObject === true || wantsObject(headers)
   // Where the docs fix the sentence, what to do about it stands in the object.
-  const full = { type: typeOf(status), code, message: isOurs.has(problem.code) ? problem.message : sentence.error, ...(problem.details.field === undefined ? {} : { param: problem.details.field }) }
+  const problems = mistakesOf(problem.details).map(({ field: param, message }) => ({ param, message }))
+  const full = { type: typeOf(status), code, message: isOurs.has(problem.code) ? problem.message : sentence.error, ...(problem.details.field === undefined ? {} : { param: problem.details.field }), ...(problems.length > 0 ? { problems } : {}) }
   return Response.json({ ...(isObject ? { error: full } : { error: sentence.error, errorDetails: full }), ...sentence.extra, ...said.extra }, { status })
 }

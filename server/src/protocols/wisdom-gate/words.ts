@@ -1,5 +1,5 @@
 /** Wisdom Gate's words for what went wrong: status, type and code of `{ error: { message, type, param, code } }`. Pure. */
-import type { Problem, ProblemCode, StoredProblem } from '../../domain/problem.ts'
+import { mistakesOf, type Problem, type ProblemCode, type StoredProblem } from '../../domain/problem.ts'
 
 interface Words { status: number; type: string; code: string; /** `x-should-retry`, which the SDK that reads these answers obeys. */ retry: boolean }
 
@@ -52,9 +52,11 @@ const fields: Record<string, string> = { 'parameters.duration_s': 'seconds', 'pa
 export function sayNo({ code, message, details }: Problem): { status: number; retry: boolean; body: object } {
   const { status, type, code: said, retry } = table[code]
   const { field } = details
-  const param = typeof field === 'string' ? Object.hasOwn(fields, field) ? fields[field]! : field.replace(/^parameters\./, '') : null
-  return { status, retry, body: { error: { message, type, param, code: said } } }
+  const problems = mistakesOf(details).map(one => ({ param: paramOf(one.field), message: one.message }))
+  return { status, retry, body: { error: { message, type, param: typeof field === 'string' ? paramOf(field) : null, code: said, ...(problems.length > 0 ? { details: { problems } } : {}) } } }
 }
+
+const paramOf = (field: string): string => Object.hasOwn(fields, field) ? fields[field]! : field.replace(/^parameters\./, '')
 
 /** The `error` of a video that was not made. */
 export const sayFailed = (problem: StoredProblem | null): { code: string; message: string } =>
