@@ -233,11 +233,13 @@ export const createDesks = (tools: DeskTools) => (caller: Caller, call: DeskCall
       },
       turn: (id, asked) => writing(async () => {
         const session = await the(id)
-        const { parent, picture, history } = await placeOf(session, asked.from)
         const { from, ...terms } = asked
+        const hashed: Order = { ...terms, model: `session:${session.id}`, ...(from === undefined ? {} : { wire: { protocol: 'session', body: { from } } }) }
+        const earlier = await repeated(hashed)
+        if (earlier) return { task: earlier, replayed: true }
+        const { parent, picture, history } = await placeOf(session, from)
         const parameters = { ...session.parameters, ...asked.parameters }
         const order: Order = { ...terms, model: session.model, parameters, inputs: [...picture, ...asked.inputs, ...session.brand.references] }
-        const hashed: Order = { ...terms, model: `session:${session.id}`, ...(from === undefined ? {} : { wire: { protocol: 'session', body: { from } } }) }
         const { taskId, replayed } = await place(order, { around: { brand: session.brand, history }, turn: { sessionId: session.id, parent, expected: from === undefined ? { head: parent } : null, prompt: asked.prompt }, hashed })
         return { task: seen(found(await engine.find(owner, taskId), 'task')), replayed }
       }),
@@ -246,6 +248,15 @@ export const createDesks = (tools: DeskTools) => (caller: Caller, call: DeskCall
       branch: (id, turn) => writing(async () => sessions.branch(owner, (await the(id)).id, turn)),
       select: (id, turn, output) => writing(async () => sessions.select(owner, (await the(id)).id, turn, output, (await engine.find(owner, turn))?.outputs.length ?? 0)),
     }
+  }
+
+  /** The turn of an earlier call that said the same under the same key. The key is looked at again where the turn is written. */
+  const repeated = async (hashed: Order): Promise<Task | null> => {
+    if (hashed.idempotencyKey === undefined) return null
+    checkIdempotencyKey(hashed.idempotencyKey)
+    const taskId = await sessions.turnUnder(owner, { key: hashed.idempotencyKey, bodySha256: hashOrder(hashed, await assetsOf(hashed.inputs)) })
+    const task = taskId === null ? null : await engine.find(owner, taskId)
+    return task ? seen(task) : null
   }
 
   /** Where a turn goes on from: the picture there, and what was asked for on the way. */

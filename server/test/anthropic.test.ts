@@ -80,7 +80,7 @@ async function startOutside() {
 test('from words to a picture, which is a task like any other', async () => {
   const { data: message, response, request_id: requestId } = await client().messages.create(asked('a red fox in the snow', { metadata: { user_id: 'u-311' } })).withResponse()
   assert.deepEqual([message.type, message.role, message.model, message.stop_reason, message.stop_sequence, message.container], ['message', 'assistant', 'gemini-3.1-flash-image', 'end_turn', null, null])
-  assert.deepEqual([message.usage.input_tokens, message.usage.output_tokens], [0, 0])
+  assert.deepEqual([message.usage.input_tokens, message.usage.output_tokens], [6, 747])
   assert.deepEqual((message.content as { type: string }[]).map(({ type }) => type), ['text', 'image'])
   const [image] = imagesOf(message)
   assert.deepEqual(await sizeOf(bytesOf(image!)), [512, 512, 'png'])
@@ -207,9 +207,9 @@ test('a stream says what the page says, event for event', async () => {
   const names = events.map(event => event[1]).filter((name, index, all) => !(name === 'ping' && all[index - 1] === 'ping'))
   assert.deepEqual(names, ['message_start', 'ping', 'content_block_start', 'content_block_delta', 'content_block_stop', 'content_block_start', 'content_block_stop', 'message_delta', 'message_stop'])
   const start = JSON.parse(events[0]![2]!).message
-  assert.deepEqual([start.id, start.content, start.stop_reason, start.usage.output_tokens], [`msg_${response.headers.get('x-task-id')}`, [], null, 0])
+  assert.deepEqual([start.id, start.content, start.stop_reason, start.usage.input_tokens, start.usage.output_tokens], [`msg_${response.headers.get('x-task-id')}`, [], null, 2, 0])
   const delta = JSON.parse(events.at(-2)![2]!)
-  assert.deepEqual([delta.delta.stop_reason, delta.usage.output_tokens, delta.plantain.cost_usd], ['end_turn', 0, '0.04'])
+  assert.deepEqual([delta.delta.stop_reason, delta.usage.output_tokens, delta.plantain.cost_usd], ['end_turn', 747, '0.04'])
 })
 
 test('the SDK reads a stream: as events, and put together', async () => {

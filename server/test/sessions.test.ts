@@ -136,6 +136,19 @@ test('the same key is the same turn, also when the session has moved on', async 
   assert.equal((await history(id)).data.length, 2)
 })
 
+test('the same key is the same turn, also when the picture it made is gone', async () => {
+  const id = await begin()
+  const headers = { 'idempotency-key': 'turn-whose-picture-goes' }
+  const first = await made(id, 'a cup', {}, { headers })
+  assert.equal((await ask('DELETE', `/assets/${first.outputs[0].id}`)).status, 204)
+  assert.equal((await turn(id, 'blue')).body.error.field, 'from', 'there is nothing to go on from')
+  const before = await happened()
+  const again = await turn(id, 'a cup', {}, { headers })
+  assert.deepEqual([again.status, again.body.id, again.headers.get('idempotent-replayed')], [200, first.id, 'true'])
+  assert.equal((await turn(id, 'another', {}, { headers })).status, 422)
+  assert.deepEqual(await happened(), before)
+})
+
 test('brands written at once keep the pictures of the one that stays, and no others', async () => {
   const { testKey: key } = await house.newAccount()
   const uploads = await Promise.all(Array.from({ length: 8 }, () => upload(key)))

@@ -13,7 +13,7 @@ import type { Brand, NewSession, Session, SessionChange, Turn } from '../domain/
 import type { State } from '../domain/task.ts'
 import { newId } from '../kit/id.ts'
 import type { Page } from '../protocols/contract.ts'
-import { lockSession, readStanding } from './turns.ts'
+import { findTurnUnder, lockSession, readStanding } from './turns.ts'
 
 export interface Owner { projectId: string; livemode: boolean }
 
@@ -37,6 +37,8 @@ export interface Sessions {
   remove(owner: Owner, id: string): Promise<void>
   /** In the order they were asked for. */
   turns(sessionId: string): Promise<Turn[]>
+  /** The turn an earlier call under the same key has begun. @throws {Problem} `idempotency_mismatch` */
+  turnUnder(owner: Owner, asked: { key: string; bodySha256: Buffer }): Promise<string | null>
   /** @throws {Problem} `conflict` where there is nothing to undo, or a turn is being made */
   undo(owner: Owner, id: string): Promise<Session>
   redo(owner: Owner, id: string): Promise<Session>
@@ -110,6 +112,7 @@ export function createSessions({ database, pictures }: SessionsOptions): Session
 
   return {
     find: (owner, id) => find(database, owner, id),
+    turnUnder: (owner, asked) => findTurnUnder(database, owner, asked),
     async create(owner, session) {
       const id = newId()
       const brand = await keepBrand(owner, session.brand, [])

@@ -28,6 +28,19 @@ export async function lockSession(client: Client, { projectId, livemode }: { pro
   return readStanding(client, kept)
 }
 
+/**
+ * The turn that was asked for under a key; null where the key was not used yet. Asked before a turn is put together: whoever repeats a call hears what came of
+ * the first, whatever has become of the picture it went on from.
+ *
+ * @throws {Problem} `idempotency_mismatch` for a key that was used for something else
+ */
+export async function findTurnUnder(client: Client, { projectId, livemode }: { projectId: string; livemode: boolean }, { key, bodySha256 }: { key: string; bodySha256: Buffer }): Promise<string | null> {
+  const { rows: [row] } = await client.query<{ task_id: string; body_sha256: Buffer }>({ name: 'session key', text: 'select task_id, body_sha256 from idempotency where project_id = $1 and livemode = $2 and key = $3' }, [projectId, livemode, key])
+  if (!row) return null
+  if (!row.body_sha256.equals(bodySha256)) throw new Problem('idempotency_mismatch', 'This Idempotency-Key was used with another body within the last 24 hours. Use a new key for a new order.', { field: 'Idempotency-Key' })
+  return row.task_id
+}
+
 export interface TakingTurn { id: string; owner: { projectId: string; livemode: boolean }; place: TurnPlace }
 
 /**

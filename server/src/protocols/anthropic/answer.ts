@@ -2,7 +2,7 @@
 import { Problem } from '../../domain/problem.ts'
 import { hasEnded, type Task } from '../../domain/task.ts'
 import type { Desk } from '../contract.ts'
-import { isInline, messageId, ping, writeMade, writeRefusal, writeRest, writeStart, writeText, type Message, type StreamEvent } from './message.ts'
+import { isInline, messageId, ping, readUsage, writeMade, writeRefusal, writeRest, writeStart, writeText, type Message, type StreamEvent } from './message.ts'
 import type { Output } from './output.ts'
 import { writeError } from './words.ts'
 
@@ -40,7 +40,7 @@ export interface Following { output: Output; signal: AbortSignal; requestId: str
 
 /** A task as the events of a stream: its start at once, pings while it is made, then the message or what went wrong. */
 export async function* follow(submitted: Task, desk: Desk, { output, signal, requestId, pingEveryMs = pingMs }: Following): AsyncGenerator<StreamEvent> {
-  yield writeStart({ id: messageId(submitted.id), model: submitted.modelAsked })
+  yield writeStart({ id: messageId(submitted.id), model: submitted.modelAsked, usage: readUsage(submitted) })
   yield ping
   let task = submitted
   while (!hasEnded(task.state)) {

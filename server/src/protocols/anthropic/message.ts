@@ -5,6 +5,7 @@ import type { Task } from '../../domain/task.ts'
 import { base64Of } from '../../kit/json-out.ts'
 import type { OpenAsset } from '../contract.ts'
 import { isCut, tokensOf } from '../toolkit/talk.ts'
+import { guessInput, pictureOutTokens } from '../toolkit/tokens.ts'
 import type { Output } from './output.ts'
 
 /** A picture of a task on its way out. `open` where its bytes go into the answer. */
@@ -59,12 +60,16 @@ export const writeRefusal = ({ id, model, explanation, task }: { id: string; mod
   stopDetails: { type: 'refusal', category: null, explanation }, usage: task ? readUsage(task) : { input: 0, output: 0 }, house: task && writeHouse(task),
 })
 
-/** The upstream's own count, where it gave one; image tokens count as output. */
-function readUsage(task: Task): Message['usage'] {
+/** The upstream's own count, where it gave one; otherwise a guess at what went in, and pictures by their maker's table. Image tokens count as output. */
+export function readUsage(task: Task): Message['usage'] {
   if (task.operation === 'write') return tokensOf(task)
   const { details } = task
   const usage = details.usage
-  const told = typeof usage === 'object' && usage !== null && !Array.isArray(usage) ? usage : {}
+  const told = typeof usage === 'object' && usage !== null && !Array.isArray(usage) ? usage : null
+  if (told === null) {
+    const { text, image } = guessInput(task)
+    return { input: text + image, output: task.outputs.length * pictureOutTokens(task) }
+  }
   const count = (value: unknown) => typeof value === 'number' && Number.isInteger(value) && value >= 0 ? value : 0
   return { input: count(told.input_tokens), output: count(told.output_tokens) }
 }
@@ -90,9 +95,9 @@ const event = (data: StreamEvent['data']): StreamEvent => ({ event: data.type, d
 export const ping = event({ type: 'ping' })
 
 /** The first event: sent while nothing is known but that a picture is being made. */
-export const writeStart = ({ id, model }: { id: string; model: string }): StreamEvent => event({
+export const writeStart = ({ id, model, usage: { input } }: Pick<Message, 'id' | 'model' | 'usage'>): StreamEvent => event({
   type: 'message_start',
-  message: writeMessage({ id, model, content: [], stopReason: null as unknown as 'end_turn', stopDetails: null, usage: { input: 0, output: 0 }, house: null }),
+  message: writeMessage({ id, model, content: [], stopReason: null as unknown as 'end_turn', stopDetails: null, usage: { input, output: 0 }, house: null }),
 })
 
 /** Everything after the start. A picture is whole in its `content_block_start`: there is no delta for one. */

@@ -8,6 +8,7 @@
 import { Problem, type ProblemDetails } from '../../domain/problem.ts'
 import { isId } from '../../kit/id.ts'
 import type { InlineUpload, Upload } from '../contract.ts'
+import { guessTextTokens, pictureInTokens } from '../toolkit/tokens.ts'
 
 /** A picture of the conversation and where it stands in it. */
 export type Picture = { field: string } & ({ assetId: string } | { upload: Upload })
@@ -286,10 +287,5 @@ function latestOf(turns: Said[]): Draft['latest'] {
   return picture ? { picture } : { links: turn.links }
 }
 
-/** A guess, as every count before the fact is one: four letters a token, other scripts denser, 258 for a picture as Gemini counts. */
-export function countTokens({ size }: Pick<Draft, 'size'>): number {
-  let plain = 0
-  let other = 0
-  for (const text of size.text) for (let at = 0; at < text.length; at++) if (text.charCodeAt(at) < 0x250) plain++; else other++
-  return Math.max(1, Math.ceil(plain / 4 + other / 1.5)) + size.pictures * 258
-}
+/** A guess, as every count before the fact is one. */
+export const countTokens = ({ size }: Pick<Draft, 'size'>): number => Math.max(1, guessTextTokens(...size.text)) + size.pictures * pictureInTokens

@@ -7,13 +7,13 @@ import { base64Of, jsonResponse, sseJson, streamJson } from '../../kit/json-out.
 import { eventStream, streamPieces } from '../../kit/pieces.ts'
 import type { Desk, Incoming, Route, Submitted } from '../contract.ts'
 import { taskHeaders } from '../toolkit.ts'
+import { guessTextTokens, pictureInTokens } from '../toolkit/tokens.ts'
 import { blockOf, writeAnswer, writeChunks, writeDraft, type WritePicture } from './answer.ts'
 import { readContents } from './contents.ts'
 import { isObject, no, readFields } from './fields.ts'
 import { readGenerate, type Context, type GeminiWire } from './generate.ts'
 import { findModel, orderOf, placeOrder, stillMaking, waitMsOf } from './order.ts'
 import { refuseWith, writeError } from './refusal.ts'
-import { textTokens } from './usage.ts'
 import { bodyMax, tag, versions } from './versions.ts'
 
 const Body = Type.Object({
@@ -144,7 +144,7 @@ async function* asList(chunks: AsyncIterable<Record<string, unknown>>): AsyncGen
 
 const count = (version: string): Route => ({
   method: 'POST', path: `/${version}/models/:model::countTokens`, body: 'inline', bodyMax, scope: 'tasks:read', counts: false,
-  about: { tag, summary: 'About how many tokens a prompt has', description: 'A token for every four characters, 258 for a picture.' },
+  about: { tag, summary: 'About how many tokens a prompt has', description: 'By guess: a token for every four letters, other scripts denser, 258 for a picture.' },
   async handle({ body, params }, desk) {
     await findModel(desk, params.model ?? '', 'any', 'countTokens')
     const { contents, generateContentRequest } = readFields(body, '', ['contents', 'generateContentRequest', 'model', 'systemInstruction', 'tools', 'generationConfig'])
@@ -152,8 +152,8 @@ const count = (version: string): Route => ({
       : { contents: pick(generateContentRequest, 'contents'), systemInstruction: pick(generateContentRequest, 'systemInstruction') ?? pick(generateContentRequest, 'system_instruction') }
     if (contents !== undefined && generateContentRequest !== undefined) throw no('contents', 'contents and generateContentRequest may not both be given.')
     const { words, pictures } = countWords(asked.contents, asked.systemInstruction ?? undefined)
-    const details = [...(words > 0 ? [{ modality: 'TEXT', tokenCount: words }] : []), ...(pictures > 0 ? [{ modality: 'IMAGE', tokenCount: pictures * 258 }] : [])]
-    return jsonResponse({ totalTokens: words + pictures * 258, promptTokensDetails: details })
+    const details = [...(words > 0 ? [{ modality: 'TEXT', tokenCount: words }] : []), ...(pictures > 0 ? [{ modality: 'IMAGE', tokenCount: pictures * pictureInTokens }] : [])]
+    return jsonResponse({ totalTokens: words + pictures * pictureInTokens, promptTokensDetails: details })
   },
 })
 
@@ -167,7 +167,7 @@ function countWords(contents: unknown, systemInstruction: unknown): { words: num
   const system = systemInstruction === undefined ? [] : [readContents([systemInstruction], undefined)]
   if (read.length === 0) throw no('contents', 'contents is not specified.')
   return {
-    words: [...system, ...read].reduce((sum, { prompt }) => sum + textTokens(prompt), 0),
+    words: [...system, ...read].reduce((sum, { prompt }) => sum + guessTextTokens(prompt), 0),
     pictures: read.reduce((sum, { pictures }) => sum + pictures.length, 0),
   }
 }

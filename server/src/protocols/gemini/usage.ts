@@ -5,30 +5,22 @@
 import type { Json } from '../../domain/outcome.ts'
 import type { Task } from '../../domain/task.ts'
 import { tokensOf } from '../toolkit/talk.ts'
+import { guessInput, guessTextTokens, pictureOutTokensByClass } from '../toolkit/tokens.ts'
 import { isObject } from './fields.ts'
 
 export interface Tokens { prompt: { text: number; image: number }; output: { text: number; image: number; video: number } }
 
-const pictureIn = 258
 const filmSecond = 258
-
-/** What a picture costs to make, in tokens, by size. */
-const older: Record<string, number> = { '1K': 1_290 }
-const pro: Record<string, number> = { '1K': 1_120, '2K': 1_120, '4K': 2_000 }
-const newer: Record<string, number> = { '512': 747, '1K': 1_120, '2K': 1_680, '4K': 2_520 }
-
-export const textTokens = (words: string): number => Math.ceil(words.length / 4)
 
 type Counted = Pick<Task, 'prompt' | 'inputs' | 'outputs' | 'text' | 'model' | 'operation' | 'parameters'>
 
 export function countTokens({ prompt, inputs, outputs, text, model, operation, parameters }: Counted, wantsText: boolean): Tokens {
-  const table = model === 'nano-banana' ? older : model === 'nano-banana-pro' ? pro : newer
-  const each = table[String(parameters.resolution ?? '1K')] ?? table['1K']!
+  const each = pictureOutTokensByClass({ model, parameters })
   const isFilm = operation === 'video'
   const seconds = typeof parameters.duration_s === 'number' ? parameters.duration_s : 8
   return {
-    prompt: { text: textTokens(prompt), image: inputs.length * pictureIn },
-    output: { text: wantsText && outputs.length > 0 ? textTokens(text ?? '') : 0, image: isFilm ? 0 : outputs.length * each, video: isFilm ? outputs.length * seconds * filmSecond : 0 },
+    prompt: guessInput({ prompt, inputs }),
+    output: { text: wantsText && outputs.length > 0 ? guessTextTokens(text ?? '') : 0, image: isFilm ? 0 : outputs.length * each, video: isFilm ? outputs.length * seconds * filmSecond : 0 },
   }
 }
 

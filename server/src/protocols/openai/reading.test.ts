@@ -47,11 +47,15 @@ for (const format of ['png', 'jpeg', 'webp'] as const) {
   })
 }
 
-const used = (more: object) => usageOf({ model: 'gpt-image-2', details: {}, parameters: {}, priceMicros: 53_000, outputs: [{}], ...more } as never)
+const used = (more: object) => usageOf({ model: 'gpt-image-2', details: {}, parameters: {}, priceMicros: 53_000, prompt: '', inputs: [], outputs: [{}], ...more } as never)
 test('tokens are what was paid for them', () => assert.equal(used({}).imageOut, 1_767))
 test('only pictures that came count', () => assert.equal(used({ parameters: { count: 4 }, priceMicros: 212_000, outputs: [{}, {}, {}] }).imageOut, 5_301))
 test('by the table where there is one', () => assert.equal(used({ model: 'nano-banana-2', parameters: { resolution: '2K' } }).imageOut, 1_680))
-test('nothing is made up', () => assert.deepEqual(used({ model: 'sandbox-1' }), { textIn: 0, imageIn: 0, textOut: 0, imageOut: 0 }))
+test('what went in is guessed: words by their letters, pictures but no masks', () => {
+  const { textIn, imageIn } = used({ prompt: 'Put this mug on a beach at dawn', inputs: [{ role: 'reference' }, { role: 'reference' }, { role: 'mask' }] })
+  assert.deepEqual([textIn, imageIn], [8, 516])
+})
+test('of a model nobody counts in tokens, no picture is', () => assert.equal(used({ model: 'sandbox-1' }).imageOut, 0))
 test('the upstream knows best', () => {
   assert.deepEqual(used({ details: { usage: { input_tokens: 22, input_tokens_details: { image_tokens: 2 }, output_tokens: 1_056 } } }), { textIn: 20, imageIn: 2, textOut: 0, imageOut: 1_056 })
 })

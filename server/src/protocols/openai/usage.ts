@@ -2,41 +2,20 @@
 import type { Json } from '../../domain/outcome.ts'
 import type { Task } from '../../domain/task.ts'
 import { tokensOf } from '../toolkit/talk.ts'
+import { guessInput, pictureOutTokens } from '../toolkit/tokens.ts'
 
 export interface Usage { textIn: number; imageIn: number; textOut: number; imageOut: number }
 
-/** Price of one token of a picture that comes out, in micro-dollars (list prices; docs of the makers, 2026). */
-const tokenMicros: Record<string, number> = { 'gpt-image-2': 30, 'gpt-image-2.5-flare': 30, 'gpt-image-2.5-sunburst': 30, 'gpt-image-1.5': 32, 'gpt-image-1-mini': 8 }
-
-/** Tokens of one picture of the models that count by size class. */
-const classTokens: Record<string, Record<string, number>> = {
-  'nano-banana': { '1K': 1_290 },
-  'nano-banana-2': { '512': 747, '1K': 1_120, '2K': 1_680, '4K': 2_520 },
-  'nano-banana-2-lite': { '1K': 1_120 },
-  'nano-banana-2-1': { '1K': 1_120, '2K': 1_680, '4K': 2_520 },
-  'nano-banana-pro': { '1K': 1_120, '2K': 1_120, '4K': 2_000 },
-}
-
-/**
- * What the upstream counted where it told, otherwise the pictures by their price or table. Words are not counted then: nobody
- * here has the model's own tokens, and a wrong number looks like a right one.
- */
-export function usageOf(task: Pick<Task, 'operation' | 'model' | 'details' | 'parameters' | 'priceMicros' | 'outputs'>): Usage {
+/** What the upstream counted where it told; otherwise what went in by guess, and the pictures by their price or their maker's table. */
+export function usageOf(task: Pick<Task, 'operation' | 'model' | 'details' | 'parameters' | 'priceMicros' | 'prompt' | 'inputs' | 'outputs'>): Usage {
   if (task.operation === 'write') {
     const { input, output } = tokensOf(task)
     return { textIn: input, imageIn: 0, textOut: output, imageOut: 0 }
   }
   const told = readTold(task.details.usage)
   if (told) return told
-  const asked = typeof task.parameters.count === 'number' ? task.parameters.count : 1
-  const one = imageTokens(task, task.priceMicros / asked)
-  return { textIn: 0, imageIn: 0, textOut: 0, imageOut: one * task.outputs.length }
-}
-
-function imageTokens({ model, parameters }: Pick<Task, 'model' | 'parameters'>, priceMicros: number): number {
-  const price = tokenMicros[model]
-  if (price !== undefined) return Math.round(priceMicros / price)
-  return classTokens[model]?.[typeof parameters.resolution === 'string' ? parameters.resolution : '1K'] ?? 0
+  const { text, image } = guessInput(task)
+  return { textIn: text, imageIn: image, textOut: 0, imageOut: pictureOutTokens(task) * task.outputs.length }
 }
 
 function readTold(usage: Json | undefined): Usage | null {
