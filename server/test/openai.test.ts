@@ -338,6 +338,21 @@ describe('responses', () => {
     assert.equal((pictureOf(response) as { action?: string }).action, 'edit')
   })
 
+  test('a picture that comes as a file', async () => {
+    const bytes = await photo()
+    const file = await client.files.create({ file: await toFile(bytes, 'a.png', { type: 'image/png' }), purpose: 'user_data' })
+    for (const source of [{ file_id: file.id }, { filename: 'a.png', file_data: `data:image/png;base64,${bytes.toString('base64')}` }, { filename: 'a.png', file_data: bytes.toString('base64') }]) {
+      const response = await client.responses.create({ model: 'gpt-5.5', tools: [tool], input: [{ role: 'user', content: [{ type: 'input_text', text: 'make it blue' }, { type: 'input_file', ...source }] }] })
+      const { operation, inputs } = await native(response.id.slice(5))
+      assert.deepEqual([operation, inputs.length], ['edit', 1])
+    }
+  })
+
+  test('what nobody here knows is told', async () => {
+    const { response } = await client.responses.create({ model: 'gpt-5.5', tools: [tool], input: 'a red fox', wings: 2 } as never).withResponse()
+    assert.match(response.headers.get('x-warnings')!, /Ignored, because nobody here knows it: wings/)
+  })
+
   test('streamed, in the order of the page, as the helper wants it', async () => {
     const stream = client.responses.stream({ model: 'gpt-5.5', input: 'a red fox', tools: [{ ...tool, partial_images: 2 }] })
     const events: { type: string; sequence_number: number }[] = []

@@ -171,6 +171,11 @@ no('a new picture from pictures', 'unsupported_parameter', 'inputs', { operation
 no('too many pictures', 'unsupported_parameter', 'inputs', {}, Array.from({ length: 15 }, () => ({})))
 no('a film by a picture model', 'unsupported_parameter', 'operation', { operation: 'video' })
 no('a name that means something else', 'unsupported_parameter', 'operation', { model: 'nano-banana-edit', operation: 'generate' })
+const masked = (mask: Partial<Asset>): Parameters<typeof check>[1] => [{}, { role: 'mask', ...mask }]
+no('a mask of another size', 'bad_input_image', 'inputs[1]', { model: 'gpt-image-2' }, masked({ width: 500, height: 350 }))
+no('a mask on its side', 'bad_input_image', 'inputs[1]', { model: 'gpt-image-2' }, masked({ width: 700, height: 1_000 }))
+test('a mask of the size of its picture is taken', () => { assert.equal(check({ model: 'gpt-image-2' }, masked({})).operation, 'edit') })
+test('a size is told as people write one', () => assert.match(refused({ model: 'gpt-image-2', parameters: { size: '1024X1024' } }).message, /^size must be written as 1024x1024, or auto, not "1024X1024"\.$/))
 no('a role it does not know', 'unsupported_parameter', 'inputs[0].role', {}, [{ role: 'mask' }])
 no('a role too often', 'unsupported_parameter', 'inputs[1].role', { model: 'kling-3.0' }, [{ role: 'first_frame' }, { role: 'first_frame' }])
 no('a type it does not take', 'bad_input_image', 'inputs[0]', {}, [{ mime: 'image/gif' }])

@@ -124,6 +124,16 @@ function* checkInputs(order: Order, card: Card, operation: Operation, inputs: As
       yield { code: 'bad_input_image', field, value: `${asset.width}x${asset.height}`, allowed: { pixelsMax }, message: `${field} is ${asset.width}x${asset.height}; ${card.id} takes at most ${pixelsMax} pixels.` }
     }
   }
+  yield* checkMask(order, inputs)
+}
+
+/** A mask says of each pixel of the first picture whether it is changed. Stretched over it, it would say something else. */
+function* checkMask(order: Order, inputs: Asset[]): Generator<Coded> {
+  const index = order.inputs.findIndex(({ role }) => role === 'mask')
+  const [mask, first] = [inputs[index], inputs[order.inputs.findIndex(({ role }) => role !== 'mask')]]
+  if (!mask?.width || !first?.width || mask.width === first.width && mask.height === first.height) return
+  const [shown, allowed] = [`${mask.width}x${mask.height}`, `${first.width}x${first.height}`]
+  yield { code: 'bad_input_image', field: `inputs[${index}]`, value: shown, allowed, message: `The mask is ${shown} and the first picture ${allowed}. Send a mask of the same size.` }
 }
 
 /** `upscale` multiplies the picture, `remove_background` keeps it; everything else comes from the card's table. */

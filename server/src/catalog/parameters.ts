@@ -69,6 +69,8 @@ function describe(error: ErrorObject, name: string, card: Pick<Card, 'id'>, oper
       return { field, value, allowed: { ...(min === undefined ? {} : { min }), ...(max === undefined ? {} : { max }) }, message: `${name} must be ${range}, not ${say(value)}.` }
     }
     case 'maxLength': return { field, value, allowed: { charactersMax: property.maxLength }, message: `${name} may have at most ${property.maxLength} characters.` }
+    // A pattern is for programs; what a size looks like, people know from one.
+    case 'pattern': return { field, value, message: name === 'size' ? `size must be written as 1024x1024${/auto/.test(String(property.pattern)) ? ', or auto' : ''}, not ${say(value)}.` : `${name} ${error.message ?? 'is not what this model takes'}.` }
     default: return { field, value, message: `${name} ${error.message ?? 'is not what this model takes'}.` }
   }
 }

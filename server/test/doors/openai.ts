@@ -28,8 +28,8 @@ export const door: Door = {
   statuses: { unauthorized: 401, credits: 429, notFound: 404, mismatch: 422, limited: 429 },
   limitHeaders: ['x-ratelimit-limit-requests', 'x-ratelimit-remaining-requests', 'x-should-retry'],
   async bad() {
-    const picture = new Blob([new Uint8Array(await sharp({ create: { width: 96, height: 64, channels: 4, background: { r: 200, g: 60, b: 40, alpha: 1 } } }).png().toBuffer())])
-    return [...bad, ...forms(picture).map(([what, path, parts, status, param]): Bad => [`a form: ${what}`, path, formOf(parts), status, param])]
+    const photo = async (width: number, height: number) => new Blob([new Uint8Array(await sharp({ create: { width, height, channels: 4, background: { r: 200, g: 60, b: 40, alpha: 1 } } }).png().toBuffer())])
+    return [...bad, ...forms(await photo(96, 64), await photo(64, 64)).map(([what, path, parts, status, param]): Bad => [`a form: ${what}`, path, formOf(parts), status, param])]
       .map(([what, path, body, status, param, code]): BadCall => ({
         what, status, call: { path, body },
         check({ body: { error } }) {
@@ -132,7 +132,11 @@ const bad: Bad[] = [
   ['an earlier response that is not there', '/v1/responses', answered({ previous_response_id: 'resp_0' }), 400, 'previous_response_id', 'previous_response_not_found'],
   ['an edit of nothing', '/v1/responses', answered({ tools: [{ type: 'image_generation', action: 'edit' }] }), 400, 'tools[0].action'],
   ['a size of the tool', '/v1/responses', answered({ tools: [{ type: 'image_generation', size: '1x1' }] }), 400, 'size'],
-  ['a part nobody knows', '/v1/responses', answered({ input: [{ role: 'user', content: [{ type: 'input_file' }] }] }), 400, 'input[0].content[0].type'],
+  ['a part nobody knows', '/v1/responses', answered({ input: [{ role: 'user', content: [{ type: 'input_audio' }] }] }), 400, 'input[0].content[0].type'],
+  ['a file that is none', '/v1/responses', answered({ input: [{ role: 'user', content: [{ type: 'input_file' }] }] }), 400, 'input[0].content[0]'],
+  ['a text for a picture', '/v1/responses', answered({ input: [{ role: 'user', content: [{ type: 'input_text', text: 'x' }, { type: 'input_file', file_data: 'data:text/plain;base64,aGVsbG8=' }] }] }), 400, 'input[0].content[1]', 'invalid_image_file'],
+  ['a conversation that is kept', '/v1/responses', answered({ conversation: 'conv_1' }), 400, 'conversation', 'unsupported_parameter'],
+  ['a stored prompt', '/v1/responses', answered({ prompt: { id: 'pmpt_1' } }), 400, 'prompt', 'unsupported_parameter'],
   ['in the background and not stored', '/v1/responses', answered({ background: true, store: false }), 400, 'background'],
   ['metadata that is no text', '/v1/responses', answered({ metadata: { a: 1 } }), 400, 'metadata'],
   ['no messages', '/v1/chat/completions', said({ messages: [] }), 400, 'messages'],
@@ -145,10 +149,11 @@ const bad: Bad[] = [
   ['a role nobody has', '/v1/chat/completions', said({ messages: [{ role: 'king', content: 'x' }] }), 400, 'messages[0].role'],
 ]
 
-const forms = (picture: Blob): [what: string, path: string, parts: [string, string | Blob][], status: number, param: string | null][] => [
+const forms = (picture: Blob, small: Blob): [what: string, path: string, parts: [string, string | Blob][], status: number, param: string | null][] => [
   ['no picture', '/v1/images/edits', [['prompt', 'x']], 400, 'image'],
   ['a picture as text', '/v1/images/edits', [['prompt', 'x'], ['image', 'x']], 400, 'image'],
   ['a mask alone', '/v1/images/edits', [['prompt', 'x'], ['mask', picture]], 400, 'image'],
+  ['a mask of another size', '/v1/images/edits', [['prompt', 'x'], ['mask', small], ['image', picture]], 400, 'mask'],
   ['two masks', '/v1/images/edits', [['prompt', 'x'], ['image', picture], ['mask', picture], ['mask', picture]], 400, 'mask'],
   ['a markup', '/v1/images/edits', [['prompt', 'x'], ['image', picture], ['markup', picture]], 400, 'markup'],
   ['a file nobody knows', '/v1/images/edits', [['prompt', 'x'], ['image', picture], ['photo', picture]], 400, 'photo'],

@@ -49,12 +49,19 @@ export async function withPictures<T extends { replayed: boolean }>(pictures: Pi
     const results = await Promise.allSettled(pictures.map(picture => take(picture, desk, fresh)))
     const failure = results.find(result => result.status === 'rejected')
     if (failure) throw failure.reason
-    const used = await use(results.flatMap(result => result.status === 'fulfilled' ? [result.value] : []))
+    const used = await use(results.flatMap(result => result.status === 'fulfilled' ? [result.value] : [])).catch((thrown: unknown) => { throw namedByPicture(thrown, pictures) })
     isKept = !used.replayed
     return used
   } finally {
     if (!isKept) await Promise.all(fresh.map(asset => desk.assets.remove(asset.id).catch(() => {})))
   }
+}
+
+/** The house counts an order's inputs; the caller knows them by where they stood. */
+function namedByPicture(thrown: unknown, pictures: Picture[]): unknown {
+  const index = thrown instanceof Problem ? /^inputs\[(\d+)\]/.exec(thrown.details.field ?? '')?.[1] : undefined
+  const param = index === undefined ? undefined : pictures[Number(index)]?.param
+  return thrown instanceof Problem && param !== undefined ? new Problem(thrown.code, thrown.message.replace(`inputs[${index}]`, `'${param}'`), { ...thrown.details, param, cause: thrown }) : thrown
 }
 
 async function take({ param, role, source }: Picture, desk: Desk, fresh: Asset[]): Promise<InputReference> {

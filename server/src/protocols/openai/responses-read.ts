@@ -6,6 +6,7 @@ import { readTemperature, withoutEffect } from './chat-read.ts'
 import { Conversation } from './conversation.ts'
 import { fieldsOf, invalid, readChoice, readFlag, readRequired, readText, readWhole, type Fields } from './fields.ts'
 import { readFileId, readLink, readReference, type Picture } from './pictures.ts'
+import { ignoredIn } from './settings.ts'
 
 /** What a response tells about its request, kept on the task. */
 export interface ResponseWire {
@@ -38,6 +39,18 @@ export const toolNames = ['type', 'action', 'model', 'partial_images', 'input_im
 
 const instructionsKept = 32_000
 
+/** Fields of the body that are read here, or that a picture has no use for and clients send all the same. */
+const known = [
+  'model', 'input', 'tools', 'tool_choice', 'stream', 'stream_options', 'background', 'store', 'instructions', 'previous_response_id', 'metadata', 'text', 'reasoning', 'include',
+  'max_output_tokens', 'max_tool_calls', 'temperature', 'top_p', 'top_logprobs', 'truncation', 'parallel_tool_calls', 'user', 'safety_identifier', 'service_tier', 'prompt_cache_key', 'prompt_cache_retention',
+]
+
+/** What would have the model begin from something that is not here: left out silently, it would make another picture. */
+const elsewhere: Record<string, string> = {
+  conversation: "'conversation': conversations are not kept here. Go on with previous_response_id, or send what was said in input.",
+  prompt: "'prompt': there are no stored prompts here. Name a template as the model (template:<slug>), or send the words in input.",
+}
+
 /** @throws {Problem} `bad_request` */
 export function readResponseCall(body: unknown, inline: Incoming['inline'], named: { isImageModel: boolean; isTextModel: boolean }): ResponseCall {
   const fields = fieldsOf(body)
@@ -48,7 +61,8 @@ export function readResponseCall(body: unknown, inline: Incoming['inline'], name
   if (background && !store) throw invalid('background', 'A response in the background has to be stored.')
   const instructions = readText(fields, 'instructions', { max: Infinity }) ?? null
   const previousResponseId = readText(fields, 'previous_response_id', { max: 200 }) ?? null
-  const warnings: string[] = []
+  for (const [name, message] of Object.entries(elsewhere)) if (fields[name] !== undefined) throw invalid(name, message, { openaiCode: 'unsupported_parameter' })
+  const warnings = ignoredIn(fields, known)
 
   const writing = named.isTextModel && !wantsPicture(fields) ? readWriting(fields, warnings) : null
   const tool = writing ? {} : readTool(fields, named, warnings)
@@ -167,7 +181,19 @@ function readMessage({ role, content }: Fields, param: string, conversation: Con
         break
       }
       case 'refusal': break
-      default: throw invalid(`${place}.type`, `'${place}.type' must be input_text or input_image.`)
+      case 'input_file':
+        conversation.show({ param: place, role: 'reference', source: readInputFile(part, place, inline) })
+        break
+      default: throw invalid(`${place}.type`, `'${place}.type' must be input_text, input_image or input_file.`)
     }
   }
+}
+
+/** A picture that comes as a file: by its id, its link, or in base64. @throws {Problem} `bad_request`, `not_found` */
+function readInputFile({ file_id: fileId, file_url: link, file_data: data }: Fields, place: string, inline: Incoming['inline']): Picture['source'] {
+  if ([fileId, link, data].filter(one => one !== undefined).length !== 1) throw invalid(place, `'${place}' must have exactly one of file_id, file_url and file_data.`)
+  if (fileId !== undefined) return readFileId(fileId, `${place}.file_id`)
+  if (link !== undefined) return readLink(link, `${place}.file_url`, inline)
+  if (typeof data !== 'string') throw invalid(`${place}.file_data`, `'${place}.file_data' must be a string: a data URL, or base64.`, { openaiCode: 'invalid_type' })
+  return inline(data)?.upload ?? (/^data:/i.test(data) ? { dataUrl: data } : { base64: data })
 }

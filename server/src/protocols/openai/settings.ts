@@ -181,14 +181,20 @@ function readCompression(compression: number, format: string | undefined, card: 
 
 /** Clients put settings of other makers straight into the body: those the model has are passed on, the rest is told. */
 function readExtensions(fields: Fields, properties: Record<string, Property>, known: readonly string[], { parameters, warnings }: Settings): void {
-  const ignored: string[] = []
+  const passed: string[] = []
   for (const [name, value] of Object.entries(fields)) {
-    if (known.includes(name)) continue
-    const property = Object.hasOwn(properties, name) ? properties[name] : undefined
-    if (property && name !== 'count') parameters[name] = property.type === 'integer' && typeof value === 'string' && /^\d{1,15}$/.test(value) ? Number(value) : value as Json
-    else ignored.push(name.slice(0, 60))
+    const property = !known.includes(name) && Object.hasOwn(properties, name) && name !== 'count' ? properties[name] : undefined
+    if (!property) continue
+    parameters[name] = property.type === 'integer' && typeof value === 'string' && /^\d{1,15}$/.test(value) ? Number(value) : value as Json
+    passed.push(name)
   }
-  if (ignored.length > 0) warnings.push(`Ignored, because nobody here knows ${ignored.length === 1 ? 'it' : 'them'}: ${ignored.slice(0, 10).join(', ')}${ignored.length > 10 ? ' and more' : ''}.`)
+  warnings.push(...ignoredIn(fields, [...known, ...passed]))
+}
+
+/** A warning about fields nobody has a use for; none where there are none. */
+export function ignoredIn(fields: Fields, known: readonly string[]): string[] {
+  const ignored = Object.keys(fields).filter(name => !known.includes(name)).map(name => name.slice(0, 60))
+  return ignored.length === 0 ? [] : [`Ignored, because nobody here knows ${ignored.length === 1 ? 'it' : 'them'}: ${ignored.slice(0, 10).join(', ')}${ignored.length > 10 ? ' and more' : ''}.`]
 }
 
 /** A ratio and a size class (Gemini's way of asking) for any card. @throws {Problem} `unsupported_parameter` */
