@@ -380,6 +380,7 @@ test('models are listed page by page, and found by any name', async () => {
 
   const model = await client().models.retrieve('google/nano-banana-edit')
   assert.deepEqual([model.type, model.id, model.display_name, model.capabilities?.image_input.supported, model.deprecated_at], ['model', 'google/nano-banana-edit', 'Nano Banana', true, '2026-10-02T00:00:00Z'])
+  assert.deepEqual([model.created_at > '2020', model.capabilities?.batch.supported], [true, true], 'it has a day, and batches of messages to it are taken')
   await assert.rejects(client().models.retrieve('nobody'), NotFoundError)
 })
 

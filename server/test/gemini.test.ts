@@ -564,6 +564,7 @@ test('models: pages, one, and none', async () => {
     assert.ok(names.includes(`models/${name}`), name)
     assert.equal((await ai.models.get({ model: name })).name, `models/${name}`)
   }
+  assert.deepEqual((await ai.models.get({ model: 'gemini-3.1-flash-image' })).supportedActions, ['generateContent', 'batchGenerateContent', 'countTokens', 'predict'])
   const veo = await ai.models.get({ model: 'veo-3.1-generate-preview' })
   assert.deepEqual([veo.displayName, veo.supportedActions], ['Veo 3.1', ['predictLongRunning']])
   await rejectsWith(404, 'NOT_FOUND', () => ai.models.get({ model: 'gemini-nano-apple' }))

@@ -302,6 +302,10 @@ test('a browser may ask first', async () => {
   assert.match(answer.headers.get('access-control-allow-methods')!, /POST/)
   for (const name of ['Authorization', 'Content-Type', 'Idempotency-Key']) assert.ok(answer.headers.get('access-control-allow-headers')!.includes(name))
   assert.equal(answer.headers.get('access-control-allow-credentials'), null)
+  // What official clients read of an answer; in a page they see what is exposed and nothing else.
+  for (const name of ['x-request-id', 'request-id', 'retry-after-ms', 'x-should-retry', 'x-goog-upload-url', 'x-goog-upload-status', 'mcp-session-id']) {
+    assert.ok(answer.headers.get('access-control-expose-headers')!.toLowerCase().split(', ').includes(name), name)
+  }
   await refused(ask('/nowhere', { method: 'OPTIONS' }), 404, 'not_found')
 })
 

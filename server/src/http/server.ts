@@ -76,7 +76,9 @@ const warningsShown = 2_000
 
 const bodyMaxDefault = 2 * 1024 * 1024
 
-const exposed = 'X-Request-Id, X-RateLimit-Limit, X-RateLimit-Remaining, X-RateLimit-Reset, Retry-After, X-Task-Id, X-Served-By, X-Tried, X-Cost-Usd, X-Warnings, Idempotent-Replayed, Idempotency-Replayed, X-Total-Count, Link, Preference-Applied, Location, ETag, Content-Range'
+const exposed = 'X-Request-Id, X-RateLimit-Limit, X-RateLimit-Remaining, X-RateLimit-Reset, Retry-After, X-Task-Id, X-Served-By, X-Tried, X-Cost-Usd, X-Warnings, Idempotent-Replayed, Idempotency-Replayed, X-Total-Count, Link, Preference-Applied, Location, ETag, Content-Range, '
+  // What clients of other dialects read, also in a page: without these an upload to the Gemini door ends at its first answer.
+  + 'Request-Id, X-Should-Retry, Retry-After-Ms, X-Goog-Upload-URL, X-Goog-Upload-Status, X-Goog-Upload-Size-Received, X-Goog-Upload-Chunk-Granularity, X-Goog-Upload-Control-URL, Mcp-Session-Id'
 const allowedHeaders = 'Authorization, Content-Type, Idempotency-Key, Prefer, Last-Event-ID, Range, If-None-Match, X-Request-Id, X-Api-Key, X-Goog-Api-Key, X-Sticky-Key, *'
 
 /** What is true of one request while it is answered. */

@@ -5,19 +5,22 @@ import { Problem } from '../../domain/problem.ts'
 const yes = { supported: true }
 const no = { supported: false }
 
-/** When a model came out is not on its card; upstream writes the epoch where that is unknown. */
+/** Upstream writes the epoch where a day is unknown. */
 const unknownDay = '1970-01-01T00:00:00Z'
+
+/** A model is as old as its first price. */
+const bornOn = ({ prices }: Card): string => `${prices.reduce((first, { from }) => from < first ? from : first, prices[0]!.from)}T00:00:00Z`
 
 export function writeModel(card: Card, id = card.id): Record<string, unknown> {
   const { state, since, ends } = card.life
   const day = since === undefined ? null : `${since}T00:00:00Z`
   return {
-    type: 'model', id, display_name: card.title, created_at: unknownDay,
+    type: 'model', id, display_name: card.title, created_at: bornOn(card),
     deprecated_at: state === 'active' ? null : day ?? unknownDay, retires_at: state === 'retired' ? day ?? unknownDay : ends === undefined ? null : `${ends}T00:00:00Z`, lifecycle: state, line: null,
     // Four letters a token, as `count_tokens` guesses.
     max_input_tokens: Math.ceil(card.prompt.charactersMax / 4), max_tokens: null,
     capabilities: {
-      batch: no, citations: no, code_execution: no, image_input: card.inputs.max > 0 ? yes : no, pdf_input: no, structured_outputs: no,
+      batch: yes, citations: no, code_execution: no, image_input: card.inputs.max > 0 ? yes : no, pdf_input: no, structured_outputs: no,
       context_management: { supported: false, clear_thinking_20251015: no, clear_tool_uses_20250919: no, compact_20260112: no },
       effort: { supported: false, low: no, medium: no, high: no, xhigh: no, max: no },
       server_tools: { supported: false, code_execution: no, web_search: no },

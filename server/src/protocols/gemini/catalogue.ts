@@ -19,7 +19,7 @@ export function writeModel({ id, title, description, kind, output, operations, l
     inputTokenLimit: Math.ceil(prompt.charactersMax / 4),
     outputTokenLimit: 32_768,
     supportedGenerationMethods: isFilm ? ['predictLongRunning']
-      : [...(operations.includes('generate') || operations.includes('edit') || operations.includes('write') ? ['generateContent'] : []), 'countTokens', ...(kind === 'image' && operations.includes('generate') ? ['predict'] : [])],
+      : [...(operations.includes('generate') || operations.includes('edit') || operations.includes('write') ? ['generateContent', 'batchGenerateContent'] : []), 'countTokens', ...(kind === 'image' && operations.includes('generate') ? ['predict'] : [])],
   }
 }
 

@@ -24,7 +24,8 @@ const claims: Protocol['claims'] = ({ headers, query, path }) =>
 export default protocol({
   id: 'gemini',
   title: 'Gemini',
-  prefixes: ['/v1beta', '/v1alpha', '/v1/interactions', '/v1/models', '/v1/tunedModels', '/v1/files', '/v1/batches', '/upload/v1beta', '/upload/v1', '/upload/v1alpha'],
+  // `/v1` is everybody's: what nobody has there is refused in these words only where the request is claimed.
+  prefixes: ['/v1beta', '/v1alpha', '/v1', '/v1/interactions', '/v1/tunedModels', '/upload/v1beta', '/upload/v1', '/upload/v1alpha'],
   routes: [...contentRoutes, ...mediaRoutes, ...modelRoutes, ...interactionRoutes, ...fileRoutes, ...batchRoutes],
   batches: batchWords,
   readSecret: readAnySecret,
