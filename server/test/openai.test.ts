@@ -596,8 +596,8 @@ test('what a model does in a way of its own is told in a header', async () => {
 
 test('an address that is not there', async () => {
   // Other doors have these addresses too: a no is said in the words of who asks.
-  const error405 = await client.models.delete('gpt-image-2').then(() => null, (thrown: unknown) => thrown)
-  assert.ok(error405 instanceof APIError && error405.status === 405 && error405.type === 'invalid_request_error' && error405.code === 'method_not_allowed', String(error405))
+  const refused = await client.models.delete('gpt-image-2').then(() => null, (thrown: unknown) => thrown)
+  assert.ok(refused instanceof APIError && refused.status === 405 && refused.type === 'invalid_request_error' && refused.code === 'method_not_allowed', String(refused))
     const error = await rejection(client.post('/nothing', { body: {} }), NotFoundError)
     assert.equal(error.type, 'invalid_request_error')
   })

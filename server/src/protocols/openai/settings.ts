@@ -31,7 +31,7 @@ export function readSettings(fields: Fields, card: Card, known: readonly string[
   if (count !== undefined && count !== 1) parameters.count = count
 
   const size = readText(fields, 'size', { max: 100 })
-  if (size !== undefined && size !== 'auto') Object.assign(parameters, readSize(size, card, properties, warnings))
+  if (size !== undefined && size !== 'auto') Object.assign(parameters, readSize(size, fields, card, properties, warnings))
 
   const quality = readText(fields, 'quality', { max: 100 })
   if (quality !== undefined && quality !== 'auto') readQuality(quality, card, properties.quality, settings)
@@ -114,7 +114,7 @@ const cannot = (param: string, value: unknown, card: Card, allowed?: unknown) =>
   new Problem('unsupported_parameter', `${card.id} has no ${param} ${String(value)}. Leave it out${allowed === undefined ? '' : ` or use ${(allowed as unknown[]).join(', ')}`}.`, { param, value, ...(allowed === undefined ? {} : { allowed }) })
 
 /** `1536x1024` for a model that takes pixels, or as ratio and size class. */
-function readSize(size: string, card: Card, properties: Record<string, Property>, warnings: string[]): Record<string, Json> {
+function readSize(size: string, fields: Fields, card: Card, properties: Record<string, Property>, warnings: string[]): Record<string, Json> {
   if (properties.size) return { size }
   const match = /^([1-9]\d{0,4})x([1-9]\d{0,4})$/.exec(size)
   if (!match) throw invalid('size', `Size ${size} is not valid: write it as 1024x1024, or auto.`)
@@ -122,8 +122,12 @@ function readSize(size: string, card: Card, properties: Record<string, Property>
   const ratio = nearestRatio(width / height, ratiosOf(properties))
   if (ratio === null) throw cannot('size', size, card, ratiosOf(properties))
   const resolution = nearestClass(width, height, (properties.resolution?.enum ?? []) as string[])
-  warnings.push(`${card.id} thinks in ratios: size ${size} became aspect_ratio ${ratio}${resolution === null ? '' : ` and resolution ${resolution}`}.`)
-  return { aspect_ratio: ratio, ...(resolution === null ? {} : { resolution }) }
+  // What is said in the model's own words goes before what was made of pixels; many clients always send a size.
+  const own = ['aspect_ratio', 'resolution', 'image_size'].filter(name => fields[name] !== undefined)
+  const shape = Object.entries({ aspect_ratio: ratio, resolution }).filter(([name, value]) => value !== null && !own.includes(name) && !(name === 'resolution' && own.includes('image_size')))
+  const became = shape.length === 0 ? 'has no effect' : `became ${shape.map(([name, value]) => `${name} ${value}`).join(' and ')}`
+  warnings.push(`${card.id} thinks in ratios: size ${size} ${became}${own.length === 0 ? '' : `, because ${own.join(' and ')} ${own.length === 1 ? 'is' : 'are'} given`}.`)
+  return Object.fromEntries(shape)
 }
 
 const ratiosOf = (properties: Record<string, Property>): string[] => ((properties.aspect_ratio?.enum ?? []) as string[]).filter(ratio => ratio.includes(':'))
