@@ -6,7 +6,7 @@ import { follow } from './answer.ts'
 import { writeRefusal, writeRest } from './message.ts'
 
 const id = '0123456789abcdef0123456789abcdef'
-const task = { id, state: 'running', modelAsked: 'm', outputs: [], details: {}, warnings: [], livemode: false, chargedMicros: 0, text: null, problem: null } as unknown as Task
+const task = { id, state: 'running', modelAsked: 'm', prompt: 'x', parameters: {}, inputs: [], outputs: [], details: {}, warnings: [], livemode: false, chargedMicros: 0, text: null, problem: null } as unknown as Task
 
 /** A desk whose task ends with the third look, or never. */
 function desk({ ends = true, look = () => {} } = {}) {
