@@ -415,6 +415,7 @@ const badInputs: Bad[] = [
   bad('anthropic: removing nothing', 404, 'DELETE', '/v1/files/x', { headers: asAnthropic }),
   bad('gemini: an unknown way to upload', 400, 'POST', '/upload/v1beta/files', { headers: { 'x-goog-upload-protocol': 'pigeon' }, body: () => 'x' }),
   bad('gemini: beginning in the middle', 400, 'POST', '/upload/v1beta/files', { headers: { ...start, 'x-goog-upload-command': 'upload' }, body: () => '{}' }),
+  bad('gemini: files that lie elsewhere', 400, 'POST', '/v1beta/files:register', asJson({ uris: ['gs://bucket/a.png'] })),
   bad('gemini: no JSON', 400, 'POST', '/upload/v1beta/files', { headers: start, body: () => '{' }),
   bad('gemini: a list', 400, 'POST', '/upload/v1beta/files', { headers: start, body: () => '[]' }),
   bad('gemini: an unknown field', 400, 'POST', '/upload/v1beta/files', { headers: start, body: () => '{"file":{"colour":"red"}}' }),

@@ -97,6 +97,17 @@ describe('images.generate', () => {
     }
   })
 
+  test('who does not want to wait hears the task at once, and finds its picture by the id', async () => {
+    const { data, response } = await client.images.generate({ ...boat, prompt: 'a boat nobody waits for sandbox:slow=2s' }, { headers: { prefer: 'respond-async' } }).withResponse()
+    const { id, object, status } = data as unknown as { id: string; object: string; status: string }
+    assert.deepEqual([response.status, object, ['queued', 'in_progress'].includes(status), data.data], [202, 'task', true, []])
+    assert.deepEqual([response.headers.get('x-task-id'), response.headers.get('location'), response.headers.get('preference-applied')], [id, `/plantain/v1/tasks/${id}`, 'respond-async'])
+    await fetch(`${house.url}/plantain/v1/tasks/${id}/wait?timeout=60`, { headers: { authorization: `Bearer ${house.testKey}` } })
+    const [call] = (await client.responses.retrieve(`resp_${id}`)).output
+    assert.ok(call!.type === 'image_generation_call')
+    assert.equal(await measure(decode(call.result!)), '256x256 png')
+  })
+
   test('a link is good without a key', async () => {
     const made = await client.images.generate({ ...boat, response_format: 'url' })
     assert.equal(made.data![0]!.b64_json, undefined)

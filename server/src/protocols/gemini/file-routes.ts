@@ -2,7 +2,7 @@
  * The Files API: uploads in one request or several, the list, and the bytes.
  *
  * The address of an upload that goes on holds an id nobody can guess and wants no key: some clients send none there. Absent on purpose:
- * names of the caller's own choice, and files that lie elsewhere (`files:register`).
+ * names of the caller's own choice, and files that lie elsewhere (`files:register` says so).
  */
 import type { StoredFile } from '../../domain/file.ts'
 import { Problem } from '../../domain/problem.ts'
@@ -173,6 +173,12 @@ const clumsyDownload = (version: string): Route => ({
   },
 })
 
+const register = (version: string): Route => ({
+  method: 'POST', path: `/${version}/files::register`, scope: 'assets:write',
+  about: { tag, summary: 'Register files that lie elsewhere: not possible here' },
+  handle() { throw cannot('uris', 'uris: files that lie elsewhere are not registered here. Upload them, or give a picture\'s link as fileData.fileUri.') },
+})
+
 export const fileRoutes: Route[] = versions.flatMap(version => [
-  begin(version), proceed(version, 'POST'), proceed(version, 'PUT'), list(version), get(version), remove(version), download(version), clumsyDownload(version),
+  begin(version), proceed(version, 'POST'), proceed(version, 'PUT'), list(version), get(version), remove(version), download(version), clumsyDownload(version), register(version),
 ])

@@ -2,6 +2,7 @@
 import type { Asset } from '../../domain/asset.ts'
 import type { Task } from '../../domain/task.ts'
 import { usageOf, writeUsage } from './usage.ts'
+import { statusOf } from './videos-write.ts'
 
 export const unixOf = (date: Date): number => Math.floor(date.getTime() / 1_000)
 
@@ -28,6 +29,9 @@ export function writeImages<T>(task: Task, picture: (asset: Asset) => T) {
     usage: writeUsage(usageOf(task)),
   }
 }
+
+/** For who does not want to wait (`Prefer: respond-async`): which task it is. Clients that look for pictures find none yet. */
+export const writeAccepted = (task: Task) => ({ id: task.id, object: 'task', created: unixOf(task.createdAt), status: statusOf(task), data: [] })
 
 export type ImageEvent = 'image_generation' | 'image_edit'
 

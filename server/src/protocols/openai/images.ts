@@ -13,7 +13,7 @@ import type { Desk, Incoming, Route, Submitted } from '../contract.ts'
 import { taskHeaders } from '../toolkit.ts'
 import { fieldsOf, fieldsOfForm, invalid, type Fields } from './fields.ts'
 import { readImageCall, type ImageDraft, type PictureForm, type Reading } from './images-read.ts'
-import { writeCompleted, writeImages, writePartial, type ImageEvent } from './images-write.ts'
+import { writeAccepted, writeCompleted, writeImages, writePartial, type ImageEvent } from './images-write.ts'
 import { findModel } from './models.ts'
 import { readLink, readReference, withPictures, type Picture } from './pictures.ts'
 import { sizeOfPicture } from './pixels.ts'
@@ -30,7 +30,7 @@ const linkSeconds = 3_600
 
 const generations: Route = {
   method: 'POST', path: '/v1/images/generations', scope: 'tasks:write',
-  about: { tag, summary: 'Pictures from words', description: 'With `stream: true` as server-sent events.' },
+  about: { tag, summary: 'Pictures from words', description: 'With `stream: true` as server-sent events; with `Prefer: respond-async` the task at once (202), to be read at `/v1/responses/resp_{id}` or `/plantain/v1/tasks/{id}`.' },
   async handle(request, desk) {
     const fields = fieldsOf(request.body)
     return answer(await readDraft(fields, 'generation', desk), [], request, desk)
@@ -117,9 +117,16 @@ async function answer({ order, wish, kind }: ImageDraft & { kind: Reading['kind'
     const submitted = await withPictures(pictures, desk, inputs => desk.submit({ ...order, inputs, ...readRepetition(request.headers) }))
     return stream(submitted, kind === 'edit' ? 'image_edit' : 'image_generation', request, desk)
   }
+  if (wantsTask(request)) {
+    const submitted = await withPictures(pictures, desk, inputs => desk.submit({ ...order, inputs, ...readRepetition(request.headers) }))
+    return Response.json(writeAccepted(submitted.task), { status: 202, headers: { ...taskHeaders(submitted), 'preference-applied': 'respond-async', location: `/plantain/v1/tasks/${submitted.task.id}` } })
+  }
   const made = await withPictures(pictures, desk, inputs => make({ ...order, inputs } satisfies Order, request, desk))
   return answerTask(made.task, desk, taskHeaders(made))
 }
+
+/** RFC 7240: the caller would rather have the task now than the pictures later. */
+const wantsTask = ({ headers }: Incoming): boolean => /(?:^|,)\s*respond-async\s*(?:[;,]|$)/i.test(headers.prefer ?? '')
 
 /** The answer to a call whose task has ended. @throws {Problem} */
 async function answerTask(ended: Task, desk: Desk, headers: Record<string, string> = {}): Promise<Response> {
