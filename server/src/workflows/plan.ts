@@ -60,6 +60,8 @@ const unforeseen = { outputs: null, reused: false, skipped: false, key: null, ce
 /** A picture nobody has seen yet, for prices: they depend on how many there are, and on their size where a model follows it. */
 const unseen: Media = { asset: '0'.repeat(32), sha256: '0'.repeat(64), mime: 'image/png', width: 1024, height: 1024 }
 
+const isUnseen = ({ asset }: Media): boolean => asset === unseen.asset
+
 /** Nodes that only handle what is known already are computed while planning. */
 const isCheap = (face: NodeFace): boolean => face.makes === 'nothing' && (face.category === 'input' || face.category === 'text' || face.category === 'flow')
 /** What a node hears that asks for something of the world while it is planned. */
@@ -265,7 +267,10 @@ function createPrices({ projectId, livemode }: Planning, tools: PlanTools) {
     const values = Object.fromEntries(Object.entries(resolved).map(([port, value]) => [port, value === unknown ? guess(face, port) : value])) as Values
     const wanted: NodeOrder = node.order(values as never)
     const order: Order = writeOrder({ id, metadata: {} }, { node: id, item: [], attempt: 1 }, wanted)
-    const media = picturesOf(order, values)
+    // Whether a mask fits a picture that nobody has seen only the run can tell; its own size changes no price.
+    const pictures = picturesOf(order, values)
+    const isGuessed = pictures.some(isUnseen)
+    const media = pictures.map((one, index) => isGuessed && order.inputs[index]!.role === 'mask' ? { ...one, width: null, height: null } : one)
     // A guess would be the wrong words for a template that reads them.
     const isOpen = isTemplateName(order.model) && resolved.prompt === unknown
     const name = JSON.stringify([isOpen, order.model, order.operation, order.parameters, isTemplateName(order.model) ? order.prompt : order.prompt.length, media.map(({ width, height, mime }, index) => [order.inputs[index]!.role, width, height, mime])])
