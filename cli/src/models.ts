@@ -1,6 +1,7 @@
 /** Models: what a server offers, and the cards of an operator's own, which are read here and need no server. */
 import { readFile } from 'node:fs/promises'
 import path from 'node:path'
+import type { Card } from '@plantain/server/domain/card.ts'
 import type { Json } from '@plantain/server/domain/outcome.ts'
 import { formatDollars } from '@plantain/server/domain/money.ts'
 import { Exit, exitCodes, usage } from './exit.ts'
@@ -77,12 +78,22 @@ export async function validateModels(place: string | undefined, { json }: { json
     const files = new Set(filesIn(own))
     const read = readFiled([ownCards, own]).filter(({ file }) => files.has(file))
     if (read.length === 0) throw usage(`There are no cards in ${own}. A card is a .json file, see docs/cards.md.`)
-    if (json) return terminal.print(JSON.stringify({ ok: true, cards: read.map(({ card }) => card.id) }))
+    const warnings = await findStrays(read.map(({ card }) => card), terminal)
+    if (json) return terminal.print(JSON.stringify({ ok: true, cards: read.map(({ card }) => card.id), ...(warnings.length > 0 ? { warnings } : {}) }))
+    for (const warning of warnings) terminal.note(plainLine(warning, 1_000))
     terminal.print(`${read.length === 1 ? 'One card is' : `${read.length} cards are`} in order: ${read.map(({ card }) => card.id).join(', ')}.`)
   } catch (thrown) {
     if (thrown instanceof CatalogError) refuse(thrown.mistakes, terminal, json)
     throw thrown
   }
+}
+
+/** Routes to providers nobody here knows: no mistake, for another server may know them, but as good as none on this one. */
+async function findStrays(cards: Pick<Card, 'id' | 'routes'>[], { env }: Terminal): Promise<string[]> {
+  const [{ findProviders }, { readConfig }] = await Promise.all([import('@plantain/server/providers.ts'), import('@plantain/server/config.ts')])
+  const known = (await findProviders(readConfig(env))).map(({ id }) => id)
+  return cards.flatMap(({ id, routes }) => routes.flatMap(({ provider }, index) => known.includes(provider) ? []
+    : [`${id}: routes/${index}/provider: there is no provider ${provider} here, so this route makes nothing. Known are ${known.join(', ')}.`]))
 }
 
 /** Shows, field by field, what cards of your own change about ours. */

@@ -20,6 +20,17 @@ const call = (...words: string[]) => plantain(['models', ...words], { cwd, env: 
 
 const cheaper = { extends: 'z-image', prices: [{ from: '2026-12-01', source: 'Our contract', rows: [{ micros: 3000, per: 'image' }] }], life: { note: 'Ours.' } }
 
+test('a route to a provider nobody knows here is in order, and said', async () => {
+  const folder = await place({ 'z-image.json': { extends: 'z-image', routes: [{ provider: 'kei', model: 'z-image', order: 1, weight: 1 }, { provider: 'kie', model: 'z-image', order: 2, weight: 1 }] } })
+  const { code, err } = await call('validate', folder)
+  assert.equal(code, 0)
+  assert.match(err, /^z-image: routes\/0\/provider: there is no provider kei here, .*\bkie\b/m)
+  assert.doesNotMatch(err, /routes\/1/)
+  assert.equal(JSON.parse((await call('validate', folder, '--json')).out).warnings.length, 1)
+  // An account of an operator's own is a provider.
+  assert.equal((await plantain(['models', 'validate', folder], { cwd, env: { INIT_CWD: cwd, PROVIDER_ACCOUNTS: 'kei=kie' } })).err, '')
+})
+
 test('a change of a few fields is in order, and shown as what it changes', async () => {
   const folder = await place({ 'z-image.json': cheaper })
   const validated = await call('validate', folder)

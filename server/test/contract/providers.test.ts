@@ -72,7 +72,7 @@ describe('every fault is described', () => {
 describe('a probe', () => {
   const signal = () => AbortSignal.timeout(5_000)
   const probed = providers.filter(({ probe }) => probe)
-  test('most have one', () => assert.ok(probed.length >= 15, probed.map(({ id }) => id).join()))
+  test('most have one', () => assert.ok(probed.length >= 18, probed.map(({ id }) => id).join()))
   for (const provider of probed) {
     test(`of ${provider.id} finds its upstream, tells a wrong key and a silence apart, and asks for nothing`, async () => {
       const { settings, key, stats, clear } = rehearsals.get(provider.id)!

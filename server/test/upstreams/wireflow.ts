@@ -54,6 +54,7 @@ export async function startWireflow(): Promise<WireflowUpstream> {
     if (headers.authorization === undefined) return no(401, 'Missing Authorization header')
     if (headers.authorization !== `Bearer ${wireflowKey}`) return no(401, 'Invalid API key')
     if (path.startsWith('/api/v1/media/')) return upload(heard)
+    if (method === 'GET' && path === '/api/v1/workflows') return { json: [{ id: 'wf_poster', name: 'Poster', isActive: true, isPublished: true, executionCount: 3 }] }
     const [, workflow] = /^\/api\/v1\/workflows\/([^/]+)\/run$/.exec(path) ?? []
     if (workflow && workflow !== 'wf_poster') return no(404, 'Workflow not found')
     if (workflow && method === 'GET') { stats.described++; return { json: { data: { workflowId: workflow, workflowName: 'Poster', method: 'POST', inputs, example: { inputs: { 'input-1': '…' } } } } } }

@@ -7,11 +7,13 @@ import type { Job, JobInput, JobOutcome, Made } from '../contract.ts'
 import { asking, before, extensionOf, gravest, problemOf, tellOperator, withoutTail } from '../toolkit.ts'
 import { finish, storeFailed, withoutLinks } from '../toolkit/parts.ts'
 import { planBy, readRoute, writeRuns, type Plan } from './plan.ts'
-import { fileMax, fold, formMax, keyOf, microsPerCredit, readCancelled, readDescription, readLook, readPlace, readReceipt, readRun, readUploaded, settledMs, type Looked, type Receipt } from './wire.ts'
+import { fileMax, fold, formMax, keyOf, microsPerCredit, readCancelled, readDescription, readLook, readPlace, readReceipt, readRun, readUploaded, readWorkflows, settledMs, type Looked, type Receipt } from './wire.ts'
 
 /** Links of pictures that were uploaded, by their content. */
 const uploadsMax = 1_000
 const uploadsLastMs = 3_600_000
+
+const rootOf = (baseUrl: string): string => withoutTail(baseUrl, /\/api(\/v1)?$/)
 
 /** Where its results lie, and who may refuse to hand them to a program. */
 const cdn = /^cdn\.(wireflow|atomu)\.ai$/
@@ -33,8 +35,9 @@ export default provider({
   limits: { concurrency: 10, perMinute: 10, perProcess: null },
   repeat: 'find',
   oneEach: true,
+  probe: ({ apiKey, baseUrl }) => ({ url: `${rootOf(baseUrl)}/api/v1/workflows`, headers: { authorization: `Bearer ${apiKey}` }, tells: readWorkflows }),
   connect({ apiKey, baseUrl }, { fetch, now, log }) {
-    const root = withoutTail(baseUrl, /\/api(\/v1)?$/)
+    const root = rootOf(baseUrl)
     const ask = asking(fetch, now)
     const headers = { authorization: `Bearer ${apiKey}` }
     const uploads = new Map<string, { url: string; at: number }>()

@@ -233,6 +233,12 @@ function outputsOf(execution: Execution, output: string | null): { urls: string[
   return { urls: urls.filter(url => URL.canParse(url)), text: node?.text ?? (output === null ? nodes.findLast(({ text }) => text)?.text ?? null : null) }
 }
 
+/** How many workflows a key sees there: a bare list, or one under `data`. */
+export function readWorkflows(body: unknown): string | null {
+  const list = Array.isArray(body) ? body : Value.Check(Type.Object({ data: Type.Array(Type.Unknown()) }), body) ? body.data : null
+  return list === null ? null : `${list.length} ${list.length === 1 ? 'workflow' : 'workflows'} there`
+}
+
 /** Whether it says that an execution was stopped. */
 export function readCancelled(reply: Reply): boolean {
   const { status } = reply.kind === 'answered' && reply.status < 300 ? membersOf(reply.body) : {}
