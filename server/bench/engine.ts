@@ -1,7 +1,7 @@
 /** An engine with its delivery room and a provider that takes no time, as one process has them. */
 import { createHash } from 'node:crypto'
-import { createServer } from 'node:http'
-import type { AddressInfo } from 'node:net'
+import { once } from 'node:events'
+import { Worker } from 'node:worker_threads'
 import type { Caller } from '../src/domain/caller.ts'
 import { done, wait } from '../src/domain/outcome.ts'
 import type { Database } from '../src/db/pool.ts'
@@ -45,10 +45,10 @@ export async function benchEngine(database: Database, { submit = async () => don
 
 /** A receiver of webhooks that only counts. */
 export async function benchReceiver() {
-  let count = 0
-  const server = createServer((request, response) => { request.resume(); count++; response.end() }).listen(0, '127.0.0.1')
-  await new Promise(resolve => { server.once('listening', resolve) })
-  return { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/`, count: () => count, async close() { server.closeAllConnections(); await new Promise(resolve => { server.close(resolve) }) } }
+  const heard = new Int32Array(new SharedArrayBuffer(4))
+  const thread = new Worker(new URL('./receiver.ts', import.meta.url), { workerData: heard.buffer })
+  const [port] = await once(thread, 'message')
+  return { url: `http://127.0.0.1:${port}/`, count: () => Atomics.load(heard, 0), close: async () => { await thread.terminate() } }
 }
 
 export const order = (engine: Engine, caller: Caller, callbackUrl?: string) => engine.submit({

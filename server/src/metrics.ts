@@ -29,7 +29,9 @@ export function createMetrics({ database, busy , tellsCosts }: { database: Datab
   new Gauge({
     name: 'plantain_deliveries_pending', help: 'Webhook deliveries still to be made.', registers: [register],
     async collect() {
-      const { rows: [row] } = await database.query<{ count: number }>(`select count(*)::int as count from delivery where state = 'pending'`)
+      const { rows: [row] } = await database.query<{ count: number }>(`
+        select (select count(*) from delivery_due)::int
+          + (select count(*) from delivery_hand, unnest(deliveries) as held(id) join delivery d using (id) where d.state = 'pending' and not exists (select from delivery_due where delivery_id = d.id))::int as count`)
       this.set(row!.count)
     },
   })

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { createHmac, createPublicKey, randomBytes, verify as verifySignature } from 'node:crypto'
 import { once } from 'node:events'
-import { mkdtemp, rm } from 'node:fs/promises'
+import { copyFile, mkdtemp, readdir, rm } from 'node:fs/promises'
 import { createServer, type IncomingHttpHeaders, type ServerResponse } from 'node:http'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -10,9 +10,11 @@ import { setTimeout as pause } from 'node:timers/promises'
 import { Webhook } from 'standardwebhooks'
 import { readConfig } from '../src/config.ts'
 import { DatabaseDown } from '../src/db/down.ts'
+import { writeOutgoing, type Outgoing } from '../src/db/deliveries.ts'
 import type { Database } from '../src/db/pool.ts'
-import { createDelivery, type DeliveryOptions, type Outgoing } from '../src/delivery/delivery.ts'
-import { hostOf } from '../src/delivery/outbox.ts'
+import { migrate, migrationsDirectory } from '../src/db/migrate.ts'
+import { createDelivery, type DeliveryOptions } from '../src/delivery/delivery.ts'
+import { createHands, createRecord, holdFresh } from '../src/delivery/outbox.ts'
 import { pausesMs } from '../src/delivery/schedule.ts'
 import { readSigningKey } from '../src/delivery/signature.ts'
 import { Problem, type ProblemCode } from '../src/domain/problem.ts'
@@ -100,14 +102,23 @@ type Tenant = Awaited<ReturnType<typeof tenant>>
 
 /** Writes an outbox row as the settling transaction does. */
 const write = async ({ projectId, livemode }: Tenant, url: string, { worker = null, ...changed }: Partial<Outgoing> & { worker?: string | null } = {}): Promise<Outgoing> => {
-  const row: Outgoing = { id: newId(), projectId, livemode, taskId: newId(), endpointId: null, eventType: 'task.completed', style: 'plantain', url, ...changed }
-  await database.query(
-    `insert into delivery (id, project_id, livemode, task_id, endpoint_id, event_type, style, url, worker, due_at) values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)`,
-    [row.id, row.projectId, row.livemode, row.taskId, row.endpointId, row.eventType, row.style, row.url, worker, now()])
-  return row
+  const [row] = await writeOutgoing(database, [{ id: newId(), projectId, livemode, taskId: newId(), endpointId: null, eventType: 'task.completed', style: 'plantain', url, ...changed }], worker)
+  await setDue(row!, now())
+  if (row!.hand) await database.query('update delivery_hand set created_at = $2 where id = $1', [row!.hand, now()])
+  return row!
 }
 
-const rowOf = async ({ id }: { id: string }) => (await database.query('select *, (select count(*)::int from delivery_attempt where delivery_id = id) as logged from delivery where id = $1', [id])).rows[0]
+const setDue = async ({ id }: { id: string }, due: Date) => {
+  await database.query('update delivery set due_at = $2 where id = $1', [id, due])
+  await database.query('update delivery_due set due_at = $2 where delivery_id = $1', [id, due])
+}
+
+/** With `worker`, who is to send it, and how many attempts are told of. */
+const rowOf = async ({ id }: { id: string }) => (await database.query(`
+  select *, (select count(*)::int from delivery_attempt where delivery_id = id) + (last_number is not null)::int as logged,
+    case when state <> 'pending' then null when exists (select from delivery_due where delivery_id = id) then (select worker from delivery_due where delivery_id = id)
+      else (select worker from delivery_hand where delivery.id = any(deliveries)) end as worker
+  from delivery where id = $1`, [id])).rows[0]
 /** The row once an attempt (of this number) is written down. */
 const settled = (row: { id: string }, attempts = 1) => until(async () => {
   const found = await rowOf(row)
@@ -138,7 +149,6 @@ test('a row from the settling transaction is sent at once, signed so that the li
   const found = await settled(row)
   assert.deepEqual(stateOf(found), ['delivered', 1, 201, null])
   assert.ok(found.delivered_at)
-  assert.equal(found.host, hostOf(url))
   const [letter] = got()
   assert.deepEqual(new Webhook(endpoint.secret!).verify(letter!.body, letter!.headers as Record<string, string>), JSON.parse(bodyOf(row)))
   assert.equal(letter!.headers['webhook-id'], `msg_${row.id}`)
@@ -332,7 +342,7 @@ test('a row that is due later goes out by itself', async t => {
   room.start()
   const { url, got } = place()
   const row = await write(await tenant(), url)
-  await database.query('update delivery set due_at = $2 where id = $1', [row.id, new Date(now().getTime() + 300)])
+  await setDue(row, new Date(now().getTime() + 300))
   room.wake()
   await settled(row)
   assert.equal(got().length, 1)
@@ -346,7 +356,7 @@ test('a row that becomes due while the rows are looked at is not forgotten', asy
   } }
   const room = await open(t, { database: slow })
   const row = await write(await tenant(), place().url)
-  await database.query('update delivery set due_at = $2 where id = $1', [row.id, new Date(now().getTime() + 900)])
+  await setDue(row, new Date(now().getTime() + 900))
   room.start()
   assert.equal((await settled(row)).state, 'delivered')
 })
@@ -395,7 +405,7 @@ test('one host gets its deliveries in order', async t => {
   const rows = []
   for (let index = 0; index < 20; index++) {
     const row = await write(owner, url)
-    await database.query('update delivery set due_at = $2 where id = $1', [row.id, new Date(now().getTime() - 10_000 + index)])
+    await setDue(row, new Date(now().getTime() - 10_000 + index))
     rows.push(row)
   }
   room.start()
@@ -515,6 +525,128 @@ test('what a dead worker held is delivered by another, and the dead one changes 
   assert.equal(got()[0]!.headers['webhook-id'], got()[1]!.headers['webhook-id'])
 })
 
+test('a process that dies with a settlement in its hand loses nothing, and what it told is not told again', async t => {
+  const dead = await open(t)
+  dead.start()
+  const owner = await tenant()
+  let answerLate!: () => void
+  const [told, refused, unanswered, unsent] = [place(), place([say(500), say(200)]), place([response => { answerLate = () => response.end('late') }, say(200)]), place()]
+  const rows = await writeOutgoing(database, [told, refused, unanswered, unsent].map(({ url }) => (
+    { id: newId(), projectId: owner.projectId, livemode: false, taskId: newId(), endpointId: null, eventType: 'task.completed', style: 'plantain', url })), dead.workerId)
+  const hand = rows[0]!.hand!
+  dead.wake(rows.slice(0, 3))
+  await until(async () => (await rowOf(rows[0]!)).state === 'delivered' && (await rowOf(rows[1]!)).attempts === 1 && unanswered.got().length === 1, 'one is told, one refused, one without an answer')
+
+  const other = await open(t)
+  other.start()
+  assert.equal(await other.free([dead.workerId]), 2)
+  assert.equal((await database.query('select from delivery_hand where id = $1', [hand])).rowCount, 0)
+  for (const row of [rows[2]!, rows[3]!]) assert.deepEqual(stateOf(await settled(row)).slice(0, 3), ['delivered', 1, 200])
+  answerLate()
+  await dead.stop()
+  offsetMs += 6_000
+  other.wake()
+  assert.deepEqual(stateOf(await settled(rows[1]!, 2)).slice(0, 3), ['delivered', 2, 200])
+  assert.deepEqual([told, refused, unanswered, unsent].map(({ got }) => got().length), [1, 2, 2, 1])
+  assert.equal((await database.query('select from delivery_due where delivery_id = any($1)', [rows.map(({ id }) => id)])).rowCount, 0)
+})
+
+test('an empty hand is taken away with the attempts that come after it', async t => {
+  const room = await open(t)
+  room.start()
+  const owner = await tenant()
+  const { url } = place()
+  const handsOf = async () => (await database.query('select from delivery_hand where worker = $1', [room.workerId])).rowCount
+  for (const expected of [1, 1, 1]) {
+    const row = await write(owner, url, { worker: room.workerId })
+    room.wake([row])
+    await settled(row)
+    assert.equal(await handsOf(), expected)
+  }
+})
+
+test('what is written down without waiting for the disk leaves the connection as it was', async t => {
+  const { database: single, close: closeSingle } = await testDatabase({ max: 1 })
+  t.after(closeSingle)
+  const setting = async () => (await single.query('show synchronous_commit')).rows[0].synchronous_commit
+  await single.query('set synchronous_commit = on')
+  const hands = createHands()
+  const record = createRecord({ database: single, hands })
+  const [row] = await writeOutgoing(single, [{ id: newId(), projectId: newId(), livemode: false, taskId: newId(), endpointId: null, eventType: 'task.completed', style: 'plantain', url: 'http://a/' }], newId())
+  const held = holdFresh(row!, new Date())
+  assert.equal(await record({ held, state: 'delivered', dueAt: new Date(), url: held.url, at: new Date(), tookMs: 1, status: 200, error: null, answer: null }), true)
+  assert.equal(await setting(), 'on')
+})
+
+test('sent again while it is in the hand of its writer, it is left to him', async t => {
+  const room = await open(t)
+  room.start()
+  const owner = await tenant()
+  let answer!: () => void
+  const { url, got } = place(response => { answer = () => response.end() })
+  const row = await write(owner, url, { worker: room.workerId })
+  room.wake([row])
+  await until(() => got().length === 1, 'it is under way')
+  assert.equal((await room.webhooks(owner).redeliver(row.id)).state, 'pending')
+  assert.equal((await database.query('select from delivery_due where delivery_id = $1', [row.id])).rowCount, 0)
+  answer()
+  assert.deepEqual(stateOf(await settled(row)), ['delivered', 1, 200, null])
+  assert.equal(got().length, 1)
+})
+
+test('a row that waits for what has ended is taken away, and nothing is sent', async t => {
+  const room = await open(t)
+  const { url, got } = place()
+  const row = await write(await tenant(), url)
+  await database.query(`update delivery set state = 'delivered' where id = $1`, [row.id])
+  room.start()
+  await until(async () => (await database.query('select from delivery_due where delivery_id = $1', [row.id])).rowCount === 0, 'the row is gone')
+  assert.equal(got().length, 0)
+})
+
+test('more than a host has room for is handed back and comes again by itself', async t => {
+  const room = await open(t)
+  room.start()
+  const owner = await tenant()
+  const { url, got } = place()
+  const rows = await writeOutgoing(database, Array.from({ length: 1_100 }, () => (
+    { id: newId(), projectId: owner.projectId, livemode: false, taskId: newId(), endpointId: null, eventType: 'task.completed', style: 'plantain', url })), room.workerId)
+  await database.query('update delivery set due_at = $2 where id = any($1)', [rows.map(({ id }) => id), now()])
+  room.wake(rows)
+  await until(async () => (await database.query(`select from delivery where id = any($1) and state = 'delivered'`, [rows.map(({ id }) => id)])).rowCount === 1_100, 'all are told')
+  assert.equal(got().length, 1_100)
+})
+
+test('what was pending before deliveries waited in a table of their own is delivered after the migration', async t => {
+  const { database: old, url: oldUrl, close: closeOld } = await testDatabase({ max: 4 })
+  const folder = await mkdtemp(join(tmpdir(), 'plantain-test-'))
+  t.after(async () => { await closeOld(); await rm(folder, { recursive: true, force: true }) })
+  await old.query('drop schema public cascade; create schema public')
+  for (const name of await readdir(migrationsDirectory)) if (name < '0025') await copyFile(join(migrationsDirectory, name), join(folder, name))
+  await migrate({ url: oldUrl, directory: folder })
+  const [projectId, account] = [newId(), newId()]
+  await old.query(`insert into account (id, name) values ($1, 'Test')`, [account])
+  await old.query(`insert into project (id, account_id, name) values ($1, $2, 'Test')`, [projectId, account])
+  const { url, got } = place()
+  const [waits, held, tried, ended] = [newId(), newId(), newId(), newId()]
+  await old.query(
+    `insert into delivery (id, project_id, livemode, task_id, event_type, style, url, state, worker, attempts)
+     select id, $1, false, id, 'task.completed', 'plantain', $2, state, worker, attempts from unnest($3::uuid[], $4::text[], $5::uuid[], $6::int[]) as old(id, state, worker, attempts)`,
+    [projectId, url, [waits, held, tried, ended], ['pending', 'pending', 'pending', 'delivered'], [null, newId(), null, null], [0, 1, 1, 1]])
+  await old.query(`insert into delivery_attempt (delivery_id, number, took_ms, status, error) values ($1, 1, 5, 500, 'The receiver answered 500.'), ($2, 1, 5, 200, null)`, [tried, ended])
+  await migrate({ url: oldUrl })
+
+  const room = createDelivery({ database: old, allowPrivate: true, writeBody: async delivery => bodyOf(delivery), now: () => new Date(), log, workerId: newId(), pollMs: 3_600_000 })
+  t.after(() => room.stop())
+  room.start()
+  const { rows: [{ worker }] } = await old.query('select worker from delivery_due where worker is not null')
+  await room.free([worker])
+  await until(async () => (await old.query(`select from delivery where state = 'delivered'`)).rowCount === 4, 'all are told')
+  const log1 = async (id: string) => (await room.webhooks({ accountId: account, projectId, keyId: newId(), livemode: false }).delivery(id))!.log!.map(({ number, status }) => [number, status])
+  assert.deepEqual([await log1(tried), await log1(ended)], [[[1, 500], [2, 200]], [[1, 200]]])
+  assert.equal(got().length, 3)
+})
+
 test('a row nobody remembers is found again: our own, and that of a process without a beat', async t => {
   const gone = newId()
   const room = await open(t, { pollMs: 50 })
@@ -556,8 +688,10 @@ test('a host with a long backlog does not hide another', async t => {
   const owner = await tenant()
   const dead = place(hang, 'localhost')
   await database.query(
-    `insert into delivery (id, project_id, livemode, task_id, event_type, style, url, due_at)
-     select id, $1, false, id, 'task.completed', 'plantain', $2, $3 from unnest($4::uuid[]) id`,
+    `with written as (
+       insert into delivery (id, project_id, livemode, task_id, event_type, style, url, due_at)
+       select id, $1, false, id, 'task.completed', 'plantain', $2, $3 from unnest($4::uuid[]) id returning id, url, due_at)
+     insert into delivery_due (delivery_id, host, due_at) select id, host_of(url), due_at from written`,
     [owner.projectId, dead.url, new Date(now().getTime() - 60_000), Array.from({ length: 2_000 }, () => newId())])
   const alive = await Promise.all(Array.from({ length: 10 }, () => write(owner, place().url)))
   room.start()

@@ -12,6 +12,8 @@ export interface GroupOptions {
   max?: number
   /** Groups under way at the same time. */
   lanes?: number
+  /** How long the first of a group waits for company. Only where nobody waits for the result: it makes groups large that would be small. */
+  lingerMs?: number
   /** Callers waiting for a group at most; the next one hears `GroupFull` instead of waiting for ever. */
   waitingMax?: number
 }
@@ -42,7 +44,7 @@ interface Member<Item, Result> {
  */
 export function grouped<Item, Result>(
   run: (batch: Item[]) => Promise<Result[]>,
-  { max = 200, lanes = 1, waitingMax = 20_000 }: GroupOptions = {},
+  { max = 200, lanes = 1, lingerMs = 0, waitingMax = 20_000 }: GroupOptions = {},
 ): Grouped<Item, Result> {
   const waiting: Member<Item, Result>[] = []
   let busy = 0
@@ -86,7 +88,8 @@ export function grouped<Item, Result>(
     if (busy >= lanes) return
     busy++
     // A microtask later, so that callers of the same moment are in the same group.
-    queueMicrotask(work)
+    if (lingerMs === 0) queueMicrotask(work)
+    else setTimeout(work, lingerMs)
   })
 
   return Object.assign(add, {

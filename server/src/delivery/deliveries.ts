@@ -1,5 +1,6 @@
 /** The delivery log of a project, in one mode: read, sent again, tried with a ping. */
 import { writeAct } from '../db/audit.ts'
+import { writeOutgoing } from '../db/deliveries.ts'
 import type { Client, Database } from '../db/pool.ts'
 import { Problem } from '../domain/problem.ts'
 import { isId, newId } from '../kit/id.ts'
@@ -75,21 +76,29 @@ export function createDeliveries(owner: Owner, { database, now, wake }: { databa
       const row = await one(database, deliveryId)
       if (!row) return null
       const { rows } = await database.query<AttemptRow>(
-        `select number, at, status, error, took_ms, answer from delivery_attempt where delivery_id = $1 order by number desc limit ${attemptsShown}`, [row.id])
+        `select number, at, status, error, took_ms, answer from delivery_attempt where delivery_id = $1
+         union select last_number, last_at, last_status, last_error, last_took_ms, last_answer from delivery where id = $1 and last_number is not null
+         order by number desc limit ${attemptsShown}`, [row.id])
       return { ...readDelivery(row), log: rows.reverse().map(({ took_ms: tookMs, ...attempt }) => ({ ...attempt, tookMs })) }
     },
 
     /** Sends it now, whatever became of it, with a fresh schedule of retries. One that is being sent this very moment is left to it. */
     async redeliver(deliveryId: string): Promise<Delivery> {
       const delivery = await database.transaction(async client => {
+        // Claims lock in this order, too.
+        if (isId(deliveryId)) await client.query('select from delivery_due where delivery_id = $1 for update', [deliveryId])
         const row = await one(client, deliveryId, 'for update')
         if (!row) throw missing()
         // An endpoint that has moved since is told at its present address.
         const { rows: [again] } = await client.query<DeliveryRow>(
           `update delivery set state = 'pending', due_at = $2, delivered_at = null, attempts_before = attempts,
-             worker = case when state = 'pending' then worker end, url = coalesce((select url from endpoint where endpoint.id = endpoint_id), url)
+             url = coalesce((select url from endpoint where endpoint.id = endpoint_id), url)
            where id = $1 and (endpoint_id is null or exists (select from endpoint where endpoint.id = endpoint_id)) returning ${columns}`, [row.id, now()])
         if (!again) throw new Problem('conflict', 'The endpoint of this delivery was removed, so there is nowhere to send it.', { field: 'delivery' })
+        // One that is pending without being due is in the hand of whoever wrote it.
+        await client.query(row.state === 'pending'
+          ? 'update delivery_due set due_at = $3, host = host_of($2) where delivery_id = $1'
+          : 'insert into delivery_due (delivery_id, host, due_at) values ($1, host_of($2), $3) on conflict (delivery_id) do update set host = excluded.host, due_at = excluded.due_at, worker = null', [again.id, again.url, again.due_at])
         await writeAct(client, { ...owner, act: 'delivery.redelivered', subject: row.id })
         return readDelivery(again)
       })
@@ -99,12 +108,13 @@ export function createDeliveries(owner: Owner, { database, now, wake }: { databa
 
     /** Sends a `ping` through the same machinery, also to an endpoint that is switched off. */
     async ping(endpointId: string): Promise<Delivery> {
-      const { rows: [row] } = isId(endpointId)
-        ? await database.query<DeliveryRow>(
-          `insert into delivery (id, project_id, livemode, task_id, endpoint_id, event_type, style, url, due_at, created_at)
-           select $1, project_id, livemode, null, id, 'ping', 'plantain', url, $5, $5 from endpoint where id = $2 and project_id = $3 and livemode = $4
-           returning ${columns}`, [newId(), endpointId, owner.projectId, owner.livemode, now()])
-        : { rows: [] }
+      const id = newId()
+      const row = isId(endpointId) ? await database.transaction(async client => {
+        const { rows: [endpoint] } = await client.query<{ url: string }>('select url from endpoint where id = $1 and project_id = $2 and livemode = $3', [endpointId, owner.projectId, owner.livemode])
+        if (!endpoint) return null
+        await writeOutgoing(client, [{ ...owner, id, taskId: null, endpointId, eventType: 'ping', style: 'plantain', url: endpoint.url }], null)
+        return one(client, id)
+      }) : null
       if (!row) throw new Problem('not_found', 'This project has no such endpoint.', { field: 'endpoint' })
       wake()
       return readDelivery(row)

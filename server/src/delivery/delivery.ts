@@ -69,6 +69,15 @@ export interface DeliveryOptions {
 const quickMs = 1_000
 const slowMs = 5_000
 
+/** What was read or seen of a delivery for longer than this is looked at again before it is sent. */
+const freshMs = 1_000
+
+/** Attempts that were answered and are still to be written down, at most so many for each slot. */
+const underWayPerSlot = 8
+
+/** A delivery in hand, with what was looked up when it was taken. */
+interface Taken extends HeldDelivery { takenAt: number; seal: Promise<Seal> }
+
 /** A database that is away is asked again after this time. */
 const againMs = 500
 
@@ -76,9 +85,11 @@ export function createDelivery({
   database, allowPrivate, signingKey, writeBody, workerId, now, log,
   slots = 64, random = Math.random, timeoutMs = 15_000, pollMs = 5_000,
 }: DeliveryOptions): Delivery {
-  const lanes = createLanes<HeldDelivery>({ slots })
-  const findSeal = outbox.createSeals({ database, workerId, now })
-  const record = outbox.createRecord({ database, workerId })
+  const lanes = createLanes<Taken>({ slots })
+  const hands = outbox.createHands()
+  const findSeal = outbox.createSeals({ database, now })
+  const isOurs = outbox.createChecks({ database, workerId })
+  const record = outbox.createRecord({ database, hands })
   const post = createPost({ allowPrivate, deadlineMs: timeoutMs, answerBytes: answerBytesMax })
   const underWay = new Set<Promise<void>>()
   let state: 'new' | 'open' | 'stopping' = 'new'
@@ -155,69 +166,115 @@ export function createDelivery({
     }, inMs).unref()
   }
 
+  /** Of hands, and could be neither sent nor given back: the database was away. */
+  let dropped: HeldDelivery[] = []
+
   const rescueLost = inTurn(async () => {
-    const freed = await outbox.rescue(database, { workerId, now: now(), inHand: lanes.ids() })
+    await giveBack(dropped.splice(0))
+    const freed = await outbox.rescue(database, { workerId, now: now(), inHand: lanes.ids(), hands: hands.ids() })
     if (freed > 0) log.warn({ deliveries: freed }, 'deliveries were held by nobody and are given back')
   })
 
   // Holding -----------------------------------------------------------------------------------------------------------
 
   const take = async (rows: HeldDelivery[]) => {
-    // In hand already: told of twice, and left alone; or claimed anew while its last attempt is still being written down.
-    const left = isOpen() ? rows.filter(row => !lanes.add(row) && lanes.held(row.id)?.seen !== row.seen) : rows
+    hands.take(rows)
+    const left: HeldDelivery[] = []
+    let crowded = false
+    for (const row of rows) {
+      const already = lanes.held(row.id)
+      if (isOpen() && !already && lanes.hasRoom(row.host)) lanes.add({ ...row, takenAt: performance.now(), seal: lookUp(row) })
+      // In hand already: told of twice, and left alone; or claimed anew while its last attempt is still being written down.
+      else if (!isOpen() || already?.seen !== row.seen) {
+        left.push(row)
+        crowded ||= !already
+      }
+    }
     dispatch()
     if (left.length === 0) return
     for (const { host } of left) full.add(host)
     await giveBack(left)
+    // While they were on their way back, the last of their host may have gone.
+    if (crowded && lanes.free() > 0) look()
   }
 
-  const giveBack = (rows: HeldDelivery[]) => outbox.handBack(database, workerId, rows)
-    .catch((error: unknown) => log.warn({ error, deliveries: rows.length }, 'could not hand deliveries back'))
+  const lookUp = (row: HeldDelivery) => {
+    const seal = findSeal(row)
+    seal.catch(() => {})
+    return seal
+  }
+
+  const giveBack = async (rows: HeldDelivery[]) => {
+    if (rows.length === 0) return
+    try {
+      await outbox.handBack(database, workerId, rows)
+      for (const row of rows) hands.release(row)
+    } catch (error) {
+      // Those that were claimed are found by `rescue`.
+      dropped = dropped.concat(rows.filter(({ hand }) => hand))
+      log.warn({ error, deliveries: rows.length }, 'could not hand deliveries back')
+    }
+  }
 
   const dispatch = () => {
-    for (let row = lanes.next(); row; row = lanes.next()) {
-      const sending = send(row).finally(() => { underWay.delete(sending) })
+    while (isOpen() && underWay.size < slots * underWayPerSlot) {
+      const row = lanes.next()
+      if (!row) return
+      const sending = send(row).finally(() => {
+        underWay.delete(sending)
+        dispatch()
+      })
       underWay.add(sending)
     }
   }
 
   // Sending -----------------------------------------------------------------------------------------------------------
 
-  const send = async (held: HeldDelivery) => {
-    let pace: Pace = 'fair'
+  const send = async (held: Taken) => {
     try {
-      const seal = await findSeal(held)
-      if (seal) pace = await attempt(held, seal)
+      let attempted: outbox.Attempted | null = null
+      try {
+        const isFresh = performance.now() - held.takenAt < freshMs
+        if (isFresh || await isOurs(held)) attempted = await attempt(held, await (isFresh ? held.seal : findSeal(held)))
+      } finally {
+        freeSlot(held, attempted)
+      }
+      if (attempted) await recordFirmly(attempted)
+      hands.release(held)
     } catch (error) {
       // The row stays ours and is found again by `rescueLost`.
+      if (held.hand) dropped.push(held)
       log.warn({ error, deliveryId: held.id }, 'a delivery was put off')
     }
-    const wasLast = lanes.done(held, pace)
-    if (!isOpen()) return
-    dispatch()
-    if (lanes.free() > 0 && (more || (wasLast && full.has(held.host)))) look()
+    lanes.drop(held)
   }
 
-  const attempt = async (held: HeldDelivery, seal: Seal): Promise<Pace> => {
+  /** The slot is free with the answer; the row is in hand until it is written down. */
+  const freeSlot = (held: Taken, attempted: outbox.Attempted | null) => {
+    const wasLast = lanes.done(held, attempted === null ? 'fair' : paceOf(attempted))
+    dispatch()
+    if (isOpen() && lanes.free() > 0 && (more || (wasLast && full.has(held.host)))) look()
+  }
+
+  const paceOf = ({ status, tookMs }: outbox.Attempted): Pace =>
+    status === 429 || status === 503 || tookMs >= slowMs ? 'busy' : tookMs < quickMs ? 'quick' : 'fair'
+
+  const attempt = async (held: HeldDelivery, seal: Seal): Promise<outbox.Attempted> => {
     const at = now()
     const begun = performance.now()
     const result = seal.obstacle === null ? await tell(held, seal, at) : parked(seal.obstacle)
     const tookMs = Math.round(performance.now() - begun)
     const pause = result.error === null || result.final ? null : pauseMs(held.number - held.attemptsBefore, result.retryAfterMs, random())
-    const dueAt = new Date(now().getTime() + (pause ?? 0))
-    await recordFirmly({
-      held, at, tookMs, dueAt, url: seal.url, status: result.status, error: result.error, answer: result.answer,
+    return {
+      held, at, tookMs, dueAt: new Date(now().getTime() + (pause ?? 0)), url: seal.url, status: result.status, error: result.error, answer: result.answer,
       state: result.error === null ? 'delivered' : pause === null ? 'parked' : 'pending',
-    })
-    if (pause !== null) lookAt(dueAt)
-    if (result.status === 429 || result.status === 503 || tookMs >= slowMs) return 'busy'
-    return tookMs < quickMs ? 'quick' : 'fair'
+    }
   }
 
-  const tell = async (held: HeldDelivery, { url, secrets, kieKey, houseSignature, createdAt }: Seal, at: Date): Promise<Result> => {
+  const tell = async (held: HeldDelivery, { url, secrets, kieKey, houseSignature }: Seal, at: Date): Promise<Result> => {
     let body: string
     try {
-      body = outbox.isPing(held) ? writePing(held, createdAt) : await writeBody(held)
+      body = outbox.isPing(held) ? writePing(held) : await writeBody(held)
     } catch (error) {
       if (error instanceof Problem && error.code === 'not_found') return parked('What it tells of is no longer kept.')
       log.error({ error, deliveryId: held.id, taskId: held.taskId }, 'could not write the body of a delivery')
@@ -231,7 +288,9 @@ export function createDelivery({
   const recordFirmly = async (attempted: outbox.Attempted) => {
     for (let tries = 1; ; tries++) {
       try {
-        if (!await record(attempted)) log.warn({ deliveryId: attempted.held.id }, 'a delivery was in other hands by the time it was answered')
+        if (await record(attempted)) {
+          if (attempted.state === 'pending') lookAt(attempted.dueAt)
+        } else log.warn({ deliveryId: attempted.held.id }, 'a delivery was in other hands by the time it was answered')
         return
       } catch (error) {
         if (!(error instanceof DatabaseDown) || (state === 'stopping' && tries >= 3)) throw error
@@ -252,7 +311,7 @@ export function createDelivery({
     },
 
     wake(rows) {
-      if (rows) void take(rows.map(outbox.holdFresh))
+      if (rows) void take(rows.map(row => outbox.holdFresh(row, now())))
       else look()
     },
 
@@ -264,6 +323,7 @@ export function createDelivery({
       const rest = lanes.empty()
       if (rest.length > 0) await giveBack(rest)
       await Promise.all(underWay)
+      await outbox.forgetHands(database, hands.takeEmpty()).catch((error: unknown) => log.warn({ error }, 'could not take empty hands away'))
       await post.close()
     },
 
@@ -294,5 +354,5 @@ export function createDelivery({
 
 const parked = (error: string): Result => ({ status: null, error, answer: null, retryAfterMs: null, final: true })
 
-const writePing = ({ endpointId }: HeldDelivery, createdAt: Date): string =>
+const writePing = ({ endpointId, createdAt }: HeldDelivery): string =>
   JSON.stringify({ type: 'ping', timestamp: createdAt.toISOString(), data: { endpoint_id: endpointId } })

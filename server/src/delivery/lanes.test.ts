@@ -51,6 +51,8 @@ test('the same row is taken once, and again when it is done', () => {
   lanes.next()
   assert.equal(lanes.add(one), false)
   lanes.done(one, 'fair')
+  assert.equal(lanes.add(one), false)
+  lanes.drop(one)
   assert.equal(lanes.add(one), true)
 })
 

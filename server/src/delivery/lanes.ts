@@ -71,16 +71,18 @@ export function createLanes<Row extends Held>({ slots, waitingMax = 5_000, waiti
       return row
     },
 
-    /** Lets go of a row that was under way, and says whether its host has nothing left waiting here. */
-    done({ id, host }: Row, pace: Pace): boolean {
+    /** Frees the slot of a row that was answered, and says whether its host has nothing left waiting here. It is in hand until it is dropped. */
+    done({ host }: Row, pace: Pace): boolean {
       const lane = laneOf(host)
-      inHand.delete(id)
       lane.underWay--
       underWay--
       if (pace === 'quick') lane.width = Math.min(widthMax, lane.width + 1)
       if (pace === 'busy') lane.width = Math.max(Math.min(widthMin, widthMax), Math.floor(lane.width / 2))
       return lane.waiting.length === 0
     },
+
+    /** Lets go of a row that is done. */
+    drop({ id }: Row): void { inHand.delete(id) },
 
     /** Takes everything that waits out of hand. */
     empty(): Row[] {
@@ -95,6 +97,8 @@ export function createLanes<Row extends Held>({ slots, waitingMax = 5_000, waiti
     free: () => Math.max(0, turns.reduce((free, lane) => free - Math.max(0, Math.min(lane.waiting.length, lane.width - lane.underWay)), slots - underWay)),
     /** How many more rows each known host has room for. */
     rooms: () => [...lanes.values()].map(lane => ({ host: lane.host, room: Math.max(0, lane.width - lane.underWay - lane.waiting.length) })),
+    /** Whether `add` would take a row of this host. */
+    hasRoom: (host: string) => waiting < waitingMax && (lanes.get(host)?.waiting.length ?? 0) < waitingPerHostMax,
     held: (id: string): Row | undefined => inHand.get(id),
     ids: () => [...inHand.keys()],
   }

@@ -1,5 +1,5 @@
 /** How a receiver can tell that a delivery is ours. Pure, but for the making of secrets. */
-import { createHmac, createPrivateKey, randomBytes, sign, type KeyObject } from 'node:crypto'
+import { createHmac, createPrivateKey, createSecretKey, randomBytes, sign, type KeyObject } from 'node:crypto'
 import { randomText } from '../kit/id.ts'
 
 const webhookPrefix = 'whsec_'
@@ -15,6 +15,20 @@ const pkcs8 = Buffer.from('302e020100300506032b657004220420', 'hex')
 
 /** The Ed25519 key that 32 random bytes are: the same bytes, the same key pair, on every server. */
 export const readSigningKey = (seed: Uint8Array): KeyObject => createPrivateKey({ key: Buffer.concat([pkcs8, seed]), format: 'der', type: 'pkcs8' })
+
+/** Keys made of secrets: making one takes 10 µs, signing with it 1.5. */
+const keys = new Map<string, KeyObject>()
+const keysMax = 1_000
+
+/** The secret's text is the name it is kept under, so one that was replaced is never signed with. */
+function keyOf(secret: string): KeyObject {
+  let key = keys.get(secret)
+  if (!key) {
+    if (keys.size >= keysMax) keys.clear()
+    keys.set(secret, key = createSecretKey(Buffer.from(secret.slice(webhookPrefix.length), 'base64')))
+  }
+  return key
+}
 
 export interface Signed {
   id: string
@@ -36,7 +50,7 @@ export interface Signed {
 export function signWebhook({ id, timestampS, body, secrets, signingKey }: Signed): string {
   const head = `${id}.${timestampS}.`
   const text = typeof body === 'string' ? Buffer.from(head + body) : Buffer.concat([Buffer.from(head), body])
-  const signatures = secrets.map(secret => `v1,${createHmac('sha256', Buffer.from(secret.slice(webhookPrefix.length), 'base64')).update(text).digest('base64')}`)
+  const signatures = secrets.map(secret => `v1,${createHmac('sha256', keyOf(secret)).update(text).digest('base64')}`)
   if (signingKey) signatures.push(`v1a,${sign(null, text, signingKey).toString('base64')}`)
   return signatures.join(' ')
 }

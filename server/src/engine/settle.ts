@@ -9,6 +9,7 @@ import type { StoredBlob } from '../domain/asset.ts'
 import type { Json } from '../domain/outcome.ts'
 import type { StoredProblem } from '../domain/problem.ts'
 import { endEvent, hasEnded, type EndState, type EventType, type Task } from '../domain/task.ts'
+import { handingOf, type Outgoing } from '../db/deliveries.ts'
 import type { Client, Database } from '../db/pool.ts'
 import type { Cost } from '../domain/usage.ts'
 import { unknownCost, writeCosts } from '../ledger/costs.ts'
@@ -44,8 +45,7 @@ export interface Settlement {
   route?: { provider: string; model: string } | null
 }
 
-/** A delivery row that was written with the fact, already in this process's hands if it delivers. */
-export interface Outgoing { id: string; projectId: string; livemode: boolean; taskId: string | null; endpointId: string | null; eventType: string; style: string; url: string }
+export type { Outgoing } from '../db/deliveries.ts'
 
 export interface Settled {
   ended: string[]
@@ -99,6 +99,7 @@ const costOf = (one: Settlement, isLookedAfter: boolean): Cost | undefined => {
 async function settlePlain(client: Client, group: Settlement[], deliverer: string | null, isAwaited: (id: string) => boolean = () => false): Promise<Settled & { numbers: Map<string, { number: number; livemode: boolean }> }> {
   const awaited = group.some(one => one.state === 'done' && isAwaited(one.id))
   const made = group.flatMap(one => (one.outputs ?? []).map((output, position) => ({ taskId: one.id, id: newId(), position, ...output })))
+  const hand = deliverer === null ? null : newId()
   const { rows } = await client.query<SettledRow>({ name: awaited ? 'settle and read' : 'settle', text: `
     with s as materialized (
       select * from jsonb_to_recordset($1) as s(id uuid, turn int, state text, due_at timestamptz, receipt jsonb, attempt text, uncount boolean, forced boolean, charged bigint, problem jsonb,
@@ -128,12 +129,13 @@ async function settlePlain(client: Client, group: Settlement[], deliverer: strin
     ${keepingOf('made', 'false')},
     told as (insert into event (project_id, livemode, task_id, type, data) select project_id, livemode, id, s_event, s_data from settled where s_event is not null),
     delivering as (
-      insert into delivery (id, project_id, livemode, task_id, endpoint_id, event_type, style, url, worker)
-      select new_id(), t.project_id, t.livemode, t.id, null, t.s_event, coalesce(t.wire->>'protocol', 'plantain'), t.callback_url, $3::uuid from settled t where t.s_ended and t.callback_url is not null
+      insert into delivery (id, project_id, livemode, task_id, endpoint_id, event_type, style, url)
+      select new_id(), t.project_id, t.livemode, t.id, null, t.s_event, coalesce(t.wire->>'protocol', 'plantain'), t.callback_url from settled t where t.s_ended and t.callback_url is not null
       union all
-      select new_id(), t.project_id, t.livemode, t.id, e.id, t.s_event, 'plantain', e.url, $3::uuid from settled t join endpoint e on e.project_id = t.project_id and e.livemode = t.livemode
+      select new_id(), t.project_id, t.livemode, t.id, e.id, t.s_event, 'plantain', e.url from settled t join endpoint e on e.project_id = t.project_id and e.livemode = t.livemode
       where t.s_ended and e.enabled and (e.events @> array['*'] or e.events @> array[t.s_event])
-      returning id, task_id, endpoint_id, event_type, style, url)
+      returning id, task_id, endpoint_id, event_type, style, url),
+    ${handingOf('delivering', '$3::uuid', '$5::uuid')}
     select ${awaited ? 't.*' : 't.id, t.project_id, t.livemode, t.state, t.s_number'},
       (select jsonb_agg(to_jsonb(d)) from delivering d where d.task_id = t.id) as deliveries from settled t` },
   [JSON.stringify(group.map(one => {
@@ -146,14 +148,14 @@ async function settlePlain(client: Client, group: Settlement[], deliverer: strin
       provider: one.route?.provider ?? null, upstream_model: one.route?.model ?? null,
       ...cost ? { cost_basis: cost.basis, cost_micros: cost.micros, cost_usage: cost.usage } : {}, ...eventOf(one),
     }
-  })), JSON.stringify(made.map(({ taskId, ...output }) => writeOutput(taskId, output))), deliverer, group.length])
+  })), JSON.stringify(made.map(({ taskId, ...output }) => writeOutput(taskId, output))), deliverer, group.length, hand])
 
   return {
     ended: rows.filter(row => hasEnded(row.state as EndState)).map(row => row.id),
     held: new Set(rows.map(row => row.id)),
     numbers: new Map(rows.map(row => [row.id, { number: row.s_number, livemode: row.livemode }])),
     outgoing: rows.flatMap(row => (row.deliveries ?? []).map(one => ({
-      id: one.id.replaceAll('-', ''), projectId: row.project_id, livemode: row.livemode, taskId: row.id, endpointId: one.endpoint_id?.replaceAll('-', '') ?? null, eventType: one.event_type, style: one.style, url: one.url }))),
+      id: one.id.replaceAll('-', ''), projectId: row.project_id, livemode: row.livemode, taskId: row.id, endpointId: one.endpoint_id?.replaceAll('-', '') ?? null, eventType: one.event_type, style: one.style, url: one.url, hand }))),
     read: awaited ? rows.filter(row => row.state === 'done' && row.attempts === 1 && row.problem === null && isAwaited(row.id))
       .map(row => readTask({ ...row, outputs: made.filter(one => one.taskId === row.id).map(one => showOutput(one, row.ended_at!)) })) : [],
   }
@@ -199,9 +201,13 @@ export async function insertLate(client: Client, row: Pick<TaskRow, 'id' | 'proj
 
 /** Tells the endpoints that listen for what came after a task had ended. Held by `deliverer` from the start, so that it need not be claimed. */
 export async function deliverLate(client: Client, row: Pick<TaskRow, 'id' | 'project_id' | 'livemode'>, eventType: EventType, deliverer: string | null): Promise<Outgoing[]> {
+  const hand = deliverer === null ? null : newId()
   const { rows } = await client.query<{ id: string; endpoint_id: string; url: string }>({ name: 'settle late deliveries', text: `
-    insert into delivery (id, project_id, livemode, task_id, endpoint_id, event_type, style, url, worker)
-    select new_id(), $2, $3, $1, id, $4, 'plantain', url, $5 from endpoint where enabled and project_id = $2 and livemode = $3 and (events @> array['*'] or events @> array[$4])
-    returning id, endpoint_id, url` }, [row.id, row.project_id, row.livemode, eventType, deliverer])
-  return rows.map(one => ({ id: one.id, projectId: row.project_id, livemode: row.livemode, taskId: row.id, endpointId: one.endpoint_id, eventType, style: 'plantain', url: one.url }))
+    with delivering as (
+      insert into delivery (id, project_id, livemode, task_id, endpoint_id, event_type, style, url)
+      select new_id(), $2, $3, $1, id, $4, 'plantain', url from endpoint where enabled and project_id = $2 and livemode = $3 and (events @> array['*'] or events @> array[$4])
+      returning id, endpoint_id, url),
+    ${handingOf('delivering', '$5::uuid', '$6::uuid')}
+    select id, endpoint_id, url from delivering` }, [row.id, row.project_id, row.livemode, eventType, deliverer, hand])
+  return rows.map(one => ({ id: one.id, projectId: row.project_id, livemode: row.livemode, taskId: row.id, endpointId: one.endpoint_id, eventType, style: 'plantain', url: one.url, hand }))
 }

@@ -108,7 +108,7 @@ export async function readDead(client: Client, own: string, lostAfterMs: number 
 /** Forgets workers that hold nothing any more. */
 export const forgetWorkers = (client: Client, workers: string[]) => client.query({ name: 'worker forget', text: `
   delete from worker w where w.id = any($1::uuid[]) and not exists (select from task t where t.worker = w.id and t.state = 'running')
-    and not exists (select from delivery d where d.worker = w.id)` }, [workers])
+    and not exists (select from delivery_due d where d.worker = w.id) and not exists (select from delivery_hand h where h.worker = w.id)` }, [workers])
 
 /** Old idempotency keys (24 h), rate windows and call backs that were heard. */
 export async function forgetOld(client: Client): Promise<void> {

@@ -41,7 +41,6 @@ export function createPost({ deadlineMs, answerBytes, answerMs = 2_000, ...road 
     const url = readUrl(link, undefined, codes)
     if (badPorts.has(url.port)) throw new Problem(codes.deadCode, `Port ${url.port} is one that no web server uses, and is not asked.`, { reached: false })
     const endAt = performance.now() + deadlineMs
-    const late = new Late()
     let controller: Dispatcher.DispatchController | undefined
     let status: number | undefined
     let headers: Record<string, string | string[] | undefined> = {}
@@ -60,28 +59,30 @@ export function createPost({ deadlineMs, answerBytes, answerMs = 2_000, ...road 
       given = true
       reject(asFetchProblem(error, url, codes, deadlineMs, false))
     }
+    // Errors are made when they are needed: the trace of one costs as much as a signature.
+    const abort = () => controller?.abort(new Late())
     let timer = setTimeout(() => {
-      fail(late)
-      controller?.abort(late)
+      fail(new Late())
+      abort()
     }, deadlineMs)
 
     agent.dispatch({ origin: url.origin, path: url.pathname + url.search, method: 'POST', headers: message.headers, body: message.body }, {
       onRequestStart(started) {
         controller = started
         // It took so long to connect that nobody waits any more.
-        if (given) started.abort(late)
+        if (given) abort()
       },
       onResponseStart(_controller, code, fields) {
         if (code < 200) return
         status = code
         headers = fields
         clearTimeout(timer)
-        timer = setTimeout(() => controller!.abort(late), Math.max(0, Math.min(answerMs, endAt - performance.now())))
+        timer = setTimeout(abort, Math.max(0, Math.min(answerMs, endAt - performance.now())))
       },
       onResponseData(_controller, chunk) {
         size += chunk.byteLength
         if (given) {
-          if (size > dropBytesMax) controller!.abort(late)
+          if (size > dropBytesMax) abort()
           return
         }
         chunks.push(chunk)
