@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { judgeBooks, judgeClock, judgeLives, judgeMissing, judgeNode, judgeProbe, judgePublicUrl, judgeSpace, judgeStanding, type Finding } from './doctor.ts'
+import { judgeBooks, judgeClock, judgeLives, judgeLosses, judgeMissing, judgeNode, judgeProbe, judgePublicUrl, judgeSpace, judgeStanding, type Finding } from './doctor.ts'
 
 const finds = (what: string, finding: Finding, verdict: Finding['verdict'], message: RegExp) => test(what, () => {
   assert.equal(finding.verdict, verdict)
@@ -42,3 +42,8 @@ finds('one that ended is too', judgeLives([dated('2026-11-01', 'retired')], new 
 test('one that ends much later, or that nobody here makes, is not mentioned', () => {
   assert.deepEqual([...judgeLives([dated('2027-12-01')], new Set(['openai']), now), ...judgeLives([dated('2026-12-01')], new Set(['kie']), now)], [])
 })
+
+const loss = { model: 'm', provider: 'gemini', facts: {}, costMicros: 67_000, priceMicros: 40_000, per: 'image' as const }
+finds('a route that can cost more than callers pay is a warning, with both', judgeLosses([loss])[0]!, 'warn', /^One route can cost .*m by gemini \(up to \$0\.067 for \$0\.04 per image\)\. Say/)
+finds('of many such routes five are told, and how many there are', judgeLosses(Array.from({ length: 7 }, () => loss))[0]!, 'warn', /^7 routes .* and 2 more\./)
+test('a house that loses nothing is not told', () => assert.deepEqual(judgeLosses([]), []))

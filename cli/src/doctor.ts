@@ -3,8 +3,10 @@ import { constants } from 'node:fs'
 import { access, stat, statfs } from 'node:fs/promises'
 import { createServer } from 'node:net'
 import { dirname, join } from 'node:path'
+import type { Loss } from '@plantain/server/catalog/cases.ts'
 import type { Config } from '@plantain/server/config.ts'
 import type { Card } from '@plantain/server/domain/card.ts'
+import { formatDollars } from '@plantain/server/domain/money.ts'
 import type { ProviderState } from '@plantain/server/engine/health.ts'
 import type { Probed } from '@plantain/server/providers.ts'
 import { Exit, exitCodes } from './exit.ts'
@@ -69,6 +71,15 @@ export function judgeLives(cards: Pick<Card, 'id' | 'life' | 'routes'>[], config
     const days = Math.ceil(leftMs / 86_400_000)
     return leftMs <= soonMs ? [warn('models', `${id} ends on ${ends}, in ${days} ${days === 1 ? 'day' : 'days'}.${instead}`)] : []
   })
+}
+
+const lossesShown = 5
+/** Models sold for less than a provider that is set up takes for them, by the lists on their cards: our own follow the cheapest route. */
+export function judgeLosses(losses: Loss[]): Finding[] {
+  if (losses.length === 0) return []
+  const told = losses.slice(0, lossesShown).map(({ model, provider, costMicros, priceMicros, per }) => `${model} by ${provider} (up to $${formatDollars(costMicros)} for $${formatDollars(priceMicros)} per ${per})`)
+  const more = losses.length > told.length ? ` and ${losses.length - told.length} more` : ''
+  return [warn('prices', `${losses.length === 1 ? 'One route' : `${losses.length} routes`} can cost more than callers pay: ${told.join(', ')}${more}. Say your prices on cards of your own (docs/cards.md), or set other routes; plantain routes list --costs shows what each takes.`)]
 }
 
 /** What the outside is told about our address. Pure. */
@@ -157,8 +168,9 @@ const probeBytesMax = 5_000_000
 
 /** Which providers are set up, whether they answer, and which of their models end soon. Costs nothing: each is asked one call it documents for looking. */
 async function checkProviders(config: Config): Promise<Finding[]> {
-  const [{ findProviders, hostsOf, probeUpstream }, { readProviderSettings, variableOf, ConfigError }, { createFetch, providerCodes }, { loadCatalog, ownCards }] = await Promise.all([
+  const [{ findProviders, hostsOf, probeUpstream }, { readProviderSettings, variableOf, ConfigError }, { createFetch, providerCodes }, { loadCatalog, ownCards }, { lossesOf }] = await Promise.all([
     import('@plantain/server/providers.ts'), import('@plantain/server/config.ts'), import('@plantain/server/kit/fetch.ts'), import('@plantain/server/catalog/catalog.ts'),
+    import('@plantain/server/catalog/cases.ts'),
   ])
   const present = Object.fromEntries(Object.entries(config.environment).filter(([, value]) => value !== undefined && value !== ''))
   const configured = new Set<string>()
@@ -179,7 +191,9 @@ async function checkProviders(config: Config): Promise<Finding[]> {
   }))
   const cards = loadCatalog([ownCards, ...config.PLANTAIN_CARDS ? [config.PLANTAIN_CARDS] : []]).all()
   if (configured.size === 0) findings.push([ok('providers', 'none is set up: test keys draw with the sandbox, live keys have nobody to ask (docs/providers.md)')])
-  return [...findings.flat(), ...judgeLives(cards, configured, new Date())]
+  const now = new Date()
+  const losses = cards.filter(({ life }) => life.state !== 'retired').flatMap(card => lossesOf(card, now)).filter(({ provider }) => configured.has(provider))
+  return [...findings.flat(), ...judgeLives(cards, configured, now), ...judgeLosses(losses)]
 }
 
 async function checkKeyFile({ dataDir }: Config): Promise<Finding[]> {

@@ -25,6 +25,7 @@ export interface ListOptions extends Shared { family?: string; operation?: strin
 function showPrice({ prices, token_prices: tokens }: ModelView): string {
   if (tokens && prices.some(({ per }) => per === 'tokens')) return `$${tokens.text_in.usd} in, $${tokens.text_out.usd} out per million tokens`
   const cheapest = prices.reduce<ModelView['prices'][number] | null>((best, one) => best === null || (one.price.micros ?? Infinity) < (best.price.micros ?? Infinity) ? one : best, null)
+  if (cheapest?.price.micros === 0) return 'free'
   return cheapest ? `${prices.length > 1 ? 'from ' : ''}$${cheapest.price.usd} per ${cheapest.per}` : 'free'
 }
 
@@ -42,7 +43,7 @@ export async function listModels(options: ListOptions, terminal: Terminal): Prom
   const rows = list.data.toSorted((a, b) => (a.family ?? '').localeCompare(b.family ?? '') || a.id.localeCompare(b.id, 'en', { numeric: true })).flatMap((model) => {
     const { id, family = '', operations, configured } = model
     const first = [id, family, operations.join(', '), options.prices ? '' : showPrice(model), configured ? 'set up' : '', showLife(model)]
-    return options.prices ? [first, ...model.prices.map(({ when = {}, price, per }) => ['', '', showWhen(when), `$${price.usd} per ${per}`, '', ''])] : [first]
+    return options.prices ? [first, ...model.prices.map(({ when = {}, price, per }) => ['', '', model.prices.length === 1 ? 'always' : showWhen(when), `$${price.usd} per ${per}`, '', ''])] : [first]
   })
   for (const line of formatTable([['model', 'family', 'does', 'price', 'live', ''], ...rows])) terminal.print(line)
 }

@@ -7,9 +7,9 @@ import { readFileSync } from 'node:fs'
 import path from 'node:path'
 import test from 'node:test'
 import { fileURLToPath } from 'node:url'
-import type { Card, CardRoute, CostRow } from '../domain/card.ts'
-import { priorities, type Operation } from '../domain/order.ts'
+import type { Card, CardRoute } from '../domain/card.ts'
 import type { Json } from '../domain/outcome.ts'
+import { casesOf } from './cases.ts'
 import { loadCatalog } from './catalog.ts'
 import { parametersOf } from './parameters.ts'
 import { agrees, listAt } from './price.ts'
@@ -21,20 +21,6 @@ const cardOf = (id: string): Card => cards.find(card => card.id === id)!
 const isOurs = ({ provider }: CardRoute): boolean => provider === 'sandbox'
 const live = cards.filter(({ life }) => life.state !== 'retired').flatMap(card => card.routes.filter(route => !isOurs(route)).map(route => ({ card, route })))
 
-/** Every combination of what a route's costs may depend on, as an order may have it. */
-function ordersOf(card: Card, operation: Operation, rows: CostRow[]): Record<string, Json>[] {
-  const known = parametersOf(card, operation)
-  const values = (name: string): (Json | undefined)[] => {
-    if (name === 'priority') return [...priorities]
-    if (name === 'output_tier') return ['2K', '4K', '8K']
-    const { enum: allowed, type, default: usual } = known[name] ?? {}
-    const named = rows.flatMap(({ when = {} }) => Object.hasOwn(when, name) ? [when[name]!] : [])
-    return [...allowed as Json[] | undefined ?? (type === 'boolean' ? [true, false] : named), ...(usual === undefined ? [undefined] : [usual])]
-  }
-  return [...new Set(rows.flatMap(({ when = {} }) => Object.keys(when)))].filter(name => name !== 'operation').reduce<Record<string, Json>[]>(
-    (all, name) => all.flatMap(facts => values(name).map(value => value === undefined ? facts : { ...facts, [name]: value })), [{ operation }])
-}
-
 for (const { card, route } of live) {
   test(`${card.id} by ${route.provider}: whatever is ordered has a cost, or a reason why none is known`, () => {
     assert.ok(route.costs, 'no costs at all: say with `unlisted` why')
@@ -42,7 +28,7 @@ for (const { card, route } of live) {
       assert.ok(source.length > 10 && /^\d{4}-\d\d-\d\d$/.test(from))
     }
     const { rows } = listAt(route.costs, now)
-    for (const operation of card.operations) for (const facts of ordersOf(card, operation, rows)) {
+    for (const operation of card.operations) for (const facts of casesOf(card, operation, rows)) {
       // What is sold by its tokens may come without them; only words never do.
       assert.ok(rows.some(row => agrees(row, facts) && (!('tokens' in row) || card.kind === 'text')), JSON.stringify(facts))
     }

@@ -6,10 +6,10 @@ import { readdirSync, readFileSync, statSync } from 'node:fs'
 import path from 'node:path'
 import { Value } from 'typebox/value'
 import type { Card, JsonSchema } from '../domain/card.ts'
-import { priorities, type Operation } from '../domain/order.ts'
 import type { Json } from '../domain/outcome.ts'
+import { casesOf } from './cases.ts'
 import { nearNames } from './near.ts'
-import { createAjv, parametersOf, propertiesOf } from './parameters.ts'
+import { createAjv, propertiesOf } from './parameters.ts'
 import { tables } from './pixels.ts'
 import { rowFor } from './price.ts'
 import { CardFile } from './schema.ts'
@@ -156,7 +156,7 @@ function* checkCard(card: Card, checkOne: (place: string, schema: JsonSchema) =>
   if (!isSized && card.prices.some(({ rows }) => rows.some(({ when = {} }) => 'output_tier' in when))) yield '/prices: output_tier needs x-pixels or a factor'
   for (const operation of card.operations) {
     for (const [index, list] of card.prices.entries()) {
-      for (const facts of factsOf(card, operation, list.rows.flatMap(({ when = {} }) => Object.keys(when)))) {
+      for (const facts of casesOf(card, operation, list.rows)) {
         if (!rowFor(list, facts)) yield `/prices/${index}: no row for ${JSON.stringify(facts)}`
       }
     }
@@ -200,21 +200,6 @@ function* checkSchema(place: string, schema: JsonSchema): Generator<string> {
   const defaults = Object.fromEntries(Object.entries(propertiesOf(schema)).flatMap(([name, property]) => property.default === undefined ? [] : [[name, property.default]]))
   validate(defaults)
   for (const { instancePath, keyword, message } of validate.errors ?? []) if (keyword !== 'required') yield `${place}/properties${instancePath}/default: ${message}`
-}
-
-/** Every combination of the values a price may depend on. */
-function factsOf(card: Card, operation: Operation, names: string[]): Record<string, Json>[] {
-  const known = parametersOf(card, operation)
-  let all: Record<string, Json>[] = [{ operation }]
-  for (const name of new Set(names)) {
-    if (name === 'operation') continue
-    const property = known[name]
-    const values = name === 'priority' ? [...priorities] : name === 'output_tier' ? ['2K', '4K', '8K']
-      : !property ? [undefined]
-        : [...(property.enum as Json[] | undefined) ?? (property.type === 'boolean' ? [true, false] : []), ...(property.default === undefined ? [undefined] : [])]
-    all = all.flatMap(facts => values.map(value => value === undefined ? facts : { ...facts, [name]: value }))
-  }
-  return all
 }
 
 /** A name that means two things would sell the wrong one. */
