@@ -340,7 +340,7 @@ describe('a saved workflow', () => {
     const lintOf = async (nodeType: string) => (await ask('POST', '/workflows/lint', typed(nodeType))).body.data
     for (const nodeType of ['generate:nano_banana_pro', 'generate:nano_banana_2', 'generate:flux_2', 'generate:flux_pro_v1_1_ultra', 'generate:imagen_3', 'generate:openai_gpt_image_2', 'generate:kling_1_6_pro', 'generate:veo_2', 'llm:openrouter_router', 'video:kling_video_2_5_i2v',
       'video:kling_video_v2_6_pro_image_to_video', 'video:bytedance_seedance_v1_lite_text_to_video', 'utility:prompt_concat', 'utility:sticky_note', 'logic:router', 'output:preview', 'iterator:anything', 'model:fal:text-to-image']) assert.deepEqual([nodeType, (await lintOf(nodeType)).violations], [nodeType, []])
-    for (const [nodeType, words] of [['audio:whisper', /makes no sound/], ['video:remotion', /no editor of films/], ['compose:remotion', /no editor of films/], ['process:video_composite', /no editor of films/], ['generate:nano_banna_2', /no node type/]] as const) {
+    for (const [nodeType, words] of [['audio:whisper', /writes down what is said/], ['video:remotion', /Remotion/], ['compose:remotion', /Remotion/], ['process:video_composite', /films are not put together/], ['generate:nano_banna_2', /no node type/]] as const) {
       const { ok, violations: [flaw] } = await lintOf(nodeType)
       assert.deepEqual([ok, flaw.rule], [false, 'unknown-node-type'])
       assert.match(flaw.message, words)
@@ -507,6 +507,85 @@ describe('a run', () => {
     assert.ok(stateOf(done, 'say').text.length > 0)
     assert.equal((await sizeOf(runOf(done, 'film').output.video.url)).format, 'webp')
     assert.equal((await sizeOf(stateOf(done, 'big').outputUrl)).width, 2 * (await sizeOf(stateOf(done, 'a').outputUrl)).width)
+  })
+
+  describe('of a compositor', () => {
+    const links = new Map<string, Buffer>()
+    const shop = createServer((request, response) => { const body = links.get(request.url!); if (body) response.end(body); else { response.statusCode = 404; response.end() } })
+    let at = ''
+    before(async () => {
+      shop.listen(0, '127.0.0.1')
+      await once(shop, 'listening')
+      at = `http://127.0.0.1:${(shop.address() as AddressInfo).port}`
+      for (const [name, background] of [['red', '#ff0000'], ['blue', '#0000ff'], ['logo', '#ffffff']] as const) links.set(`/${name}.png`, await sharp({ create: { width: 40, height: 40, channels: 3, background } }).png().toBuffer())
+    })
+    after(() => { shop.closeAllConnections(); shop.close() })
+    const comp = (data: object) => ({ id: 'comp1', type: 'basedNode', data: { nodeType: 'compv3', category: 'process', label: 'Compositor 1', ...data } })
+    const preview = { id: 'show', data: { nodeType: 'output:preview' } }
+    const execute = (nodes: object[], edges: object[] = []) => run('/workflows/scratch/execute', { nodes, edges })
+    const colourAt = async (url: string, left: number, top: number) => [...await sharp(await bytesOf(url)).extract({ left, top, width: 1, height: 1 }).removeAlpha().raw().toBuffer()]
+    const logo = () => ({ type: 'image', url: `${at}/logo.png`, x: 80, y: 0, width: 20, height: 20 })
+    const scrim = { type: 'rectangle', x: 0, y: 50, width: 100, height: 50, fill: { kind: 'linear', angle: 0, stops: [{ color: '#00000000', offset: 0 }, { color: '#000000', offset: 1 }] } }
+    const headline = { type: 'text', text: 'TEMPLATE', fontFamily: 'Inter', fontWeight: 800, fontSize: 12, fill: '#00ff00', x: 5, y: 70, width: 90 }
+
+    test('makes a picture of the document its editor keeps, and says what is drawn in its own way', async () => {
+      const answer = await begun('/workflows/scratch/execute', { nodes: [comp({ config: {}, data: { stage: { width: 100, height: 100 }, layers: { background: { type: 'image', url: `${at}/red.png` }, scrim, headline, logo: logo() }, layerOrder: ['background', 'scrim', 'headline', 'logo'] } }), preview], edges: [wire('comp1.image', 'show.value')] })
+      assert.deepEqual(answer.diagnostics.diagnostics.map((one: any) => [one.target.nodeId, one.message]), [['comp1', 'Compositor 1 (compv3): The layer "headline": fontWeight is as the type of this house has it.'], ['comp1', 'Compositor 1 (compv3): The layer "headline": Inter is set in the nearest face of this house.']])
+      const done = await ended(answer.executionId)
+      assert.equal(done.status, 'COMPLETED', `${done.error}`)
+      const url = runOf(done, 'comp1').output.url
+      assert.deepEqual([await sizeOf(url), await colourAt(url, 2, 2), await colourAt(url, 90, 10), await colourAt(url, 2, 99)], [{ width: 100, height: 100, format: 'png' }, [255, 0, 0], [255, 255, 255], [0, 0, 0]])
+      assert.equal(done.finalOutput.url, url)
+    })
+
+    test('with a list of data makes a picture of each, in order, with what no record names the same in all; links and layers come by wire as well', async () => {
+      const data = [{ headline: 'ONE', bg: `${at}/red.png` }, { headline: { text: 'TWO', fill: '#FF6B00' }, bg: `${at}/blue.png` }, { headline: 'THREE', bg: `${at}/red.png` }]
+      const done = await execute([comp({ config: { width: 100, height: 100, layers: { logo: logo(), scrim, headline }, data } }), preview], [wire('comp1.image', 'show.value')])
+      assert.equal(done.status, 'COMPLETED', `${done.error}`)
+      const urls = stateOf(done, 'comp1').outputUrls
+      assert.equal(urls.length, 3)
+      assert.deepEqual(await Promise.all(urls.map((url: string) => colourAt(url, 2, 2))), [[255, 0, 0], [0, 0, 255], [255, 0, 0]])
+      assert.deepEqual(await Promise.all(urls.map((url: string) => colourAt(url, 90, 10))), [0, 1, 2].map(() => [255, 255, 255]))
+      assert.deepEqual(stateOf(done, 'show').outputUrls, urls)
+
+      const wired = await execute([
+        text('words', '[{"headline": "ONE"}, {"headline": "TWO"}]'), { id: 'one', data: { nodeType: 'utility:json_multi_extract', config: { paths: ['$'] } } }, { id: 'pic', data: { nodeType: 'input:image', config: { image: `${at}/blue.png` } } },
+        text('doc', '```json\n{"headline": {"fontSize": 20}, "bar": {"type": "rectangle", "fill": "#ffff00", "x": 0, "y": 90, "width": 100, "height": 10}}\n```'), { id: 'zip', data: { nodeType: 'utility:build_data' } },
+        comp({ data: { stage: { width: 100, height: 100 }, layers: { headline }, layerOrder: ['headline'] } }),
+      ], [wire('words.prompt', 'one.json'), wire('one.value', 'zip.records'), wire('pic.image', 'zip.images'), wire('zip.data', 'comp1.data'), wire('doc.text', 'comp1.layers')])
+      assert.equal(wired.status, 'COMPLETED', `${wired.error}`)
+      const both_ = stateOf(wired, 'comp1').outputUrls
+      assert.deepEqual([both_.length, await colourAt(both_[0], 2, 2), await colourAt(both_[1], 2, 95)], [2, [0, 0, 255], [255, 255, 0]])
+    })
+
+    test('is refused where it would come out as another picture, before anything runs, with the layer and what to do', async () => {
+      await quiet()
+      const before_ = await traces()
+      const stage = { width: 100, height: 100 }
+      for (const [config, words] of [
+        [{ layers: { headline: { ...headline, highlightWord: '3PM' } } }, /"headline": highlightWord: one word in another colour is not drawn here; set that word as a text layer of its own/], [{ layers: { pen: { type: 'draw', points: [] } } }, /"pen": freehand drawings are not drawn here/],
+        [{ layers: { layer_1: { type: 'image', x: 3 } } }, /"layer_1": its picture "layer1" did not come\. Wire it/], [{ layers: 'x' }, /layers must be an object/], [{ layers: { headline }, layerOrder: [7] }, /layerOrder must be a list/], [{ layers: { headline }, stage: { width: 1e9, height: 1 } }, /width of the stage/],
+        [{ layers: { headline }, data: [{ headlin: 'x' }] }, /Record 1: data names the layer "headlin".*Did you mean "headline"/], [{ layers: { headline }, data: Array.from({ length: 51 }, () => ({ headline: 'x' })) }, /1 to 50 records/], [{ layers: { headline }, data: 'x' }, /1 to 50 records/], [{ layers: { headline }, glow: 3 }, /has no setting glow/],
+      ] as [object, RegExp][]) {
+        const lint = await ask('POST', '/workflows/lint', { nodes: [comp({ config: { stage, ...config } })], edges: [] })
+        assert.deepEqual([lint.body.ok, lint.body.violations[0].nodeId], [false, 'comp1'], JSON.stringify(config))
+        assert.match(JSON.stringify(lint.body.violations.map((one: any) => one.message)).replaceAll('\\"', '"'), words)
+        assert.equal((await ask('POST', '/workflows/scratch/execute', { nodes: [comp({ config: { stage, ...config } })], edges: [] })).status, 422)
+      }
+      assert.deepEqual(await traces(), before_)
+    })
+  })
+
+  test('with what is not made here says why, and what to do instead', async () => {
+    for (const [nodeType, why, fix] of [
+      ['audio:elevenlabs_music', /no sound/, /input:audio.*or run this workflow at Wireflow/], ['audio:mmaudio_v2', /no sound/, /input:audio/], ['audio:whisper', /writes down what is said/, /input:text/], ['video:remotion', /Remotion are not rendered/, /compv3 lays texts over pictures/], ['compose:remotion', /Remotion/, /video model/],
+      ['process:video_composite', /films are not put together/, /output:preview/], ['action:social_publish', /posted to other services/, /plantain:publish/], ['generate:nano_banana_por', /There is no node type/, /Did you mean "generate:nano_banana_pro"/],
+    ] as const) {
+      const { body } = await ask('POST', '/workflows/lint', { nodes: [{ id: 'x', data: { nodeType } }], edges: [] })
+      assert.deepEqual(body.violations.map((one: any) => [one.rule, one.nodeId]), [['unknown-node-type', 'x']], nodeType)
+      assert.match(body.violations[0].message, why)
+      assert.match(body.violations[0].fix, fix)
+    }
   })
 
   test('is listed and told with what it was run with', async () => {

@@ -286,6 +286,43 @@ describe('pictures', () => {
     ['a blend there is not', { background: red, layers: [{ image: 'layer1', blend: 'mix' }] }, /layers/],
   ] as [string, object, RegExp][]) refuses(what, 'composite', settings as Record<string, unknown>, words, desk)
 
+  draws('rectangles: of one colour, with round corners, and of colours that go into each other downwards', 'composite', { width: 100, height: 101, colour: '#ffffff', layers: [
+    { fill: { angle: 0, stops: [{ at: 0, colour: '#00000000' }, { at: 1, colour: '#000000' }] } }, { fill: '#ff0000', width: 40, height: 40, anchor: 'top_left', radius: 10 }] }, made => {
+    assert.deepEqual([made.at(60, 0), made.at(60, 100), made.at(20, 20), made.at(0, 0), made.at(39, 39)], [[255, 255, 255, 255], [0, 0, 0, 255], [255, 0, 0, 255], [255, 255, 255, 255], made.at(60, 39)])
+    near(made.at(60, 50), [127, 127, 127, 255])
+  })
+  const document = { order: ['ground', 'scrim', 'chip', 'word'], layers: {
+    word: { type: 'text', text: 'ONE', fill: '#00ff00', fontSize: 40, x: 10, y: 50, width: 180, align: 'right' }, ground: { type: 'rectangle', fill: 'rgb(0, 0, 255)', x: 0, y: 0, width: 200, height: 100 },
+    scrim: { type: 'gradient', angle: 180, stops: [{ offset: 0, color: 'rgba(0,0,0,1)' }, { offset: 1, color: '#0000' }], x: 100, y: 0, width: 100, height: 100 }, chip: { type: 'image', url: 'layer1', x: 20, y: 10, scaleX: 0.5, scaleY: 0.5, rotation: 90, opacity: 50 },
+  } }
+  const green = (made: Awaited<ReturnType<typeof look>>, from: number, to: number) => Array.from({ length: (to - from) * 50 }, (_, index) => made.at(from + index % (to - from), 50 + Math.floor(index / (to - from)))).filter(([r, g, b]) => g! > 200 && r! < 90 && b! < 90).length
+  draws('a document of layers in its order, each where it stands', 'layered', { layer1: red, document, width: 200, height: 100 }, (made, { count, notes }) => {
+    size(200, 100)(made)
+    assert.deepEqual([count, notes], [1, []])
+    assert.deepEqual([made.at(5, 5), made.at(150, 99)], [[0, 0, 255, 255], [0, 0, 0, 255]], 'colours go upwards at 180')
+    // Turned about its corner a picture of 20 × 10 stands to the left of where it began.
+    near(made.at(15, 20), [128, 0, 128, 255]); near(made.at(15, 31), [0, 0, 255, 255]); near(made.at(25, 15), [0, 0, 255, 255])
+    assert.ok(green(made, 110, 195) > 20 && green(made, 0, 80) === 0, 'the word stands at the right of its room')
+  })
+  draws('one picture for each record, which says what is other in it; a layer that no record names is the same in all', 'layered', {
+    width: 200, height: 100, document, layer1: red, layers: '```json\n{"word": {"fontSize": 30}, "mark": {"type": "rectangle", "fill": "#ffffff", "x": 190, "y": 0, "width": 10, "height": 10}}\n```',
+    data: [{ word: 'TWO' }, { word: { text: '', fill: '#ff0000' }, chip: gradient, wrod: 'x' }] }, async (made, { images, count, notes }) => {
+    const [first, second] = await Promise.all((images as Json[]).map(one => look(one)))
+    assert.deepEqual([count, first!.at(195, 5), second!.at(195, 5)], [2, [255, 255, 255, 255], [255, 255, 255, 255]])
+    assert.ok(green(first!, 110, 195) > 20)
+    assert.equal(green(second!, 0, 200), 0)
+    assert.deepEqual(notes, ['data names the layer "wrod", which is not there. Did you mean "word"?'])
+  })
+  draws('a picture of a record at the bottom, covering', 'layered', { width: 80, height: 80, document: { order: ['dot'], layers: { dot: { type: 'rectangle', fill: '#00ff00', x: 0, y: 0, width: 4, height: 4 } } }, data: [{ bg: red }] }, made => assert.deepEqual([made.at(1, 1), made.at(79, 79)], [[0, 255, 0, 255], [255, 0, 0, 255]]))
+  draws('without a document, pictures at the centre', 'layered', { background: gradient, layer1: red }, made => assert.deepEqual([made.at(100, 50), made.at(79, 50)], [[255, 0, 0, 255], [79, 100, 128, 255]]))
+  for (const [what, settings, words] of [
+    ['no size', { layer1: red }, /how large it is to be/], ['layers that are no JSON', { background: red, layers: '{"a":' }, /layers is no JSON/], ['layers that are a list', { background: red, layers: [1] }, /object with a layer under each name/],
+    ['records that are none', { background: red, data: ['x'] }, /1 to 50 records/], ['too many of them', { background: red, data: Array.from({ length: 51 }, () => ({})) }, /1 to 50 records/],
+    ['a picture that did not come', { background: red, layers: { layer_1: { type: 'image' } } }, /"layer_1": its picture "layer1" did not come\. Wire it/], ['a link that comes by wire', { background: red, layers: { a: { url: 'https://x.example/a.png' } } }, /links are fetched where they are written on the node/],
+    ['what a record makes of a layer', { background: red, layers: { a: { text: 'x' } }, data: [{}, { a: { textBg: { color: '#fff' } } }] }, /Record 2 of data: The layer "a": textBg: no block is drawn behind a text here; put a rectangle/],
+    ['more pixels in its layers than can be held', { width: 6_000, height: 6_000, layers: Object.fromEntries(Array.from({ length: 4 }, (_, index) => [`r${index}`, { type: 'rectangle', fill: '#fff', width: 6_000, height: 6_000 }])) }, /The layers have more than 100 million pixels together/],
+  ] as [string, object, RegExp][]) refuses(what, 'layered', settings as Record<string, unknown>, words, desk)
+
   draws('a text in the corner', 'watermark', { image: disc, text: '© Plantain', opacity: 1, size: 0.4 }, made => {
     size(400, 200)(made)
     const inked = (x0: number, y0: number) => Array.from({ length: 40 * 200 }, (_, index) => made.at(x0 + index % 200, y0 + Math.floor(index / 200))).filter(([r, g, b]) => r! > 240 && g! > 240 && b! > 240).length

@@ -10,6 +10,7 @@ import { graphLimits, type Edge, type Exposed, type Graph, type GraphNode, type 
 import { nearest, type Lint, type Violation as HouseViolation } from '../../domain/graph/lint.ts'
 import type { Values } from '../../domain/graph/values.ts'
 import type { Json } from '../../domain/outcome.ts'
+import { readCompositor } from './compositor.ts'
 import { imageSizes, inputOf, isDrawnOnly, nameOf, outputOf, own, parameterNames, serve, settingOf, wordsFor, type House, type Service } from './kinds.ts'
 import { no } from './words.ts'
 
@@ -147,7 +148,12 @@ export function translate(wire: WireGraph, house: House, filling: Filling = null
   const more: Edge[] = []
   for (const { node, service } of served.values()) {
     const taken = new Set((into.get(node.id) ?? []).map(({ edge }) => edge.to.port))
-    const { settings, beside } = readSettings({ node, service }, taken, violations)
+    const compositor = service.row.kind === 'layered' ? readCompositor(writtenOn(node), taken, (into.get(node.id) ?? []).filter(({ edge }) => edge.to.port === 'images').length) : null
+    const read = readSettings({ node, service }, taken, violations, compositor?.rest)
+    const settings = { ...read.settings, ...compositor?.settings }
+    const beside = [...read.beside, ...(compositor?.links ?? []).map(value => ({ port: 'images', value }))]
+    for (const flaw of compositor?.flaws ?? []) violations.push({ rule: 'layers', nodeId: node.id, path: 'config.layers', message: `${labelOf(node)} (${typeOf(node)}): ${flaw}`, fix: 'Change the layer as it says, or run this workflow at Wireflow.' })
+    for (const note of compositor?.notes ?? []) warnings.push({ rule: 'layers', nodeId: node.id, path: 'config.layers', message: `${labelOf(node)} (${typeOf(node)}): ${note}`, fix: 'Look at what is made.' })
     for (const [index, image] of beside.entries()) {
       const id = `~${node.id}.${index + 1}`.slice(0, 100)
       nodes.push({ id, kind: 'image', settings: { image: image.value } })
@@ -225,14 +231,14 @@ function wrongHandle(end: 'source' | 'target', { node }: Served, handle: string,
 // Settings --------------------------------------------------------------------------------------------------------------
 
 /** What is written on a node, as settings of ours. `beside`: pictures for a port that takes wired ones as well. */
-function readSettings({ node, service }: Served, taken: ReadonlySet<string>, violations: Violation[]): { settings: Values; beside: { port: string; value: Json }[] } {
+function readSettings({ node, service }: Served, taken: ReadonlySet<string>, violations: Violation[], written = writtenOn(node)): { settings: Values; beside: { port: string; value: Json }[] } {
   const { row, face, card } = service
   const settings: Values = {}
   const lists = new Map<string, { value: Json; place: number }[]>()
   const parameters = new Map<string, Json>()
   const parameter = (name: string, value: Json) => { if (!parameters.has(name)) parameters.set(name, value) }
   const has = (name: string) => face.inputs.some(({ id }) => id === name)
-  for (const [name, { value, isLoose }] of writtenOn(node)) {
+  for (const [name, { value, isLoose }] of written) {
     if (row.idle?.includes(name)) continue
     const found = settingOf(service, name)
     if (found) {
@@ -260,6 +266,7 @@ function readSettings({ node, service }: Served, taken: ReadonlySet<string>, vio
   else if (row.kind === 'write' && typeof settings.model === 'string') settings.model = settings.model.slice(settings.model.lastIndexOf('/') + 1)
   if (parameters.size > 0) settings.parameters = Object.fromEntries(parameters)
   if (face.role === 'plain' && row.kind === 'output') settings.name ??= node.id
+  for (const [port, value] of Object.entries(row.standing ?? {})) settings[port] ??= value
   return { settings, beside }
 }
 

@@ -24,6 +24,8 @@ export interface Row {
   wires?: Record<string, string>
   /** Names on the node that say nothing about what is made. */
   idle?: string[]
+  /** What stands where nothing is written, other than in the house. */
+  standing?: Record<string, string>
 }
 
 const imageIn = { 'image#': 'images', image: 'images', images: 'images', image_url: 'images', image_urls: 'images', input_image: 'images', reference_image_urls: 'images' }
@@ -44,9 +46,9 @@ const rows: Record<string, Row> = {
   'model:fal:text-to-image': { kind: 'generate', label: 'Text to image', group: 'Generate', inputs: { prompt: 'prompt', ...imageIn }, outputs: imageOut },
   'llm:openrouter_router': { kind: 'write', label: 'LLM', group: 'Text', inputs: { prompt: 'prompt', userPrompt: 'prompt', system_prompt: 'system', systemPrompt: 'system', 'image#': 'images', image: 'images', frames: 'images', model: 'model', max_tokens: 'max_tokens', temperature: 'temperature' }, outputs: { text: 'text', prompt: 'text' } },
   'utility:prompt_concat': { kind: 'concat', label: 'Join prompts', group: 'Utility', inputs: { ...places('prompt', 'text', 8), prompt: 'text1', separator: 'separator' }, outputs: { prompt: 'text', text: 'text' } },
-  'utility:build_data': { kind: 'records', label: 'Build data', group: 'Utility', inputs: { records: 'records', images: 'images', 'image#': 'images' }, outputs: { data: 'records', records: 'records' } },
+  'utility:build_data': { kind: 'records', label: 'Build data', group: 'Utility', inputs: { records: 'records', images: 'images', 'image#': 'images', imageKey: 'image_name' }, outputs: { data: 'records', records: 'records' }, standing: { image_name: 'bg' } },
   'utility:json_multi_extract': { kind: 'extract', label: 'Extract from JSON', group: 'Utility', inputs: { json: 'from', data: 'from', text: 'from', paths: 'paths' }, outputs: { value: 'value', ...places('value', 'value', 8), text: 'value', json: 'values' } },
-  compv3: { kind: 'composite', label: 'Compositor', group: 'Process', inputs: { background: 'background', ...places('layer_', 'layer', 8), data: 'data', layers: 'layers', width: 'width', height: 'height' }, outputs: { image: 'image', images: 'images' }, wires: { layers: 'images' } },
+  compv3: { kind: 'layered', label: 'Compositor', group: 'Process', inputs: { background: 'background', ...places('layer_', 'layer', 8), layers: 'layers', data: 'data', width: 'width', height: 'height' }, outputs: { image: 'images', images: 'images' } },
   'blueprint:invoke': { kind: 'workflow', label: 'Run a workflow', group: 'Flow', inputs: { workflowId: 'workflow', blueprintId: 'workflow', workflow: 'workflow', inputs: 'inputs', '*': 'value' }, outputs: { '*': 'value', outputs: 'outputs' } },
   'output:preview': { kind: 'output', label: 'Preview', group: 'Output', inputs: { '*': 'value' }, outputs: { '*': 'value' } },
 }
@@ -95,9 +97,6 @@ const successors: Record<string, string> = {
   'generate:imagen_3': 'generate:imagen_4', 'generate:kling_1_6_pro': 'video:kling_2_5_turbo', 'video:kling_1_6_pro': 'video:kling_2_5_turbo', 'video:bytedance_seedance_v1_lite_text_to_video': 'video:seedance_1_5_pro',
 }
 
-/** What nothing here does, by family or by name. */
-const beyond: Record<string, string> = { audio: 'makes no sound', 'video:remotion': 'has no editor of films', 'compose:remotion': 'has no editor of films', 'process:video_composite': 'has no editor of films' }
-
 export interface Service {
   row: Row; face: NodeFace; /** The model it is made with, where the type names one. */ card: Card | null
   /** The type it is served as, where its own is of a model that is no more. */
@@ -132,10 +131,19 @@ export function serve(nodeType: string, inputType: unknown, { faces, cards }: Ho
   if (card && operation) return settled({ ...operations[operation], label: card.title }, nodeType, faces, card)
   const successor = own(successors, nodeType)
   if (successor !== undefined) { const served = serve(successor, undefined, { faces, cards }); return 'row' in served ? { ...served, instead: successor } : served }
-  const lack = own(beyond, nodeType) ?? own(beyond, familyOf(nodeType))
-  if (lack !== undefined) return { message: `This server ${lack}, so nothing here does what ${nodeType.slice(0, 100)} does.`, fix: 'Take it out, or run this workflow at Wireflow.' }
+  const unmade = families.find(({ of }) => of.test(nodeType))
+  if (unmade) return { message: `${nodeType.slice(0, 100)} is not made here: ${unmade.why}`, fix: unmade.fix }
   return { message: `There is no node type ${nodeType.slice(0, 100)} here.`, fix: hint(nodeType, typesOf({ faces, cards }), '') }
 }
+
+/** What its catalogue has and this server does not do, with what to do instead. */
+const families: { of: RegExp; why: string; fix: string }[] = [
+  { of: /^audio:whisper/, why: 'nothing here writes down what is said.', fix: 'Take it out and give the words with an input:text node, or run this workflow at Wireflow.' },
+  { of: /^audio:/, why: 'this server makes pictures, films and texts, and no sound.', fix: 'Take it out and bring a sound that was made elsewhere in with an import node (input:audio), or run this workflow at Wireflow.' },
+  { of: /^(video|compose):remotion/, why: 'scenes written for Remotion are not rendered.', fix: 'Take it out: a video model of GET /api/v1/nodes makes films, compv3 lays texts over pictures. Or run this workflow at Wireflow.' },
+  { of: /^process:video_composite/, why: 'films are not put together.', fix: 'Take it out and give each film on by itself (output:preview), or run this workflow at Wireflow.' },
+  { of: /^action:/, why: 'nothing is posted to other services.', fix: 'Take it out and send what was made to an address of yours with plantain:publish ("to": "http"), or run this workflow at Wireflow.' },
+]
 
 function settled(row: Row, nodeType: string, faces: House['faces'], card: Card | null): Service | Unserved {
   const face = faces.get(row.kind)
