@@ -443,9 +443,16 @@ describe('a run', () => {
     const one = await ended(answer.executionId)
     assert.deepEqual([runOf(one, 'first').reused, runOf(one, 'second').reused, stateOf(one, 'first').outputUrl.split('?')[0]], [true, false, stateOf(whole, 'first').outputUrl.split('?')[0]])
     assert.notEqual(stateOf(one, 'second').requestId, stateOf(whole, 'second').requestId)
-    // Another prompt before it: nothing stale is served.
-    const changed = await run(`/workflows/${id}/execute`, { nodes: nodes.map((node: any) => node.id === 't' ? text('t', `a plum ${Math.random()}`) : node), edges, targetNodeId: 'second' })
+    // Another prompt before it, and results of the first run kept on the drawing, as its editor keeps them: nothing stale is served, so nothing stale is told.
+    const kept = nodes.map((node: any) => node.id === 't' ? text('t', `a plum ${Math.random()}`) : { ...node, data: { ...node.data, output: { url: stateOf(whole, 'first').outputUrl }, result: { url: stateOf(whole, 'first').outputUrl } } })
+    const anew = await begun(`/workflows/${id}/execute`, { nodes: kept, edges, targetNodeId: 'second' })
+    assert.deepEqual([anew.staleDependencies, anew.data.staleDependencies], [[], []])
+    const changed = await ended(anew.executionId)
     assert.equal(runOf(changed, 'first').reused, false)
+    assert.notEqual(stateOf(changed, 'first').outputUrl.split('?')[0], stateOf(whole, 'first').outputUrl.split('?')[0])
+    // The same again is taken from before, by what went in and not by which run was last.
+    const back = await run(`/workflows/${id}/execute`, { nodes, edges, targetNodeId: 'second' })
+    assert.deepEqual([runOf(back, 'first').reused, stateOf(back, 'first').outputUrl.split('?')[0]], [true, stateOf(whole, 'first').outputUrl.split('?')[0]])
     const forced = await run(`/workflows/${id}/execute`, { nodes, edges, targetNodeId: 'second', force: true })
     assert.equal(runOf(forced, 'first').reused, false)
     const part = await run(`/workflows/${id}/execute`, { nodes, edges, targetNodeId: 'first' })
