@@ -122,6 +122,8 @@ test('a video by form, asked for until it is there, and fetched', async () => {
   assert.ok(linked.equals(fetched.body) && fetched.body.length > 1_000)
   const [width, height] = await sizeOf(fetched.body)
   assert.ok(Math.abs(width as number / (height as number) - 16 / 9) < 0.02)
+  // The newer spelling tells the same film, begun here, in the size that was asked for.
+  assert.deepEqual((({ status, size, seconds }) => [status, size, seconds])((await ask(`/v1/videos/${id}`)).body), ['completed', '1280x720', '4'])
   const part = await fetch(`${house.url}/v1/video/${id}/content`, { headers: { authorization: house.testKey, range: 'bytes=0-9' } })
   assert.deepEqual([part.status, (await part.arrayBuffer()).byteLength], [206, 10])
   assert.equal((await sizeOf((await ask(`/v1/video/${id}/content?variant=thumbnail`)).body))[2], 'webp')

@@ -81,6 +81,15 @@ function renamed({ field: ours, message }: Mistake, names: Record<string, string
 /** Headers that name the task of an answer; by it the house adds who made it, what it cost and what was not done as asked. */
 export const taskHeaders = ({ task, replayed }: Submitted): Record<string, string> => ({ 'x-task-id': task.id, ...(replayed ? { 'idempotent-replayed': 'true' } : {}) })
 
+/** A film in pixels by its shape and shorter side: `16:9` at `720p` is `1280x720`. Null for what has none (`auto`, `4K`). */
+export function filmSize(ratio: unknown, side: unknown): string | null {
+  const [wide, high] = (typeof ratio === 'string' ? /^(\d{1,2}):(\d{1,2})$/.exec(ratio)?.slice(1) : undefined)?.map(Number) ?? []
+  const short = typeof side === 'string' ? Number(/^(\d{2,4})p$/.exec(side)?.[1] ?? 0) : 0
+  if (!wide || !high || short === 0) return null
+  const long = Math.round(short * Math.max(wide, high) / Math.min(wide, high))
+  return wide >= high ? `${long}x${short}` : `${short}x${long}`
+}
+
 /** Rate headers as OpenAI spells them. */
 export const writeRequestRate = ({ max, remaining, resetS }: { max: number; remaining: number; resetS: number }): Record<string, string> => ({
   'x-ratelimit-limit-requests': String(max),

@@ -2,6 +2,7 @@
 import type { Task } from '../../domain/task.ts'
 import { writeId } from './ids.ts'
 import { unixOf } from './images-write.ts'
+import { filmSize } from '../toolkit.ts'
 import type { VideoWire } from './videos-read.ts'
 import { writeError } from './words.ts'
 
@@ -11,7 +12,7 @@ export function videoWireOf({ wire, parameters, outputs }: Task): VideoWire {
   return {
     kind: 'video', remixedFrom: null,
     seconds: typeof parameters.duration_s === 'number' ? String(parameters.duration_s) : '4',
-    size: typeof parameters.size === 'string' ? parameters.size : film?.width && film.height ? `${film.width}x${film.height}` : null,
+    size: typeof parameters.size === 'string' ? parameters.size : filmSize(parameters.aspect_ratio, parameters.resolution ?? '720p') ?? (film?.width && film.height ? `${film.width}x${film.height}` : null),
     // As it was asked for here; what nobody asked for, a template said.
     ...(body?.kind === 'video' ? body : {}),
   }

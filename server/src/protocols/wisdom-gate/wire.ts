@@ -8,6 +8,7 @@ import { Problem, type ProblemDetails } from '../../domain/problem.ts'
 import { hasEnded, type Task } from '../../domain/task.ts'
 import { isId } from '../../kit/id.ts'
 import type { Balance, Upload } from '../contract.ts'
+import { filmSize } from '../toolkit.ts'
 import { sayFailed } from './words.ts'
 
 // Videos --------------------------------------------------------------------------------------------------------------
@@ -85,18 +86,10 @@ function readSize(asked: string | null, card: Card, { size: pixelSize, aspect_ra
   const short = `${Math.min(width, height)}p`
   const shorts = resolution ? (resolution.enum ?? []) as string[] : ['720p']
   if (!same || !shorts.includes(short)) {
-    const allowed = ratios.flatMap(one => shorts.flatMap(side => pixels(one, side)))
+    const allowed = ratios.flatMap(one => shorts.flatMap(side => filmSize(one, side) ?? []))
     throw new Problem('unsupported_parameter', `'size' must be one of ${allowed.join(', ')} for ${card.id}, not ${size}.`, { field: 'size', value: size, allowed })
   }
   return { aspect_ratio: same, ...(resolution ? { resolution: short } : {}) }
-}
-
-function pixels(ratio: string, side: string): string[] {
-  const [wide, high] = ratio.split(':').map(Number) as [number, number]
-  const short = /^\d+p$/.test(side) ? Number(side.slice(0, -1)) : 0
-  if (short === 0) return []
-  const long = Math.round(short * Math.max(wide, high) / Math.min(wide, high))
-  return [wide >= high ? `${long}x${short}` : `${short}x${long}`]
 }
 
 export const videoId = (taskId: string): string => `video_${taskId}`
@@ -128,7 +121,7 @@ function writeShape({ wire, parameters }: Task): { seconds: string; size: string
   const body = wire?.protocol === 'wisdom-gate' ? wire.body as { seconds?: string; size?: string } : {}
   if (body.seconds !== undefined && body.size !== undefined) return { seconds: body.seconds, size: body.size }
   const { duration_s: duration, aspect_ratio: ratio, resolution, size: asked } = parameters
-  const size = typeof asked === 'string' ? asked : typeof ratio === 'string' && /^\d+:\d+$/.test(ratio) ? pixels(ratio, typeof resolution === 'string' ? resolution : '720p')[0] : undefined
+  const size = typeof asked === 'string' ? asked : filmSize(ratio, resolution ?? '720p')
   return { seconds: String(duration ?? secondsDefault), size: size ?? sizeDefault }
 }
 
