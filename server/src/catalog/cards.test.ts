@@ -80,14 +80,14 @@ for (const id of ['gpt-image-1.5', 'gpt-image-1-mini']) lasts(id, 'deprecated', 
 for (const id of ['sora-2', 'sora-2-pro']) lasts(id, 'retired', '2026-09-24')
 
 /** Micro-dollars a second by size class and sound, off the lists of the makers and of Kie.ai. */
-const film = (id: string, provider: string | null, seconds: Json[] | [number, number], expected: Record<string, number>) => test(`${id}${provider ? ` by ${provider}` : ''} costs and lasts what the list says`, () => {
+const film = (id: string, provider: string | null, seconds: Json[] | [number, number], expected: Record<string, number>, by: 'resolution' | 'size' = 'resolution') => test(`${id}${provider ? ` by ${provider}` : ''} costs and lasts what the list says`, () => {
   const card = cardOf(id)
   const { enum: allowed, minimum, maximum } = parametersOf(card, 'video').duration_s!
   assert.deepEqual(allowed ?? [minimum, maximum], seconds)
   const { rows } = listAt(provider ? card.routes.find(route => route.provider === provider)!.costs! : card.prices, now)
   for (const [wanted, micros] of Object.entries(expected)) {
-    const [resolution, sound] = wanted.split(' ')
-    const row = rows.find(one => agrees(one, { operation: 'video', resolution: resolution!, sound: sound === 'sound' }))
+    const [size, sound] = wanted.split(' ')
+    const row = rows.find(one => agrees(one, { operation: 'video', [by]: size!, sound: sound === 'sound' }))
     assert.deepEqual(row && 'per' in row ? [row.micros, row.per] : row, [micros, 'second'], wanted)
   }
 })
@@ -105,6 +105,8 @@ film('kling-2.5-turbo', 'kie', [5, 10], { '720p': 42_000 })
 film('kling-2.1-standard', 'kie', [5, 10], { '720p': 25_000 })
 film('kling-2.1-pro', 'kie', [5, 10], { '1080p': 50_000 })
 film('kling-2.1-master', 'kie', [5, 10], { '1080p': 160_000 })
+film('sora-2', null, [4, 8, 10, 12, 15], { '720p': 100_000 })
+film('sora-2-pro', null, [4, 8, 12], { '1280x720': 300_000, '1792x1024': 500_000 }, 'size')
 film('gemini-omni-flash', 'fal', [3, 4, 5, 6, 7, 8, 9, 10], { '720p': 100_000, '1080p': 150_000, '4K': 300_000 })
 
 /** Names the installed packages list in their types, whatever the types are called. */
