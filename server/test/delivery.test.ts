@@ -551,6 +551,24 @@ test('a process that dies with a settlement in its hand loses nothing, and what 
   assert.equal((await database.query('select from delivery_due where delivery_id = any($1)', [rows.map(({ id }) => id)])).rowCount, 0)
 })
 
+test('what of a hand never came to its holder is not forgotten with the rest', async t => {
+  const room = await open(t, { pollMs: 50 })
+  room.start()
+  const owner = await tenant()
+  const { url, got } = place()
+  const outgoing = () => ({ id: newId(), projectId: owner.projectId, livemode: false, taskId: newId(), endpointId: null, eventType: 'task.completed', style: 'plantain', url })
+  const [first, second] = await writeOutgoing(database, [outgoing(), outgoing()], room.workerId)
+  room.wake([first!])
+  await settled(first!)
+  // Its attempt takes the empty hands away.
+  const next = await write(owner, url, { worker: room.workerId })
+  room.wake([next])
+  await settled(next)
+  assert.equal(got().length, 2)
+  offsetMs += 11_000
+  assert.deepEqual(stateOf(await until(async () => { const found = await rowOf(second!); return found.state === 'delivered' && found })), ['delivered', 1, 200, null])
+})
+
 test('an empty hand is taken away with the attempts that come after it', async t => {
   const room = await open(t)
   room.start()

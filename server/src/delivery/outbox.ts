@@ -35,34 +35,39 @@ export const isPing = ({ taskId, executionId, batchId }: Outgoing): boolean => t
 /** Takes a row that was written in our hands. */
 export const holdFresh = (row: Outgoing, now: Date): HeldDelivery => ({ ...row, host: hostOf(row.url), seen: 0, number: 1, attemptsBefore: 0, createdAt: now })
 
+/** A hand nothing is left in, and how many deliveries we took out of it. */
+interface EmptyHand { id: string; size: number }
+
 /**
  * The hands of this process: which deliveries of each are still with us, and which hands are empty.
  *
- * The row of an empty hand is taken away with the next attempts that are written down. Should that not come to pass, nothing in it is
- * pending any more, and whoever finds it takes it away.
+ * The row of an empty hand is taken away with the next attempts that are written down, if we held all that is in it. Should that not come
+ * to pass, whoever finds it lets what is still pending in it wait for anybody.
  */
 export function createHands() {
-  const full = new Map<string, Set<string>>()
-  let empty: string[] = []
+  const full = new Map<string, { ids: Set<string>; size: number }>()
+  let empty: EmptyHand[] = []
   return {
     take(rows: Outgoing[]): void {
       for (const { id, hand } of rows) {
         if (!hand) continue
-        const ids = full.get(hand)
-        if (ids) ids.add(id)
-        else full.set(hand, new Set([id]))
+        let held = full.get(hand)
+        if (!held) full.set(hand, held = { ids: new Set(), size: 0 })
+        if (held.ids.has(id)) continue
+        held.ids.add(id)
+        held.size++
       }
     },
     /** It is told, or waits in `delivery_due`. */
     release({ id, hand }: Outgoing): void {
-      const ids = hand ? full.get(hand) : undefined
-      if (!ids?.delete(id) || ids.size > 0) return
+      const held = hand ? full.get(hand) : undefined
+      if (!held?.ids.delete(id) || held.ids.size > 0) return
       full.delete(hand!)
-      empty.push(hand!)
+      empty.push({ id: hand!, size: held.size })
     },
-    takeEmpty(): string[] { return empty.splice(0) },
-    giveEmpty(hands: string[]): void { empty = empty.concat(hands) },
-    ids: () => [...full.keys(), ...empty],
+    takeEmpty(): EmptyHand[] { return empty.splice(0) },
+    giveEmpty(hands: EmptyHand[]): void { empty = empty.concat(hands) },
+    ids: () => [...full.keys(), ...empty.map(({ id }) => id)],
   }
 }
 export type Hands = ReturnType<typeof createHands>
@@ -197,8 +202,10 @@ export async function handBack(client: Client, workerId: string, held: HeldDeliv
 }
 
 /** Takes empty hands away, for whoever writes no more attempts down. */
-export async function forgetHands(client: Client, hands: string[]): Promise<void> {
-  if (hands.length > 0) await client.query('delete from delivery_hand where id = any($1::uuid[])', [hands])
+export async function forgetHands(client: Client, hands: EmptyHand[]): Promise<void> {
+  if (hands.length === 0) return
+  await client.query('delete from delivery_hand h using unnest($1::uuid[], $2::int[]) as empty(id, size) where h.id = empty.id and cardinality(h.deliveries) = empty.size',
+    [hands.map(({ id }) => id), hands.map(({ size }) => size)])
 }
 
 /** What else an attempt needs to know, of when it was taken in hand: a rotated secret or a changed address counts for all that is told of afterwards. */
@@ -325,12 +332,12 @@ export const createRecord = ({ database, hands }: { database: Client; hands: Han
           insert into delivery_due (delivery_id, host, due_at) select id, host_of(url), due_at from recorded where state = 'pending'
           on conflict (delivery_id) do update set worker = null, host = excluded.host, due_at = excluded.due_at
         ), emptied as (
-          delete from delivery_hand where id = any($12::uuid[])
+          delete from delivery_hand h using unnest($12::uuid[], $13::int[]) as empty(id, size) where h.id = empty.id and cardinality(h.deliveries) = empty.size
         )
         select id from recorded` },
       [attempts.map(({ held }) => held.id), attempts.map(({ held }) => held.seen), attempts.map(({ held }) => held.number),
         attempts.map(({ state }) => state), attempts.map(({ dueAt }) => dueAt), attempts.map(({ url }) => url), attempts.map(({ at }) => at),
-        attempts.map(({ tookMs }) => tookMs), attempts.map(({ status }) => status), attempts.map(({ error }) => error), attempts.map(({ answer }) => answer), empty])
+        attempts.map(({ tookMs }) => tookMs), attempts.map(({ status }) => status), attempts.map(({ error }) => error), attempts.map(({ answer }) => answer), empty.map(({ id }) => id), empty.map(({ size }) => size)])
       const recorded = new Set(rows.map(row => row.id))
       return attempts.map(({ held }) => recorded.has(held.id))
     } catch (error) {
