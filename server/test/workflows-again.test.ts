@@ -149,6 +149,26 @@ describe('made again', () => {
   })
 })
 
+test('what an estimate says of each step is what the run does and why', async () => {
+  const graph = {
+    nodes: [node('list', 'list', { items: ['quill', 'inkpot'] }), node('each', 'iterate'), node('words', 'template', { template: 'a {{thing}}', names: ['thing'] }), make('picture'), node('small', 'resize', { width: 60 }), node('all', 'collect'), node('out', 'output', { name: 'all' })],
+    edges: [wire('list.items', 'each.items'), wire('each.item', 'words.value1'), wire('words.text', 'picture.prompt'), wire('picture.image', 'small.image'), wire('small.image', 'all.items'), wire('all.items', 'out.value')],
+  }
+  const check = async (body: object) => {
+    const plan = await estimate(body)
+    const runs = await runsOf((await run(body)).id)
+    for (const { node: id, does, times, because } of plan.steps) {
+      const own = runs.filter(one => one.node === id)
+      assert.deepEqual([id, own.every(one => one.reused) ? 'reuse' : own.some(one => one.reused) ? 'some' : 'run', own.length], [id, does, times])
+      if (because !== 'what goes in is made by the run') assert.ok(own.some(one => one.because === because), `${id}: ${because}, and not ${own.map(one => one.because)}`)
+    }
+  }
+  await check({ graph })
+  await check({ graph })
+  await check({ graph, force: true })
+  await check({ graph, target: 'small' })
+})
+
 describe('what only the run can tell', () => {
   const branch = {
     nodes: [make('first'), node('say', 'describe'), node('is', 'condition', { test: 'contains', against: 'zzz' }), make('a'), make('b'), node('either', 'merge'), node('out', 'output', { name: 'p' })],

@@ -18,7 +18,7 @@ import { isTemplateName } from '../domain/template.ts'
 import { asProblem, Problem } from '../domain/problem.ts'
 import type { Bench, Node, NodeOrder } from '../nodes/contract.ts'
 import type { Client } from '../db/pool.ts'
-import { keyOf, picturesOf, writeOrder, type StepTools } from './step.ts'
+import { isCheap, keyOf, picturesOf, writeOrder, type StepTools } from './step.ts'
 
 export interface Planning {
   layout: Layout
@@ -62,8 +62,6 @@ const unseen: Media = { asset: '0'.repeat(32), sha256: '0'.repeat(64), mime: 'im
 
 const isUnseen = ({ asset }: Media): boolean => asset === unseen.asset
 
-/** Nodes that only handle what is known already are computed while planning. */
-const isCheap = (face: NodeFace): boolean => face.makes === 'nothing' && (face.category === 'input' || face.category === 'text' || face.category === 'flow')
 /** What a node hears that asks for something of the world while it is planned. */
 class NotYet extends Error {}
 const noBench = new Proxy({}, { get(_target, name) { throw new NotYet(String(name)) } }) as Bench
@@ -110,7 +108,7 @@ export async function plan(planning: Planning, tools: PlanTools): Promise<{ plan
       }
       const arrived = item === undefined ? blindly(layout, id) : arrive(layout, id, item, foreseen, lengths)
       const resolved = resolve(layout.nodes.get(id)!, face, arrived, planning.given)
-      const one: Foreseen = { ...unforeseen, certain: isCertain(layout, id, item, foreseen, lengths, certainty), because: isKnown(resolved) ? 'nothing was made of this before' : 'what goes in is made by the run' }
+      const one: Foreseen = { ...unforeseen, certain: isCertain(layout, id, item, foreseen, lengths, certainty), because: !face.reusable || isCheap(face) ? 'it runs every time' : isKnown(resolved) ? 'nothing was made of this before' : 'what goes in is made by the run' }
       try {
         if ('order' in node) {
           const checked = await prices(id, face, node, resolved)
@@ -129,13 +127,12 @@ export async function plan(planning: Planning, tools: PlanTools): Promise<{ plan
             planning.calls.left--
             const { plan: inside, refused: problem } = await tools.foresee(planning, node.call(resolved as never), isForced, planning.calls).catch(thrown => { throw inNode(id, thrown) })
             if (problem) throw inNode(id, problem)
-            Object.assign(one, { fresh: true, priceMicros: inside.priceMaxMicros ?? 0, leastMicros: inside.priceMinMicros, open: inside.priceMaxMicros === null, seconds: inside.secondsTypical, because: 'it runs every time' } satisfies Partial<Foreseen>)
+            Object.assign(one, { fresh: true, priceMicros: inside.priceMaxMicros ?? 0, leastMicros: inside.priceMinMicros, open: inside.priceMaxMicros === null, seconds: inside.secondsTypical } satisfies Partial<Foreseen>)
           }
         } else if (isKnown(resolved)) {
           if (face.role !== 'collect' || item !== undefined) tools.kinds.checkInputs(id, face, resolved)
           if (isCheap(face) && 'run' in node) {
             one.outputs = await foresee(node, resolved)
-            one.because = 'it runs every time'
           } else if (face.reusable && face.makes === 'nothing') one.key = keyOf(face, resolved, null)
         }
       } catch (thrown) {
@@ -154,7 +151,7 @@ export async function plan(planning: Planning, tools: PlanTools): Promise<{ plan
     }
     if (items !== null) certainty.set(id, [...runs.values()].every(run => run.certain))
     if (!isForced && pending.length > 0) await lookUp(planning, tools.database, pending.map(one => one.foreseen))
-    summarise(step, [...runs.values()], isForced)
+    summarise(step, [...runs.values()], isForced && face.reusable && !isCheap(face))
     steps.push(step)
     if (warnings.length > 20) break
   }

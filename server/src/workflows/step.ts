@@ -102,14 +102,15 @@ async function begin(step: Step, tools: StepTools, signal: AbortSignal): Promise
   const order = 'order' in node ? writeOrder(execution, run, node.order(values as never)) : null
   const checked = order === null ? null : await tools.check(order, picturesOf(order, values), { projectId: execution.project_id, livemode: execution.livemode })
   const key = keyOf(face, values, checked)
+  const isKept = face.reusable && !isCheap(face)
   const redone = run.override !== null || run.attempt > 1
   const isForced = execution.force || execution.anew.includes(run.node)
-  const earlier = face.reusable && !isForced && !redone ? await findResult(tools, execution, key, desk) : null
+  const earlier = isKept && !isForced && !redone ? await findResult(tools, execution, key, desk) : null
   if (earlier?.outputs) return { ...base(step), state: 'done', outputs: earlier.outputs, key, reused: true, because: earlier.because }
   // Something before it was made anew, and the same came of that: what was bought then stands.
   const past = !redone && execution.rounds > 0 && (order !== null || 'call' in node) ? await findPast(tools.database, step, key) : null
   if (past !== null && await areThere(past, desk)) return { ...base(step), state: 'done', outputs: past, key, reused: true, because: 'it was made of the same before' }
-  const because = run.override !== null ? 'a person asked for it again' : redone ? 'it was tried again' : isForced ? 'earlier results were not wanted' : !face.reusable ? 'it runs every time' : earlier!.because
+  const because = run.override !== null ? 'a person asked for it again' : redone ? 'it was tried again' : !isKept ? 'it runs every time' : isForced ? 'earlier results were not wanted' : earlier!.because
 
   if (order !== null) return { ...base(step), state: 'waiting', ...await buy(step, tools, order, checked!), key, because, dueAt: new Date(tools.now().getTime() + lookMs) }
   if ('review' in node) return { ...base(step), state: 'asking', review: node.review(values as never), because }
@@ -129,7 +130,7 @@ async function begin(step: Step, tools: StepTools, signal: AbortSignal): Promise
   const outputs = await (face.category === 'picture' || face.category === 'check' ? tools.decoding(decodedBytes(values), compute, signal) : compute())
   // The items of an iteration stand in rows of their own.
   if (face.role === 'iterate') return { ...base(step), state: 'done', outputs: {}, items: outputs as Record<string, Json[]>, because }
-  return { ...base(step), state: 'done', outputs, ...(face.reusable ? { key } : {}), because }
+  return { ...base(step), state: 'done', outputs, ...(isKept ? { key } : {}), because }
 }
 
 /** What a node that works on pictures will hold, about: each of them and what is made, in four bytes a pixel. */
@@ -145,6 +146,9 @@ export const valuesOf = (layout: Layout, run: { node: string; override: Values |
   if (!isKnown(resolved)) throw new Error('A run began before everything had come to it.')
   return resolved
 }
+
+/** Nodes that only handle what is there already: computed while planning, and every time, since to look for an earlier result would take longer. */
+export const isCheap = (face: NodeFace): boolean => face.makes === 'nothing' && (face.category === 'input' || face.category === 'text' || face.category === 'flow')
 
 /** What decides a result, as one hash. A model's name counts as the card it stands for, a template's as the version that is meant now. */
 export const keyOf = (face: NodeFace, values: Values, checked: CheckedOrder | null): Buffer =>
