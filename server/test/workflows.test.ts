@@ -203,6 +203,31 @@ describe('a person', () => {
   })
 })
 
+describe('nobody answers in time', () => {
+  const late = async (on_timeout: 'approve' | 'reject', prompt: string) => {
+    const graph = { ...reviewed, nodes: reviewed.nodes.map(one => one.kind === 'approval' ? { ...one, settings: { timeout_hours: 24, on_timeout } } : one) }
+    const execution = await run({ graph, inputs: { prompt } })
+    const [review] = (await ask('GET', `/reviews?state=open&execution=${execution.id}`)).body.items
+    const { url } = (await ask('POST', `/reviews/${review.id}/link`, {})).body
+    assert.ok(new Date(review.due_at).getTime() - Date.now() > 23 * 3_600_000)
+    await house.database.query(`update review set due_at = now() - interval '1 second' where id = $1`, [review.id])
+    let ended: any
+    do ended = (await ask('GET', `/executions/${execution.id}?wait=5`)).body; while (ended.state === 'waiting_for_review' || ended.state === 'running')
+    return { ended, review: (await ask('GET', `/reviews/${review.id}`)).body, candidates: review.candidates, url }
+  }
+  test('and the first candidate is taken where that was said; the clock is on record', async () => {
+    const { ended, review, candidates, url } = await late('approve', 'a slow snail')
+    assert.deepEqual([ended.state, ended.outputs.chosen.sha256], ['done', candidates[0].sha256])
+    assert.deepEqual([review.state, review.chosen, review.decided_by, typeof review.decided_at], ['approved', [0], 'the clock', 'string'])
+    assert.equal((await fetch(url, { method: 'POST', body: new URLSearchParams({ action: 'approve', chosen: '1' }) })).status, 409)
+  })
+  test('and nothing follows otherwise', async () => {
+    const { ended, review } = await late('reject', 'a slow tortoise')
+    assert.deepEqual([ended.state, ended.outputs, (await runOf(ended.id, 'out')).state], ['done', {}, 'skipped'])
+    assert.deepEqual([review.state, review.reason, review.decided_by], ['rejected', 'Nobody answered in time.', 'the clock'])
+  })
+})
+
 describe('refused, and nothing is begun', () => {
   const count = async () => (await house.database.query<{ count: number }>('select count(*)::int as count from execution')).rows[0]!.count
   const cases: [string, object, number, RegExp][] = [
@@ -330,6 +355,9 @@ describe('from outside', () => {
     assert.equal((await answer({ action: 'reject' })).status, 409)
     assert.equal((await ask('GET', `/reviews/${review.id}`)).body.decided_by, 'Ada (by link)')
     assert.equal((await fetch(`${url}x`)).status, 404)
+    const { url: short } = (await ask('POST', `/reviews/${review.id}/link`, { seconds: 60 })).body
+    const [id, , signature] = new URL(short).pathname.split('/').at(-1)!.split('.')
+    assert.equal((await fetch(new URL(`/review/${id}.${Math.floor(Date.now() / 1_000) + 86_400}.${signature}`, house.url))).status, 404, 'nobody makes a link last longer')
   })
   test('a webhook of ours tells that it has ended, and that somebody is asked', async () => {
     const heard: any[] = []
