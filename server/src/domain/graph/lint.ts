@@ -15,7 +15,7 @@ export interface Lint { ok: boolean; violations: Violation[]; warnings: Violatio
 export type CheckSetting = (face: NodeFace, port: Port, value: Json) => string | null
 
 /** The nearest of some names, where one is near enough to be meant. */
-export function nearest(name: string, names: Iterable<string>, effort: Effort = { left: effortMax }): string | null {
+export function nearest(name: string, names: Iterable<string>, effort: Effort = fewMoments()): string | null {
   // Nobody mistypes a page; comparing two takes their lengths multiplied.
   if (name.length > 200) return null
   const wanted = name.toLowerCase()
@@ -31,8 +31,8 @@ export function nearest(name: string, names: Iterable<string>, effort: Effort = 
 
 /** Letters that may still be compared with letters: a graph of a thousand long names, each misspelt, would take minutes. */
 export interface Effort { left: number }
-/** A few milliseconds. */
-const effortMax = 1_000_000
+/** Ten milliseconds' worth, for all names of a graph together. */
+export const fewMoments = (): Effort => ({ left: 1_000_000 })
 
 /** Edits from one word to another (Levenshtein), given up at `most`. */
 function distance(a: string, b: string, most: number, effort: Effort): number {
@@ -98,7 +98,7 @@ export function lint(graph: Graph, faces: ReadonlyMap<string, NodeFace>, checkSe
   const warnings: Violation[] = []
   const say = (violation: Violation) => { violations.push(violation) }
   const nodes = new Map<string, GraphNode>()
-  const hint = hintWith({ left: effortMax })
+  const hint = hintWith(fewMoments())
 
   if (graph.nodes.length === 0) say({ rule: 'empty', message: 'The graph has no nodes.', fix: 'Add at least one.' })
   if (graph.nodes.length > graphLimits.nodes) say({ rule: 'too-many-nodes', message: `The graph has ${graph.nodes.length} nodes.`, fix: `Up to ${graphLimits.nodes} fit; move a part into a workflow of its own and call it.` })

@@ -1,7 +1,7 @@
 /**
  * How alike two pictures are: pixel by pixel, by structure (SSIM), and by how they look from afar (a perceptual hash).
  *
- * All three take decoded pictures of one size. The first works in strips and lets others in between: a picture of 4K takes it most of a second.
+ * All three take decoded pictures of one size. The first works in strips: what it draws is held once more for a strip and not for the whole.
  */
 import { setImmediate } from 'node:timers/promises'
 import pixelmatch from 'pixelmatch'

@@ -88,3 +88,19 @@ test('routers that come together again and again are walked through once each', 
   const { graph, violations } = made([text('t'), ...routers, pro('a')], [{ source: 't', target: 'r0' }, ...twice, { source: 'r59', target: 'a' }])
   assert.deepEqual([joined(graph), violations], [['t.text>a.prompt'], []])
 })
+
+test('thousands of edges into a router and out of it are no millions', () => {
+  const many = (count: number, edge: object) => Array.from({ length: count }, () => edge)
+  const { edgeIds, violations } = made([text('t'), { id: 'r', data: { nodeType: 'logic:router' } }, pro('a')], [...many(2_500, { source: 't', target: 'r' }), ...many(2_500, { source: 'r', target: 'a' })] as never)
+  assert.ok(edgeIds.length > 5_000 && edgeIds.length < 10_000, `${edgeIds.length} edges: too many to run, and few enough to say so`)
+  assert.deepEqual(violations, [])
+})
+
+test('what is behind one router has all that goes into it, each under its own name', () => {
+  const { graph, edgeIds } = made([text('t'), text('u'), { id: 'r', data: { nodeType: 'logic:router' } }, pro('a'), pro('b')], [
+    { source: 't', target: 'r', targetHandle: 'in-1' }, { source: 'u', target: 'r', targetHandle: 'in-2' },
+    { id: 'x', source: 'r', sourceHandle: 'out-1', target: 'a' }, { id: 'y', source: 'r', sourceHandle: 'out-2', target: 'b' }, { id: 'z', source: 'r', sourceHandle: 'out-1', target: 'b', targetHandle: 'in-prompt' },
+  ] as never)
+  assert.deepEqual(graph.edges.map(({ from, to }) => `${from.node}>${to.node}`), ['t>a', 'u>b', 't>b'])
+  assert.deepEqual(edgeIds, ['x', 'y', 'z'])
+})

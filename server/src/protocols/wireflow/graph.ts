@@ -7,7 +7,7 @@
  */
 import type { Card } from '../../domain/card.ts'
 import { graphLimits, type Edge, type Exposed, type Graph, type GraphNode, type NodeFace, type Port } from '../../domain/graph/graph.ts'
-import { nearest, type Lint, type Violation as HouseViolation } from '../../domain/graph/lint.ts'
+import { fewMoments, nearest, type Effort, type Lint, type Violation as HouseViolation } from '../../domain/graph/lint.ts'
 import type { Values } from '../../domain/graph/values.ts'
 import type { Json } from '../../domain/outcome.ts'
 import { readCompositor } from './compositor.ts'
@@ -98,7 +98,9 @@ interface Served { node: WireNode; service: Service }
 export type Filling = { nodes: string[] } | { inputs: Exposed[] } | null
 
 /** Translates a graph. */
-export function translate(wire: WireGraph, house: House, filling: Filling = null): Translation {
+export function translate(wire: WireGraph, given: House, filling: Filling = null): Translation {
+  const effort = fewMoments()
+  const house = { ...given, effort }
   const violations: Violation[] = []
   const warnings: Violation[] = []
   const migrations: Translation['migrations'] = []
@@ -136,7 +138,7 @@ export function translate(wire: WireGraph, house: House, filling: Filling = null
     const source = served.get(one.source)
     const target = served.get(one.target)
     if (!source || !target) continue
-    const ends = meet(one, source, target)
+    const ends = meet(one, source, target, effort)
     if ('rule' in ends) violations.push({ ...ends, edgeId })
     else wired.push({ edge: { from: { node: one.source, port: ends.from }, to: { node: one.target, port: ends.to } }, place: ends.place, edgeId })
   }
@@ -193,18 +195,34 @@ function throughRouters(edges: WireEdge[], routers: ReadonlySet<string>, known: 
     const same = coming.filter(one => keyOf(one.targetHandle) === key)
     return (same.length > 0 ? same : coming).flatMap(one => before({ ...edge, source: one.source, sourceHandle: one.sourceHandle ?? null }, walked))
   }
-  return edges.filter(edge => !routers.has(edge.target)).flatMap(edge => before(edge, new Set()))
+  // What stands before a router is the same for all that is wired behind it.
+  const behind = new Map<string, WireEdge[]>()
+  const sourcesOf = (edge: WireEdge): WireEdge[] => {
+    const place = JSON.stringify([edge.source, keyOf(edge.sourceHandle)])
+    let found = behind.get(place)
+    if (!found) behind.set(place, found = before(edge, new Set()))
+    return found
+  }
+  const all: WireEdge[] = []
+  for (const edge of edges) {
+    if (routers.has(edge.target)) continue
+    if (routers.has(edge.source)) for (const { source, sourceHandle } of sourcesOf(edge)) all.push({ ...edge, source, sourceHandle: sourceHandle ?? null })
+    else all.push(edge)
+    // More than a graph may have: a thousand edges into a router and a thousand out of it would be a million.
+    if (all.length > graphLimits.edges) break
+  }
+  return all
 }
 
 /** Which ports an edge joins. Handles may be missing: then the types say which. */
-function meet(edge: WireEdge, source: Served, target: Served): { from: string; to: string; place: number } | Violation {
+function meet(edge: WireEdge, source: Served, target: Served, effort: Effort): { from: string; to: string; place: number } | Violation {
   const give = source.service.face.outputs
   const take = target.service.face.inputs.filter(({ wireable }) => wireable)
   const [out, into] = [bare(edge.sourceHandle, 'out-'), bare(edge.targetHandle, 'in-')]
   const to = into === null ? null : inputOf(target.service, into)
-  if (into !== null && to === null) return wrongHandle('target', target, into, take.map(({ id }) => nameOf(target.service.row.inputs, id)))
+  if (into !== null && to === null) return wrongHandle('target', target, into, take.map(({ id }) => nameOf(target.service.row.inputs, id)), effort)
   const from = out === null ? null : outputOf(source.service, out)
-  if (out !== null && from === null) return wrongHandle('source', source, out, give.map(({ id }) => nameOf(source.service.row.outputs, id)))
+  if (out !== null && from === null) return wrongHandle('source', source, out, give.map(({ id }) => nameOf(source.service.row.outputs, id)), effort)
   const given = from ? give.find(({ id }) => id === from.port) : give.find(one => to === null || fits(one, take.find(({ id }) => id === to.port)))
   const taken = to ? take.find(({ id }) => id === to.port) : take.find(one => one.required && fits(given, one)) ?? take.find(one => fits(given, one))
   if (!given || !taken) return { rule: 'no-handle', nodeId: target.node.id, message: `${labelOf(source.node)} gives nothing that ${labelOf(target.node)} takes.`, fix: 'Name both handles of the edge (out-…, in-…), or wire other nodes.' }
@@ -218,9 +236,9 @@ const fits = (one: Port | undefined, other: Port | undefined): boolean => one !=
 const single = (given: Port, taken: Port, give: Port[]): string =>
   given.list && given.type === 'image' && taken.type === 'image' ? give.find(one => one.type === 'image' && !one.list)?.id ?? given.id : given.id
 
-function wrongHandle(end: 'source' | 'target', { node }: Served, handle: string, names: string[]): Violation {
+function wrongHandle(end: 'source' | 'target', { node }: Served, handle: string, names: string[], effort: Effort): Violation {
   const prefix = end === 'source' ? 'out-' : 'in-'
-  const near = nearest(handle, names)
+  const near = nearest(handle, names, effort)
   const all = names.map(name => `"${prefix}${name}"`).join(', ')
   return {
     rule: `bad-${end}-handle`, nodeId: node.id, message: `${labelOf(node)} (${typeOf(node)}) has no ${end === 'source' ? 'output' : 'input'} "${prefix}${handle.slice(0, 100)}".`,

@@ -6,7 +6,7 @@
  */
 import type { Card } from '../../domain/card.ts'
 import type { NodeFace, PortType } from '../../domain/graph/graph.ts'
-import { nearest } from '../../domain/graph/lint.ts'
+import { nearest, type Effort } from '../../domain/graph/lint.ts'
 import type { Operation } from '../../domain/order.ts'
 
 export interface Row {
@@ -87,7 +87,7 @@ export const imageSizes: Record<string, string> = { square_hd: '1:1', square: '1
 /** A member of a table, and never one that every object has. */
 export const own = <T>(table: Record<string, T>, name: string): T | undefined => Object.hasOwn(table, name) ? table[name] : undefined
 
-export interface House { faces: ReadonlyMap<string, NodeFace>; cards: Card[] }
+export interface House { faces: ReadonlyMap<string, NodeFace>; cards: Card[]; /** For guessing what was meant, over all of a graph. */ effort?: Effort }
 
 /**
  * Node types of models that are no more, by the types of the models that came after them. Its own server puts new names into old drawings as well and tells of it
@@ -116,10 +116,10 @@ const familyOf = (nodeType: string): string => nodeType.includes(':') ? nodeType
 export const isDrawnOnly = (type: unknown, nodeType: string): boolean => type === 'stickyNote' || type === 'custom_group' || nodeType === 'utility:sticky_note'
 
 /** Who serves a node type. `logic:router` is nobody's: what comes in there goes on as if it were not there (`graph.ts`). */
-export function serve(nodeType: string, inputType: unknown, { faces, cards }: House): Service | Unserved {
+export function serve(nodeType: string, inputType: unknown, { faces, cards, effort }: House): Service | Unserved {
   if (nodeType.startsWith('plantain:')) {
     const face = faces.get(nodeType.slice('plantain:'.length))
-    if (!face) return { message: `There is no kind of node ${nodeType.slice('plantain:'.length, 100)} here.`, fix: hint(nodeType.slice('plantain:'.length), [...faces.keys()], 'plantain:') }
+    if (!face) return { message: `There is no kind of node ${nodeType.slice('plantain:'.length, 100)} here.`, fix: hint(nodeType.slice('plantain:'.length), [...faces.keys()], 'plantain:', effort) }
     return { row: plainRow(face), face, card: null }
   }
   // Its one import node takes pictures, films and sounds.
@@ -133,7 +133,7 @@ export function serve(nodeType: string, inputType: unknown, { faces, cards }: Ho
   if (successor !== undefined) { const served = serve(successor, undefined, { faces, cards }); return 'row' in served ? { ...served, instead: successor } : served }
   const unmade = families.find(({ of }) => of.test(nodeType))
   if (unmade) return { message: `${nodeType.slice(0, 100)} is not made here: ${unmade.why}`, fix: unmade.fix }
-  return { message: `There is no node type ${nodeType.slice(0, 100)} here.`, fix: hint(nodeType, typesOf({ faces, cards }), '') }
+  return { message: `There is no node type ${nodeType.slice(0, 100)} here.`, fix: hint(nodeType, typesOf({ faces, cards }), '', effort) }
 }
 
 /** What its catalogue has and this server does not do, with what to do instead. */
@@ -151,8 +151,8 @@ function settled(row: Row, nodeType: string, faces: House['faces'], card: Card |
   return face ? { row: { ...row, inputs: among(row.inputs, face.inputs), outputs: among(row.outputs, face.outputs) }, face, card } : { message: `This server has no node that does what ${nodeType.slice(0, 100)} does.`, fix: 'Take it out, or run this workflow at Wireflow. GET /api/v1/nodes lists what there is.' }
 }
 
-const hint = (name: string, names: string[], prefix: string): string => {
-  const near = nearest(name, names)
+const hint = (name: string, names: string[], prefix: string, effort?: Effort): string => {
+  const near = nearest(name, names, effort)
   return near === null ? 'GET /api/v1/nodes lists what there is.' : `Did you mean "${prefix}${near}"?`
 }
 
