@@ -20,6 +20,8 @@ export interface Header {
   endsAt: number
 }
 
+/** Texts of a PNG, which its decoder makes an object of each. */
+const textsMax = 1_000
 const exifMark = 'Exif\0\0'
 
 /** @throws {Broken} when the file ends early or cannot be a picture of its kind. */
@@ -33,9 +35,11 @@ const readers: Record<ImageMime, (bytes: Buffer) => Generator<void, Header>> = {
   * 'image/png'(bytes) {
     const header = { width: 0, height: 0, frames: 1, orientation: 1, endsAt: 0 }
     let hasPixels = false
+    let texts = 0
     for (const part of pngChunks(bytes)) {
       if (part === null) { yield; continue }
       const { name, from, to, end } = part
+      if (/^[tiz](EXt|TXt)$/.test(name) && ++texts > textsMax) throw new Broken(`has more than ${textsMax} texts in it`)
       if (header.width === 0) {
         if (name !== 'IHDR' || to - from !== 13) throw new Broken('has no header')
         header.width = bytes.readUInt32BE(from)

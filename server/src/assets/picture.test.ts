@@ -242,3 +242,10 @@ test('XMP that is too long to be looked through goes', async () => {
   assert.equal(stripLocation(withPacket(1_000), 'image/png', { orientation: 1, endsAt: 0 }).length, withPacket(1_000).length)
   assert.deepEqual(stripLocation(withPacket(2_000_000), 'image/png', { orientation: 1, endsAt: 0 }), png)
 })
+
+test('a PNG of nothing but texts is no picture', async () => {
+  const png = await make('png')
+  const texts = (name: string, count: number) => Buffer.concat([png.subarray(0, 33), ...Array.from({ length: count }, () => chunk(name, Buffer.from('Comment\0x'))), png.subarray(33)])
+  for (const name of ['tEXt', 'zTXt', 'iTXt']) assert.throws(() => readHeader(texts(name, 1_001), 'image/png'), /more than 1000 texts/, name)
+  assert.equal(readHeader(texts('tEXt', 1_000), 'image/png').width, 60)
+})

@@ -81,6 +81,9 @@ async function openParts(bytes: Buffer): Promise<Part> {
 
 interface Xml { open?(name: string, attributes: Record<string, string>): void; text?(text: string): void; close?(name: string): void }
 
+/** What is not packed may come as a whole. */
+const pieceBytes = 64 * 1024
+
 /** Reads a part piece by piece; after each piece, what it brought may be taken. */
 async function* readXml(stream: Readable, max: number, handlers: Xml): AsyncGenerator<void> {
   const parser = sax.parser(true, { position: false })
@@ -101,12 +104,14 @@ async function* readXml(stream: Readable, max: number, handlers: Xml): AsyncGene
   const turns = takeTurns()
   try {
     for await (const chunk of stream) {
-      if (turns.isDue()) await turns.give()
       size += (chunk as Buffer).length
       if (size > max) throw tooLarge(`more than ${max / 2 ** 20} MB`)
-      parser.write(decoder.decode(chunk as Buffer, { stream: true }))
-      if (failure) throw failure
-      yield
+      for (let at = 0; at < (chunk as Buffer).length; at += pieceBytes) {
+        if (turns.isDue()) await turns.give()
+        parser.write(decoder.decode((chunk as Buffer).subarray(at, at + pieceBytes), { stream: true }))
+        if (failure) throw failure
+        yield
+      }
     }
     parser.close()
     if (failure) throw failure
