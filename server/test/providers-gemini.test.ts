@@ -94,7 +94,7 @@ describe('what goes wrong', () => {
   fault('status_unavailable_once', { asked: 2, bought: 1, captured: 1, made: 1, attempts: 2 })
   fault('status_internal_once', { asked: 2, bought: 1, captured: 1, made: 1, attempts: 2 })
   fault('status_invalid_argument', { asked: 1, bought: 0, captured: 0, code: 'provider_rejected' })
-  fault('status_not_found', { asked: 1, bought: 0, captured: 0, code: 'provider_rejected' })
+  fault('status_not_found', { asked: 1, bought: 0, captured: 0, code: 'provider_not_configured' })
   fault('status_deadline_exceeded', { asked: 1, bought: 0, captured: 0, code: 'outcome_unknown' })
   fault('finish_image_safety', { asked: 1, bought: 1, captured: 0, code: 'content_rejected', costs: ['told'] })
   fault('finish_no_image', { asked: 1, bought: 1, captured: 0, code: 'bad_output', costs: ['told'] })
@@ -191,7 +191,7 @@ describe('films of the Omni family', () => {
     const ends = {
       omni_stuck: 'wait', omni_failed: 'provider_failed', omni_refused: 'content_rejected', omni_words: 'bad_output', omni_empty: 'bad_output', omni_cancelled: 'provider_failed', omni_incomplete: 'provider_failed',
       omni_requires_action: 'provider_failed', omni_requires_continuation: 'provider_failed', omni_budget_exceeded: 'provider_not_configured',
-      omni_http_400: 'provider_rejected', omni_http_401: 'provider_not_configured', omni_http_404: 'provider_rejected', omni_http_429: 'provider_busy', omni_http_500: 'outcome_unknown', omni_http_503: 'outcome_unknown',
+      omni_http_400: 'provider_rejected', omni_http_401: 'provider_not_configured', omni_http_404: 'provider_not_configured', omni_http_429: 'provider_busy', omni_http_500: 'outcome_unknown', omni_http_503: 'outcome_unknown',
     }
     for (const [word, code] of Object.entries(ends)) assert.equal(await end(word), code, word)
   })

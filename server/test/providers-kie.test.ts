@@ -127,7 +127,7 @@ describe('what goes wrong', () => {
   fault('fail_full', { asked: 2, bought: 2, captured: 1, made: 1, attempts: 2, costs: ['told', 'told'] })
 
   fault('field', { asked: 1, bought: 0, captured: 0, code: 'provider_rejected' })
-  fault('paused', { asked: 1, bought: 0, captured: 0, code: 'provider_rejected' })
+  fault('paused', { asked: 1, bought: 0, captured: 0, code: 'provider_not_configured' })
   fault('fail', { asked: 1, bought: 1, captured: 0, code: 'provider_failed', costs: ['told'] })
   fault('fail_policy', { asked: 1, bought: 1, captured: 0, code: 'content_rejected', costs: ['told'] })
   fault('fail_word', { asked: 1, bought: 1, captured: 0, code: 'provider_failed', costs: ['told'] })

@@ -79,7 +79,7 @@ describe('what goes wrong', () => {
   fault('server_once', { asked: 2, bought: 1, captured: 1, made: 1, attempts: 2 })
   fault('moderation', { asked: 1, bought: 0, captured: 0, code: 'content_rejected', costs: ['open'] })
   fault('policy', { asked: 1, bought: 0, captured: 0, code: 'content_rejected', costs: ['open'] })
-  fault('not_found', { asked: 1, bought: 0, captured: 0, code: 'provider_rejected' })
+  fault('not_found', { asked: 1, bought: 0, captured: 0, code: 'provider_not_configured' })
   fault('too_large', { asked: 1, bought: 0, captured: 0, code: 'provider_rejected' })
   fault('plain_error', { asked: 1, bought: 0, captured: 0, code: 'provider_rejected' })
   fault('conflict', { asked: 1, bought: 0, captured: 0, code: 'outcome_unknown' })
@@ -198,7 +198,7 @@ describe('Azure', () => {
   test('says no in its own words', async () => {
     assert.equal(codeOf(await azure({ prompt: 'fault:azure_filter' })), 'content_rejected')
     assert.equal(codeOf(await azure({ prompt: 'fault:azure_busy' })), 'provider_busy')
-    assert.equal(codeOf(await azure({ model: 'nobody' })), 'provider_rejected')
+    assert.equal(codeOf(await azure({ model: 'nobody' })), 'provider_not_configured')
     assert.equal(codeOf(await azure({}, { apiKey: 'wrong' })), 'provider_not_configured')
     assert.equal(upstream.stats().bought, 0)
   })

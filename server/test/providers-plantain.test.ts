@@ -66,7 +66,7 @@ describe('what goes wrong', () => {
 
   fault('no_content_rejected', { asked: 1, bought: 0, captured: 0, code: 'content_rejected', costs: ['told'] })
   fault('no_unsupported_parameter', { asked: 1, bought: 0, captured: 0, code: 'unsupported_parameter' })
-  fault('no_unknown_model', { asked: 1, bought: 0, captured: 0, code: 'provider_rejected' })
+  fault('no_unknown_model', { asked: 1, bought: 0, captured: 0, code: 'provider_not_configured' })
   fault('no_credits_required', { asked: 1, bought: 0, captured: 0, code: 'provider_not_configured' })
   fault('no_unauthorized', { asked: 1, bought: 0, captured: 0, code: 'provider_not_configured' })
   fault('no_provider_not_configured', { asked: 1, bought: 0, captured: 0, code: 'provider_not_configured' })

@@ -131,7 +131,7 @@ describe('a text by OpenAI', () => {
   fault('server_once', { asked: 2, bought: 1, captured: 1, made: 1, attempts: 2 })
   fault('moderation', { asked: 1, bought: 0, captured: 0, code: 'content_rejected', costs: ['open'] })
   fault('quota', { asked: 1, bought: 0, captured: 0, code: 'provider_not_configured' })
-  fault('not_found', { asked: 1, bought: 0, captured: 0, code: 'provider_rejected' })
+  fault('not_found', { asked: 1, bought: 0, captured: 0, code: 'provider_not_configured' })
   fault('filter', { ...told, code: 'content_rejected' })
   fault('refusal', { ...told, code: 'content_rejected' })
   fault('empty', { ...told, code: 'bad_output' })

@@ -80,7 +80,7 @@ describe('what goes wrong', () => {
   fault('refused_500_once', { asked: 2, bought: 1, captured: 1, made: 1 })
   fault('one_lost_once', { asked: 6, bought: 3, captured: 3, made: 3 }, { parameters: { count: 3 } })
 
-  fault('refused_404', { asked: 1, bought: 0, captured: 0, code: 'provider_rejected' })
+  fault('refused_404', { asked: 1, bought: 0, captured: 0, code: 'provider_not_configured' })
   fault('object_words', { asked: 1, bought: 0, captured: 0, code: 'provider_rejected' })
   fault('policy', { asked: 1, bought: 0, captured: 0, code: 'content_rejected', costs: ['open'] })
   fault('credits', { asked: 1, bought: 0, captured: 0, code: 'provider_not_configured' })
@@ -188,7 +188,7 @@ test('results its store will not hand to a program are opened by its own door', 
 
 test('a route that cannot be a workflow is the operator’s to mend', async () => {
   assert.equal(codeOf(await open().connection.submit(job({ model: 'wf_poster?inputs:hat=input-3' }), signal())), 'provider_not_configured')
-  assert.equal(codeOf(await open().connection.submit(job({ model: 'wf_other' }), signal())), 'provider_rejected')
+  assert.equal(codeOf(await open().connection.submit(job({ model: 'wf_other' }), signal())), 'provider_not_configured')
   assert.equal(codeOf(await open({ address: 'http://127.0.0.1:1' }).connection.submit(job(), signal())), 'provider_down')
   assert.equal(upstream.stats().bought, 0)
 })

@@ -70,7 +70,7 @@ describe('what goes wrong with a picture in Gemini’s words', () => {
   fault('refused_503_once', { asked: 2, bought: 1, captured: 1, made: 1, attempts: 2 })
   fault('under_200_busy_once', { asked: 2, bought: 1, captured: 1, made: 1, attempts: 2 })
   fault('refused_400', { asked: 1, bought: 0, captured: 0, code: 'provider_rejected' })
-  fault('refused_404', { asked: 1, bought: 0, captured: 0, code: 'provider_rejected' })
+  fault('refused_404', { asked: 1, bought: 0, captured: 0, code: 'provider_not_configured' })
   fault('refused_500', { asked: 1, bought: 0, captured: 0, code: 'outcome_unknown' })
   fault('policy', { asked: 1, bought: 0, captured: 0, code: 'content_rejected', costs: ['open'] })
   fault('parameter', { asked: 1, bought: 0, captured: 0, code: 'provider_rejected' })

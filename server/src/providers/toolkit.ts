@@ -154,6 +154,9 @@ export const unknown = (title: string, upstreamCode?: string): Problem =>
 export const unclaimed = (title: string, setting: string, why: string, upstreamCode: string, said?: string): Problem =>
   new Problem('provider_not_configured', `${title} ${why}. See to ${setting}.`, { upstreamCode, ...(said ? { cause: said } : {}) })
 
+/** The route's own name for the model is none the upstream has, any more or at all: the operator's to mend, and another route may have it. */
+export const unlisted = (title: string, upstreamCode: string, said?: string): Problem => unclaimed(title, 'the name on the card’s route', 'does not have the model this card names', upstreamCode, said)
+
 /** Tells the operator what only he can mend. */
 export function tellOperator<T extends JobOutcome>(outcome: T, provider: string, log: { warn(fields: object, message: string): void }): T {
   if (outcome.kind === 'failed' && outcome.problem.code === 'provider_not_configured') {

@@ -10,7 +10,7 @@ import { Value } from 'typebox/value'
 import type { Json } from '../../domain/outcome.ts'
 import { Problem, type ProblemCode } from '../../domain/problem.ts'
 import type { Callback, Verdict } from '../contract.ts'
-import { forged, isFresh, shorten, speaksOfPolicy, unclaimed, unknown, unreached } from '../toolkit.ts'
+import { forged, isFresh, shorten, speaksOfPolicy, unclaimed, unknown, unlisted, unreached } from '../toolkit.ts'
 import type { Reply } from '../toolkit.ts'
 import { Failed, failure, Links, storeFailed, type Failure } from '../toolkit/parts.ts'
 
@@ -132,7 +132,7 @@ function readRefusal(status: number, body: unknown, retryAfterMs: number | null)
     case 402: return failure(unclaimed(title, 'the balance of your account there', 'has no balance left for us', upstreamCode, said))
     case 403: return failure(/balance|locked|billing/i.test(said) ? unclaimed(title, 'the balance of your account there', 'has no balance left for us', upstreamCode, said)
       : unclaimed(title, 'the permissions of FAL_API_KEY', 'does not let our key do this', upstreamCode, said))
-    case 404: return failure(new Problem('provider_rejected', `fal does not know this model: ${said}`, { upstreamCode }))
+    case 404: return failure(unlisted(title, upstreamCode, said))
     case 408: return failure(unknown(title, upstreamCode))
     case 429: return failure(new Problem('provider_busy', 'fal takes no more requests from us for now.', { upstreamCode }), retryAfterMs)
     case 499: return failure(unknown(title, upstreamCode))

@@ -12,7 +12,7 @@ import type { Json } from '../../domain/outcome.ts'
 import { Problem, type ProblemCode } from '../../domain/problem.ts'
 import type { Took } from '../../domain/usage.ts'
 import type { Callback, Verdict } from '../contract.ts'
-import { forged, isFresh, isSame, shorten, speaksOfPolicy, unclaimed, unknown, unreached } from '../toolkit.ts'
+import { forged, isFresh, isSame, shorten, speaksOfPolicy, unclaimed, unknown, unlisted, unreached } from '../toolkit.ts'
 import type { Reply } from '../toolkit.ts'
 import { Failed, failure, storeFailed, type Failure } from '../toolkit/parts.ts'
 import type { Written } from './input.ts'
@@ -62,10 +62,12 @@ export function readRefusal(code: number, said: string, retryAfterMs: number | n
     case 400: return speaksOfPolicy(said) ? no('content_rejected', `Kie.ai refused this: ${said}`) : no('provider_rejected', `Kie.ai did not accept this: ${said}`)
     case 401: return failure(unclaimed(title, 'KIE_API_KEY', 'does not take our key', upstreamCode))
     case 402: return failure(unclaimed(title, 'the credits of your account there', 'has no credits left for us', upstreamCode))
-    case 404: return no('provider_rejected', `Kie.ai does not know this model or address: ${said}`)
+    case 404: return failure(unlisted(title, upstreamCode, said))
     case 405: return no('provider_rejected', `Kie.ai does not take this kind of call: ${said}`)
     case 408: return failure(unknown(title, upstreamCode))
-    case 422: return speaksOfPolicy(said) ? no('content_rejected', `Kie.ai refused this: ${said}`) : no('provider_rejected', `Kie.ai did not accept this: ${said}`)
+    case 422:
+      if (/model name .*not supported/i.test(said)) return failure(unlisted(title, upstreamCode, said))
+      return speaksOfPolicy(said) ? no('content_rejected', `Kie.ai refused this: ${said}`) : no('provider_rejected', `Kie.ai did not accept this: ${said}`)
     case 429: return no('provider_busy', 'Kie.ai takes no more calls from us for now.')
     case 430: return no('provider_busy', 'Kie.ai was asked too often.')
     case 433: return failure(unclaimed(title, 'the cap of KIE_API_KEY', 'says that this key has spent its cap', upstreamCode))
@@ -73,17 +75,19 @@ export function readRefusal(code: number, said: string, retryAfterMs: number | n
     case 455: return no('provider_busy', `Kie.ai is being looked after: ${said}`)
     case 500: return readFault(said, upstreamCode)
     case 501: return no('provider_failed', `Kie.ai could not make this: ${said}`)
-    case 505: return no('provider_rejected', `Kie.ai has switched this off: ${said}`)
+    case 505: return failure(unlisted(title, upstreamCode, said))
     case 531: return no('provider_failed', `Kie.ai could not make this and gave the credits back: ${said}`)
     case 550: return no('provider_busy', 'The queue of Kie.ai is full.')
   }
 }
 
 /** Messages of 500 that were seen when a field was wrong (section 1.6): they are said before anything is begun. */
-const fieldFault = /is required|not within the range|please (fill|enter)|must be|invalid|not support|temporarily paused|too long|exceed/i
+const fieldFault = /is required|not within the range|please (fill|enter)|must be|invalid|not support|too long|exceed/i
 
 function readFault(said: string, upstreamCode: string): Failure {
   if (speaksOfPolicy(said)) return failure(new Problem('content_rejected', `Kie.ai refused this: ${said}`, { upstreamCode }))
+  // "This interface is temporarily paused.": said of models it has taken off.
+  if (/temporarily paused/i.test(said)) return failure(unlisted(title, upstreamCode, said))
   if (fieldFault.test(said)) return failure(new Problem('provider_rejected', `Kie.ai did not accept this: ${said}`, { upstreamCode }))
   return failure(unknown(title, upstreamCode))
 }

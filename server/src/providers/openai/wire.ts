@@ -12,7 +12,7 @@ import { failed } from '../../domain/outcome.ts'
 import type { Json } from '../../domain/outcome.ts'
 import { Problem, type ProblemCode } from '../../domain/problem.ts'
 import type { Job, JobOutcome } from '../contract.ts'
-import { shorten, speaksOfPolicy, unclaimed, unknown, unreached } from '../toolkit.ts'
+import { shorten, speaksOfPolicy, unclaimed, unknown, unlisted, unreached } from '../toolkit.ts'
 import type { BytesOf, Reply } from '../toolkit.ts'
 import { Chat, readChat } from '../toolkit/chat.ts'
 import { Effects, Images, readMade, type Said } from '../toolkit/openai.ts'
@@ -67,7 +67,7 @@ export function readReason({ error }: ErrorBody, status: number | null, who = ti
     case 'invalid_api_key': return { problem: unclaimed(who, 'OPENAI_API_KEY', 'does not take our key', upstreamCode, said), busy: false }
     case 'rate_limit_exceeded': return no('provider_busy', `${who} has no room for us: ${said}`)
     case 'DeploymentNotFound':
-    case 'model_not_found': return no('provider_rejected', `${who} does not know this model: ${said}`)
+    case 'model_not_found': return { problem: unlisted(who, upstreamCode, said), busy: false }
   }
   switch (type) {
     case 'image_generation_user_error': return no('content_rejected', `The model refused this: ${said}`)
@@ -79,7 +79,7 @@ export function readReason({ error }: ErrorBody, status: number | null, who = ti
     case 401:
     case 403: return { problem: unclaimed(who, 'OPENAI_API_KEY', 'does not take our key for this', upstreamCode, said), busy: false }
     case 402: return { problem: unclaimed(who, 'the credit of your account there', 'has no credit left for us', upstreamCode, said), busy: false }
-    case 404: return no('provider_rejected', `${who} does not know this model or address: ${said}`)
+    case 404: return { problem: unlisted(who, upstreamCode, said), busy: false }
     case 413: return no('provider_rejected', `${who} finds this too large: ${said}`)
     case 429: return no('provider_busy', `${who} has no room for us: ${said}`)
     case 503: return no('provider_busy', `${who} is overloaded: ${said}`)

@@ -29,7 +29,7 @@ handedIn('callback', 'provider_not_configured')
 handedIn('key', 'provider_not_configured')
 handedIn('credits', 'provider_not_configured')
 handedIn('unset', 'provider_not_configured')
-handedIn('model', 'provider_rejected')
+handedIn('model', 'provider_not_configured')
 handedIn('busy-key', 'outcome_unknown')
 handedIn('mismatch', 'outcome_unknown')
 handedIn('internal', 'outcome_unknown')
@@ -93,7 +93,7 @@ test('its settings, keys and credit are not the caller’s business', () => {
 const codes = Object.keys(problems) as ProblemCode[]
 test('every problem has a meaning; only what surely began nothing, or was charged nothing, may be handed in again', () => {
   const again = (read: (code: ProblemCode) => Problem) => codes.filter(code => problems[read(code).code].again !== 'no')
-  assert.deepEqual(again(code => readRefusal({ code })), ['unauthorized', 'credits_required', 'forbidden', 'rate_limited', 'provider_not_configured', 'provider_busy', 'shutting_down', 'unavailable'])
+  assert.deepEqual(again(code => readRefusal({ code })), ['unknown_model', 'model_retired', 'unauthorized', 'credits_required', 'forbidden', 'rate_limited', 'provider_not_configured', 'provider_busy', 'shutting_down', 'unavailable'])
   assert.deepEqual(again(code => readFailure({ code })), ['unauthorized', 'credits_required', 'forbidden', 'rate_limited', 'provider_not_configured', 'provider_busy', 'provider_down', 'shutting_down', 'unavailable'])
   assert.equal(readFailure({ code: 'outcome_unknown' }).code, 'outcome_unknown')
   assert.equal(readFailure({ code: 'lunar_eclipse' }).code, 'provider_failed')

@@ -13,7 +13,7 @@ import { Problem, problems, type ProblemCode } from '../../domain/problem.ts'
 import type { State } from '../../domain/task.ts'
 import type { Took, Usage } from '../../domain/usage.ts'
 import type { Job, JobOutcome, Making } from '../contract.ts'
-import { shorten, unclaimed, unknown, unreached } from '../toolkit.ts'
+import { shorten, unclaimed, unknown, unlisted, unreached } from '../toolkit.ts'
 import type { Reply } from '../toolkit.ts'
 
 export const title = 'The other Plantain'
@@ -83,9 +83,9 @@ export function readRefusal(told: Told): Problem {
     case 'content_rejected':
     case 'input_unreachable':
       return no(code, said)
-    case 'bad_request':
     case 'unknown_model':
-    case 'model_retired':
+    case 'model_retired': return unlisted(title, code, said)
+    case 'bad_request':
     case 'private_address':
     case 'not_found':
     case 'method_not_allowed':

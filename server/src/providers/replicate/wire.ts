@@ -9,7 +9,7 @@ import { Type, type Static } from 'typebox'
 import { Value } from 'typebox/value'
 import type { Json } from '../../domain/outcome.ts'
 import { Problem, type ProblemCode } from '../../domain/problem.ts'
-import { shorten, speaksOfPolicy, unclaimed, unknown, unreached } from '../toolkit.ts'
+import { shorten, speaksOfPolicy, unclaimed, unknown, unlisted, unreached } from '../toolkit.ts'
 import type { Reply } from '../toolkit.ts'
 import { Failed, failure, Links, storeFailed, type Failure } from '../toolkit/parts.ts'
 
@@ -72,7 +72,7 @@ function readRefusal(status: number, body: unknown, retryAfterMs: number | null)
     case 401: return failure(unclaimed(title, 'REPLICATE_API_KEY', 'does not take our key', upstreamCode, said))
     case 402: return failure(unclaimed(title, 'the credit of your account there', 'has no credit left for us', upstreamCode, said))
     case 403: return failure(unclaimed(title, 'the permissions of REPLICATE_API_KEY', 'does not let our key do this', upstreamCode, said))
-    case 404: return no('provider_rejected', `Replicate does not know this model: ${said}`)
+    case 404: return failure(unlisted(title, upstreamCode, said))
     case 429: return failure(new Problem('provider_busy', 'Replicate takes no more predictions from us for now.', { upstreamCode }), pauseOf(body, retryAfterMs))
     case 408:
     case 499:

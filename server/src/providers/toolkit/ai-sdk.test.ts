@@ -12,7 +12,7 @@ const refusal = (status: number, body: unknown, expected: string) => test(`${sta
 const own = { error: { message: 'No.' } }
 refusal(400, own, 'provider_rejected')
 refusal(422, { detail: [{ msg: 'width is too small' }] }, 'provider_rejected')
-refusal(404, own, 'provider_rejected')
+refusal(404, own, 'provider_not_configured')
 refusal(400, { error: { message: 'Blocked by our content policy' } }, 'content_rejected')
 refusal(403, { message: 'The prompt was flagged.' }, 'content_rejected')
 refusal(403, own, 'provider_not_configured')

@@ -9,7 +9,7 @@ import { failed } from '../../domain/outcome.ts'
 import type { Json } from '../../domain/outcome.ts'
 import { Problem, type ProblemCode } from '../../domain/problem.ts'
 import type { JobOutcome } from '../contract.ts'
-import { nothing, only, shorten, speaksOfPolicy, unclaimed, unknown, when, withoutTail, words } from '../toolkit.ts'
+import { nothing, only, shorten, speaksOfPolicy, unclaimed, unknown, unlisted, when, withoutTail, words } from '../toolkit.ts'
 import type { Handling, Reply } from '../toolkit.ts'
 
 export const title = 'The Gemini API'
@@ -97,7 +97,7 @@ export function readError(reply: Extract<Reply, { kind: 'answered' }>, { isCall,
     case 'FAILED_PRECONDITION': return failed(unclaimed(title, 'the region and billing of your project there', 'does not serve us', upstreamCode, said))
     case 'UNAUTHENTICATED':
     case 'PERMISSION_DENIED': return failed(unclaimed(title, `${settings}_API_KEY`, 'does not take our key for this', upstreamCode, said))
-    case 'NOT_FOUND': return no('provider_rejected', `Google does not know this model: ${said}`)
+    case 'NOT_FOUND': return failed(unlisted(title, upstreamCode, said))
     case 'ABORTED':
     case 'ALREADY_EXISTS':
     case 'OUT_OF_RANGE': return no('provider_rejected', `Google did not accept this: ${said}`)
@@ -118,6 +118,7 @@ function readHttp(http: number, { said, settings, retryAfterMs }: { said: string
   if (http === 429) return failed(new Problem('provider_busy', `Google takes no more calls from us for now${said ? `: ${said}` : '.'}`, { upstreamCode }), retryAfterMs)
   if (http === 401 || http === 403) return failed(unclaimed(title, `${settings}_API_KEY`, 'does not take our key', upstreamCode, said ?? undefined))
   if (http < 400 || http >= 500 || http === 408 || http === 499) return failed(unknown(title, upstreamCode))
+  if (http === 404 && said !== null) return failed(unlisted(title, upstreamCode, said))
   if (said === null) return failed(new Problem('provider_rejected', `Google refused this with HTTP ${http} and no reason. Is ${settings}_BASE_URL right?`, { upstreamCode }))
   return failed(new Problem(speaksOfPolicy(said) ? 'content_rejected' : 'provider_rejected', `Google did not accept this: ${said}`, { upstreamCode }))
 }

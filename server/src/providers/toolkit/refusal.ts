@@ -4,7 +4,7 @@
  * Only a refusal in the upstream's own words says that nothing was begun; a page, or a gateway's status, leaves it open.
  */
 import { Problem } from '../../domain/problem.ts'
-import { shorten, speaksOfPolicy, unclaimed, unknown } from '../toolkit.ts'
+import { shorten, speaksOfPolicy, unclaimed, unknown, unlisted } from '../toolkit.ts'
 import { failure, type Failure } from './parts.ts'
 
 /** What to call an upstream, and the setting an operator looks at when its key is refused. */
@@ -34,6 +34,7 @@ export function readRefusal({ status, body, retryAfterMs }: { status: number; bo
     case 401: case 403: return failure(unclaimed(title, setting, 'refused our key', upstreamCode, said))
     case 402: return failure(unclaimed(title, setting, 'has no credit of ours left', upstreamCode, said))
     case 429: return failure(new Problem('provider_busy', `${title} is busy.`, { upstreamCode }), retryAfterMs)
+    case 404: return failure(unlisted(title, upstreamCode, said))
     case 408: case 502: case 504: return failure(unknown(title, upstreamCode))
     case 500: case 503: case 529: return isOwn ? failure(new Problem(status === 500 ? 'provider_down' : 'provider_busy', `${title} has trouble${said ? `: ${said}` : '.'}`, { upstreamCode }), retryAfterMs) : failure(unknown(title, upstreamCode))
     default: return status < 500 ? failure(new Problem('provider_rejected', `${title} would not take this${said ? `: ${said}` : '.'}`, { upstreamCode })) : failure(unknown(title, upstreamCode))

@@ -69,7 +69,7 @@ export function readRefusal(reply: Answered, now: Date): Failure {
     case 401:
     case 403: return failure(unclaimed(title, 'WIREFLOW_API_KEY', 'does not take our key for this', upstreamCode, said))
     case 402: return failure(unclaimed(title, 'the credits of your account there', 'has not enough credits left for us', upstreamCode, said))
-    case 404: return no('provider_rejected', `Wireflow does not know this workflow: ${said}`)
+    case 404: return failure(unclaimed(title, 'the route of this model’s card', 'does not have the workflow it names', upstreamCode, said))
     case 405: return no('provider_rejected', `Wireflow does not take this kind of call: ${said}. Is WIREFLOW_BASE_URL right?`)
     case 413: return no('provider_rejected', `Wireflow finds this too large: ${said}`)
     case 429: return no('provider_busy', 'Wireflow runs no more workflows for us for now.')

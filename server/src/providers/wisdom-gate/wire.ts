@@ -12,7 +12,7 @@ import { failed, wait } from '../../domain/outcome.ts'
 import type { Json } from '../../domain/outcome.ts'
 import { Problem, type ProblemCode } from '../../domain/problem.ts'
 import type { JobOutcome } from '../contract.ts'
-import { nothing, only, shorten, speaksOfPolicy, unclaimed, unknown, unreached, when, words, writeParameters } from '../toolkit.ts'
+import { nothing, only, shorten, speaksOfPolicy, unclaimed, unknown, unlisted, unreached, when, words, writeParameters } from '../toolkit.ts'
 import type { Asked, Handling, Reply } from '../toolkit.ts'
 import { Answer, readContent, writeGeneration, type SentPicture } from '../toolkit/gemini.ts'
 import { Images, readMade, type Said } from '../toolkit/openai.ts'
@@ -108,7 +108,7 @@ export function readNo({ status: http, body, retryAfterMs }: Extract<Reply, { ki
       if (speaksOfPolicy(`${code} ${message}`)) return no('content_rejected', `Wisdom Gate refused this: ${said}`)
       // A model may refuse one of its parameters with the same status as a key that is switched off.
       return /parameter|not supported|unsupported/i.test(message) ? no('provider_rejected', `Wisdom Gate did not accept this: ${said}`) : failed(unclaimed(title, key, 'does not take our key for this', upstreamCode, said))
-    case 404: return no('provider_rejected', `Wisdom Gate does not know this model or address: ${said}`)
+    case 404: return failed(unlisted(title, upstreamCode, said))
     case 413: return no('provider_rejected', `Wisdom Gate finds this too large: ${said}`)
     case 429: return speaksOfCredit(given) ? spent() : no('provider_busy', `Wisdom Gate has no room for us: ${said}`)
     case 503: return no('provider_busy', `Wisdom Gate is overloaded: ${said}`)
