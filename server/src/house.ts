@@ -185,6 +185,7 @@ export async function startHouse(config: Config, { roles = ['serve', 'work'], ca
     const workerId = newId()
     const notifier: Notifier | null = embedded ? null : openNotifier({ ...address, from: workerId, log })
     if (notifier) closers.push(() => notifier.close())
+    let listener: Listener | null = null
 
     const delivery = createDelivery({
       database, allowPrivate: config.ALLOW_PRIVATE_ADDRESSES, signingKey, workerId, now, log, random: Math.random,
@@ -225,12 +226,12 @@ export async function startHouse(config: Config, { roles = ['serve', 'work'], ca
       deliver: outgoing => delivery.wake(outgoing),
       freeDeliveries: async workers => { await delivery.free(workers); await workflows.free(workers); await batches.free(workers) },
       ended: ids => workflows.hear(ids),
-      ...(notifier ? { notify: (channel, ids) => notifier.notify(channel, ids) } : {}),
+      ...(notifier ? { notify: (channel, ids) => { if (!listener?.isAlone()) notifier.notify(channel, ids) } } : {}),
       lostAfterMs: embedded ? null : lostAfterMs,
     })
 
     if (!embedded) {
-      const listener: Listener = await openListener({
+      const opened = listener = await openListener({
         ...address, except: workerId, log,
         channels: {
           plantain_work: ids => engine.hear('plantain_work', ids),
@@ -238,7 +239,7 @@ export async function startHouse(config: Config, { roles = ['serve', 'work'], ca
         },
         onGap: () => { engine.gap(); delivery.wake() },
       })
-      closers.push(() => listener.close())
+      closers.push(() => opened.close())
     }
 
     /** Pictures that templates and sessions keep for good, as copies of their own. */

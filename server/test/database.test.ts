@@ -116,6 +116,22 @@ test('what one says oneself is not heard', async t => {
   await listener.close()
 })
 
+test('who listens alone knows it, hears of who comes, and finds out who has gone', async t => {
+  const { url, database } = await fresh(t)
+  const open = () => openListener({ url, channels: { done: () => {} }, onGap: () => {} })
+  const first = await open()
+  assert.equal(first.isAlone(), true)
+  const second = await open()
+  await until(() => !first.isAlone())
+  assert.equal(second.isAlone(), false)
+  await second.close()
+  // A connection that was lost counts anew when it is back.
+  await until(async () => (await database.query(`select from pg_stat_activity where application_name = 'plantain listen' and datname = current_database()`)).rowCount === 1)
+  await database.query(`select pg_terminate_backend(pid) from pg_stat_activity where application_name = 'plantain listen' and datname = current_database()`)
+  await until(() => first.isAlone())
+  await first.close()
+})
+
 test('payloads stay below what PostgreSQL takes', () => {
   const ids = Array.from({ length: 999 }, (_, index) => `ä${index}`.padEnd(30, 'x'))
   const payloads = writePayloads(ids)

@@ -1,5 +1,6 @@
 /** What only the operator does, on the server: accounts, projects, any key of any project, and the very first boot. */
 import { writeAct } from '../db/audit.ts'
+import { locks } from '../db/locks.ts'
 import type { Client, Database } from '../db/pool.ts'
 import type { RetiredModels } from '../domain/caller.ts'
 import { Problem } from '../domain/problem.ts'
@@ -43,9 +44,6 @@ export interface Operator {
 /** A thousand dollars to play with. */
 const playMicros = 1_000_000_000
 
-/** Any number nobody else uses. */
-const firstBootLock = 7_700_419
-
 const noLimits = { requestsPerMinute: null, executionsPerDay: null, concurrent: null }
 
 export function createOperator({ database, now }: { database: Database; now(): Date }): Operator {
@@ -58,7 +56,7 @@ export function createOperator({ database, now }: { database: Database; now(): D
 
   return {
     firstBoot: (grant, keep) => database.transaction(async (client): Promise<FirstBoot> => {
-      await client.query('select pg_advisory_xact_lock($1)', [firstBootLock])
+      await client.query('select pg_advisory_xact_lock($1)', [locks.firstBoot])
       // Asked after the lock, in a statement of its own, so that it sees what another process has just made.
       const { rows: [{ present }] } = await client.query('select exists (select from account) as present')
       if (present) return { created: false }

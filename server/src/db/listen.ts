@@ -8,6 +8,7 @@
 import { Client } from 'pg'
 import { type Address, clientConfig } from './address.ts'
 import { readLoss } from './down.ts'
+import { locks } from './locks.ts'
 import { type Log, silent } from './log.ts'
 
 export type ListenerOptions = Address & {
@@ -21,11 +22,16 @@ export type ListenerOptions = Address & {
 }
 
 export interface Listener {
+  /** Whether nobody else listens, as far as we know: then nobody need be told anything. One who has just come is heard at once; that one has gone is found out at the next ping. */
+  isAlone(): boolean
   close(): Promise<void>
 }
 
 const pingEveryMs = 15_000
 const answerWithinMs = 5_000
+const presenceChannel = 'plantain_here'
+const countSql = `select count(*)::int as listening from pg_locks where locktype = 'advisory' and classid = 0 and objid = ${locks.presence} and objsubid = 1
+  and database = (select oid from pg_database where datname = current_database())`
 const againAfterMs = (attempt: number) => Math.min(2_000, 50 * 2 ** attempt) * (0.5 + Math.random() / 2)
 
 /**
@@ -39,28 +45,37 @@ export async function openListener({ channels, onGap, except, log = silent, ...a
   let closed = false
   let current: Client | undefined
   let timer: NodeJS.Timeout | undefined
+  let alone = false
+
+  const count = async (client: Client) => { alone = (await client.query<{ listening: number }>(countSql)).rows[0]!.listening <= 1 }
 
   const connect = async () => {
     const client = new Client({ ...clientConfig(address, 'plantain listen'), connectionTimeoutMillis: answerWithinMs, query_timeout: answerWithinMs })
     client.on('error', () => {})
     client.on('notification', ({ channel, payload }) => {
+      if (channel === presenceChannel) { alone = false; return }
       const { from, ids } = readPayload(payload ?? '')
       if (from === undefined || from !== except) channels[channel]?.(ids)
     })
     try {
       await client.connect()
-      for (const channel of Object.keys(channels)) await client.query(`listen ${client.escapeIdentifier(channel)}`)
+      for (const channel of [presenceChannel, ...Object.keys(channels)]) await client.query(`listen ${client.escapeIdentifier(channel)}`)
+      // Whoever counts from now on counts us; whoever has counted hears of us, and so do we.
+      await client.query(`select pg_advisory_lock_shared(${locks.presence})`)
+      await client.query(`notify ${presenceChannel}`)
+      await count(client)
     } catch (error) {
       void client.end().catch(() => {})
       throw error
     }
     current = client
-    const ping = setInterval(() => { client.query('select').catch(() => drop(client)) }, pingEveryMs).unref()
+    const ping = setInterval(() => { count(client).catch(() => drop(client)) }, pingEveryMs).unref()
     let gone = false
     const lost = () => {
       if (gone) return
       gone = true
       clearInterval(ping)
+      alone = false
       if (closed) return
       log.warn({}, 'the listening connection was lost')
       again(0)
@@ -90,6 +105,7 @@ export async function openListener({ channels, onGap, except, log = silent, ...a
   await connect().catch(error => { throw readLoss(error, false) })
 
   return {
+    isAlone: () => alone,
     async close() {
       closed = true
       clearTimeout(timer)

@@ -10,6 +10,7 @@ import path from 'node:path'
 import { Client } from 'pg'
 import { type Address, clientConfig } from './address.ts'
 import { readLoss } from './down.ts'
+import { locks } from './locks.ts'
 import { type Log, silent } from './log.ts'
 
 export const migrationsDirectory = path.join(import.meta.dirname, 'migrations')
@@ -98,13 +99,10 @@ export async function migrate({ directory, log = silent, ...address }: MigrateOp
   }
 }
 
-/** Any number nobody else uses. */
-const lockKey = 7_700_418
-
 async function applyNext(client: Client, migrations: Migration[]): Promise<Migration | undefined> {
   await client.query('begin')
   try {
-    await client.query('select pg_advisory_xact_lock($1)', [lockKey])
+    await client.query('select pg_advisory_xact_lock($1)', [locks.migration])
     const { rows: [{ present }] } = await client.query(`select to_regclass('public.schema_migration') is not null as present`)
     if (!present) {
       await client.query(

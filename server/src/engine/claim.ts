@@ -5,6 +5,7 @@
  * concurrency and the one probe of an upstream that was down exact whatever the number of workers; claims are groups, so a slow disk costs a pause and not the rate. A first
  * claim writes its attempt in the same transaction, before the upstream is asked. Every claim raises `turn`.
  */
+import { locks } from '../db/locks.ts'
 import type { Client, Database } from '../db/pool.ts'
 import { mayAsk, type Health } from '../domain/breaker.ts'
 import type { ProviderLimits } from '../providers/contract.ts'
@@ -16,8 +17,6 @@ export interface Claim { row: TaskRow; /** A job to submit, or a receipt to come
 
 /** How much this process can take of one provider's work. */
 export interface Room { provider: string; slots: number; limits: ProviderLimits }
-
-const admissionLock = 7_700_001
 
 export interface Claimed {
   claims: Claim[]
@@ -46,7 +45,7 @@ export async function claim(database: Database, worker: string, rooms: Room[], w
 /** Takes fresh tasks of providers that are known to have some. */
 export const claimKnown = (database: Database, worker: string, rooms: Room[]): Promise<Claimed> => underLock(database, client => claimFresh(client, worker, rooms))
 
-const underLock = (database: Database, work: (client: Client) => Promise<Claimed>) => database.transaction(work, { begin: `begin; select pg_advisory_xact_lock(${admissionLock})` })
+const underLock = (database: Database, work: (client: Client) => Promise<Claimed>) => database.transaction(work, { begin: `begin; select pg_advisory_xact_lock(${locks.admission})` })
 
 async function claimFresh(client: Client, worker: string, rooms: Room[]): Promise<Claimed> {
   const claims: Claim[] = []

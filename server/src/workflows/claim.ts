@@ -4,16 +4,16 @@
  * One claim at a time over all processes (an advisory lock to the commit), so that parallelism is exact whatever the number of workers. A run that
  * waits for a person takes no place.
  */
+import { locks } from '../db/locks.ts'
 import type { Client, Database } from '../db/pool.ts'
 import { claimBounded } from './bounded.ts'
 import { runColumns, type RunRow } from './rows.ts'
 
-const runLock = 7_700_002
 /** Executions looked at in one claim. They share the free places, so that a long one does not keep the others waiting. */
 const executionsMax = 200
 
 export const claimRuns = (database: Database, worker: string, free: number): Promise<RunRow[]> => database.transaction(async client => {
-  await client.query({ name: 'runs lock', text: 'select pg_advisory_xact_lock($1)' }, [runLock])
+  await client.query({ name: 'runs lock', text: 'select pg_advisory_xact_lock($1)' }, [locks.runs])
   const { rows: due } = await client.query<RunRow>({ name: 'runs claim due', text: `
     with chosen as materialized (
       select execution_id, node, item from node_run where state = 'waiting' and due_at <= now() order by due_at limit $2 for update skip locked)
