@@ -56,7 +56,7 @@ export interface Settled {
 }
 
 interface SettledRow extends TaskRow { s_number: number; s_attempt: Settlement['attemptOutcome']; deliveries: Delivering[] | null }
-interface Delivering { id: string; endpoint_id: string | null; event_type: string; style: string; url: string }
+type Delivering = [id: string, endpointId: string | null, eventType: string, style: string, url: string]
 
 /** Settles a group in one transaction. Members whose turn has passed are left out of `held`. `isAwaited`: somebody here would read it next. */
 export const settleGroup = (database: Database, deliverer: string | null, isAwaited: (id: string) => boolean = () => false) => (group: Settlement[]): Promise<Settled> =>
@@ -135,9 +135,10 @@ async function settlePlain(client: Client, group: Settlement[], deliverer: strin
       select new_id(), t.project_id, t.livemode, t.id, e.id, t.s_event, 'plantain', e.url from settled t join endpoint e on e.project_id = t.project_id and e.livemode = t.livemode
       where t.s_ended and e.enabled and (e.events @> array['*'] or e.events @> array[t.s_event])
       returning id, task_id, endpoint_id, event_type, style, url),
-    ${handingOf('delivering', '$3::uuid', '$5::uuid')}
-    select ${awaited ? 't.*' : 't.id, t.project_id, t.livemode, t.state, t.s_number'},
-      (select jsonb_agg(to_jsonb(d)) from delivering d where d.task_id = t.id) as deliveries from settled t` },
+    ${handingOf('delivering', '$3::uuid', '$5::uuid')},
+    delivered as materialized (
+      select task_id, jsonb_agg(jsonb_build_array(replace(id::text, '-', ''), replace(endpoint_id::text, '-', ''), event_type, style, url)) as deliveries from delivering group by task_id)
+    select ${awaited ? 't.*' : 't.id, t.project_id, t.livemode, t.state, t.s_number'}, d.deliveries from settled t left join delivered d on d.task_id = t.id` },
   [JSON.stringify(group.map(one => {
     const cost = isPlain(one) ? costOf(one, false) : undefined
     const ended = hasEnded(one.state as EndState)
@@ -154,8 +155,7 @@ async function settlePlain(client: Client, group: Settlement[], deliverer: strin
     ended: rows.filter(row => hasEnded(row.state as EndState)).map(row => row.id),
     held: new Set(rows.map(row => row.id)),
     numbers: new Map(rows.map(row => [row.id, { number: row.s_number, livemode: row.livemode }])),
-    outgoing: rows.flatMap(row => (row.deliveries ?? []).map(one => ({
-      id: one.id.replaceAll('-', ''), projectId: row.project_id, livemode: row.livemode, taskId: row.id, endpointId: one.endpoint_id?.replaceAll('-', '') ?? null, eventType: one.event_type, style: one.style, url: one.url, hand }))),
+    outgoing: rows.flatMap(row => (row.deliveries ?? []).map(([id, endpointId, eventType, style, url]) => ({ id, projectId: row.project_id, livemode: row.livemode, taskId: row.id, endpointId, eventType, style, url, hand }))),
     read: awaited ? rows.filter(row => row.state === 'done' && row.attempts === 1 && row.problem === null && isAwaited(row.id))
       .map(row => readTask({ ...row, outputs: made.filter(one => one.taskId === row.id).map(one => showOutput(one, row.ended_at!)) })) : [],
   }
