@@ -340,6 +340,24 @@ describe('from outside', () => {
     await due()
     assert.deepEqual([(await standing()).last_problem, (await ask('GET', '/executions?workflow=broken')).body.items.length], [null, 1])
   })
+  test('what a key set going ends with the key', async () => {
+    const person = await house.newAccount()
+    const call = async (method: string, path: string, body?: object) => {
+      const answer = await fetch(`${house.url}/plantain/v1${path}`, { method, headers: { authorization: `Bearer ${person.testKey}`, 'content-type': 'application/json' }, ...body ? { body: JSON.stringify(body) } : {} })
+      return await answer.json() as any
+    }
+    await call('POST', '/workflows', { name: 'left behind', slug: 'left-behind', graph: chain })
+    const hook = await call('POST', '/workflows/left-behind/triggers', { kind: 'webhook', inputs: { prompt: 'a glove' } })
+    const schedule = await call('POST', '/workflows/left-behind/triggers', { kind: 'schedule', cron: '0 3 * * *', inputs: { prompt: 'a glove' } })
+    assert.equal((await fetch(hook.url)).status, 200)
+    await house.database.query('update api_key set revoked_at = now() where project_id = $1 and not livemode', [person.projectId])
+    assert.deepEqual([(await fetch(hook.url)).status, (await fetch(hook.url, { method: 'POST', body: '{}' })).status], [404, 404])
+    await house.database.query(`update workflow_trigger set next_at = now() - interval '1 hour' where id = $1`, [schedule.id])
+    let stands: any
+    while (!stands?.last_problem) [stands] = (await house.database.query('select last_problem, next_at > now() as later from workflow_trigger where id = $1', [schedule.id])).rows
+    assert.deepEqual([stands.last_problem.code, stands.later], ['unauthorized', true])
+    assert.equal((await house.database.query('select from execution where project_id = $1', [person.projectId])).rowCount, 0)
+  })
   test('a link lets somebody without a key answer, once', async () => {
     const execution = await run({ graph: reviewed, inputs: { prompt: 'a tower <script>' } })
     const [review] = (await ask('GET', `/reviews?state=open&execution=${execution.id}`)).body.items

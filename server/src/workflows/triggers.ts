@@ -19,6 +19,9 @@ interface TriggerRow {
   inputs: Record<string, Json>; created_at: Date
 }
 const columns = 'id, workflow_id, account_id, project_id, key_id, livemode, kind, enabled, hook_prefix, secret, per_minute, cron, time_zone, missed, next_at, last_at, last_problem, inputs, created_at'
+/** Whether the key a trigger acts for still opens anything: one that was revoked begins nothing more. */
+const acts = 'exists (select from api_key k where k.id = workflow_trigger.key_id and k.revoked_at is null and (k.expires_at is null or k.expires_at > now())) as acts'
+const keyGone = 'the key that made it was revoked or has expired'
 
 const read = (row: TriggerRow): Trigger => ({
   id: row.id, workflowId: row.workflow_id, kind: row.kind, enabled: row.enabled, livemode: row.livemode, prefix: row.hook_prefix, signed: row.secret !== null, perMinute: row.per_minute,
@@ -99,10 +102,15 @@ export async function rotateTrigger(client: Client, caller: Caller, id: string):
 
 export interface Fired { caller: Caller; workflowId: string; inputs: Record<string, Json>; trigger: string }
 
+async function hookOf(client: Client, hook: string): Promise<TriggerRow> {
+  const { rows: [row] } = await client.query<TriggerRow & { acts: boolean }>(`select ${columns}, ${acts} from workflow_trigger where hook_hash = $1`, [hashOf(hook)])
+  if (!row || !row.enabled || !row.acts) throw new Problem('not_found', `There is no such webhook, or it was switched off, or ${keyGone}.`)
+  return row
+}
+
 /** What an address opens. @throws {Problem} `not_found` */
 export async function findHook(client: Client, hook: string): Promise<Trigger & { caller: Caller }> {
-  const { rows: [row] } = await client.query<TriggerRow>(`select ${columns} from workflow_trigger where hook_hash = $1`, [hashOf(hook)])
-  if (!row || !row.enabled) throw new Problem('not_found', 'There is no such webhook, or it was switched off.')
+  const row = await hookOf(client, hook)
   return { ...read(row), caller: callerOf(row) }
 }
 
@@ -113,8 +121,7 @@ export async function findHook(client: Client, hook: string): Promise<Trigger & 
  * @throws {Problem} `not_found`, `unauthorized` for a signature that is missing or wrong, `rate_limited`
  */
 export async function openHook(database: Database, hook: string, body: Uint8Array, signature: string | undefined): Promise<Fired> {
-  const { rows: [row] } = await database.query<TriggerRow>(`select ${columns} from workflow_trigger where hook_hash = $1`, [hashOf(hook)])
-  if (!row || !row.enabled) throw new Problem('not_found', 'There is no such webhook, or it was switched off.')
+  const row = await hookOf(database, hook)
   if (row.secret !== null) {
     const expected = Buffer.from(`sha256=${createHmac('sha256', row.secret).update(body).digest('hex')}`)
     const given = Buffer.from(signature ?? '')
@@ -131,11 +138,12 @@ export async function openHook(database: Database, hook: string, body: Uint8Arra
 
 /** Begins what is due. The time stands on the row until it was begun; beginning it twice gives the same execution. */
 export async function runDue(database: Database, now: () => Date, begin: (fired: Fired, key: string) => Promise<unknown>, failed: (id: string, error: unknown) => void): Promise<void> {
-  const { rows } = await database.query<TriggerRow>(`select ${columns} from workflow_trigger where enabled and next_at <= $1 order by next_at limit 50`, [now()])
+  const { rows } = await database.query<TriggerRow & { acts: boolean }>(`select ${columns}, ${acts} from workflow_trigger where enabled and next_at <= $1 order by next_at limit 50`, [now()])
   for (const row of rows) {
     const { times, next } = dueTimes(row.cron!, row.time_zone!, row.missed!, row.next_at!, now())
     let problem = times.length === 0 ? row.last_problem : null
-    for (const time of times) {
+    if (times.length > 0 && !row.acts) problem = storeProblem(new Problem('unauthorized', `Nothing was begun: ${keyGone}. Make this schedule again with a key that works.`))
+    else for (const time of times) {
       // A workflow that cannot be begun is told of and does not hold up the next time.
       problem = await begin({ caller: callerOf(row), workflowId: row.workflow_id, inputs: row.inputs, trigger: `schedule ${row.id}` }, `schedule-${row.id}-${time.toISOString()}`).then(() => null, error => { failed(row.id, error); return storeProblem(asProblem(error)) })
     }
