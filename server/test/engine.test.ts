@@ -10,7 +10,7 @@ import { settleGroup } from '../src/engine/settle.ts'
 import { audit, readBalance } from '../src/ledger/books.ts'
 import { newId } from '../src/kit/id.ts'
 import { testDatabase } from './kit/database.ts'
-import { ended, latch, newPerson, ownerOf, picture, priceMicros, submit, testEngine, until, type Job } from './kit/engine.ts'
+import { ended, latch, newPerson, ownerOf, picture, priceMicros, storeAnything, submit, testEngine, until, type Job } from './kit/engine.ts'
 import { youngMinute } from './kit/minute.ts'
 
 let database: Database
@@ -439,25 +439,31 @@ test('a key that another server takes in this very moment: its order is refused,
   await booksAreRight()
 }))
 
-test('in-between pictures are events of the task, while its claim is held', () => {
-  const shown = latch()
-  return withEngine({ submit: async (job, _signal, partial) => {
-    assert.equal(job.partials, 2)
-    partial!(0, Buffer.from('rough'))
-    partial!(1, Buffer.from('finer'))
-    await shown.opened
-    return done({ made: [{ bytes: picture }] })
-  } }, async ({ engine }) => {
+test('in-between pictures are events of the task, all of them and in their order, whatever each takes to be kept', () => {
+  const keeping = [latch(), latch(), latch()]
+  return withEngine({
+    submit: async (job, _signal, partial) => {
+      assert.equal(job.partials, 3)
+      for (const index of [0, 1, 2]) partial!(index, Buffer.from(`rough ${index}`))
+      // Later ones could be kept sooner.
+      keeping[2]!.open(); keeping[1]!.open(); setImmediate(() => keeping[0]!.open())
+      return done({ made: [{ bytes: picture }] })
+    },
+    async storeMade(made, expect) {
+      const rough = /^rough (\d)$/.exec('bytes' in made ? Buffer.from(made.bytes).toString() : '')
+      if (rough) await keeping[Number(rough[1])]!.opened
+      return storeAnything(made, expect)
+    },
+  }, async ({ engine }) => {
     const caller = await newPerson(database)
-    const { taskId } = await submit(engine, caller, { partials: 2 })
+    const { taskId } = await submit(engine, caller, { partials: 3 })
     const indexes: unknown[] = []
     const stop = new AbortController()
     for await (const event of engine.events(ownerOf(caller), { taskId, types: null, after: 0, live: true, signal: stop.signal })) {
       if (event.type === 'task.progressed') indexes.push((event.data.partial as { index: number }).index)
-      if (indexes.length === 2) shown.open()
       if (event.type === 'task.completed') stop.abort()
     }
-    assert.deepEqual(indexes.sort(), [0, 1])
+    assert.deepEqual(indexes, [0, 1, 2])
   })
 })
 

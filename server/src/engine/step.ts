@@ -28,7 +28,7 @@ export interface StepTools {
   linkFor(asset: Asset): string | null
   storeMade(made: Made, expect: { kind: 'image' | 'video' }): Promise<StoredBlob>
   callbackUrl(row: TaskRow): string | null
-  /** Shows an in-between picture to whoever follows the task. A hint: it never fails, and nothing waits for it. */
+  /** Shows an in-between picture to whoever follows the task. A hint: it never fails. */
   showPartial(row: TaskRow, index: number, bytes: Uint8Array): Promise<void>
   /** Says how far a task in hand is. A hint likewise. */
   showProgress(row: TaskRow, percent: number): Promise<void>
@@ -57,10 +57,10 @@ export async function step(claim: Claim, bench: Workbench, tools: StepTools, sig
   try {
     if (!claim.first && remembered?.kind === 'fetch') return { settlement: await settleMaking(row, remembered.making as unknown as Making, tools) }
     const job = writeJob(row, await tools.inputsOf(row), tools)
-    const shown: Promise<void>[] = []
-    const outcome = await ask(claim, job, bench, signal, tools, (index, bytes) => { shown.push(tools.showPartial(row, index, bytes)) })
-    // What a look brought is seen only while the claim is held.
-    if (typeof outcome === 'object' && outcome.kind === 'wait') await Promise.all(shown)
+    // One after the other, as they came; and before the claim is let go, for they are seen only while it is held.
+    let shown = Promise.resolve()
+    const outcome = await ask(claim, job, bench, signal, tools, (index, bytes) => { shown = shown.then(() => tools.showPartial(row, index, bytes)) })
+    await shown
     const sign = claim.first && !signal.aborted ? signOf(outcome) : null
     return { ...await settleAnswer(claim, outcome, bench, tools), ...(sign ? { sign } : {}) }
   } catch (thrown) {
