@@ -94,7 +94,6 @@ const costOf = (one: Settlement, isLookedAfter: boolean): Cost | undefined => {
  * Task, attempt, money, cost, outputs, event and outbox, in one statement.
  *
  * Locks are taken in the order of the house: tasks by id, then purses; a part of a statement runs when another asks for what it gives.
- * `limit` tells the planner of few rows: it would read whole tables for many.
  */
 async function settlePlain(client: Client, group: Settlement[], deliverer: string | null, isAwaited: (id: string) => boolean = () => false): Promise<Settled & { numbers: Map<string, { number: number; livemode: boolean }> }> {
   const awaited = group.some(one => one.state === 'done' && isAwaited(one.id))
@@ -104,7 +103,7 @@ async function settlePlain(client: Client, group: Settlement[], deliverer: strin
     with s as materialized (
       select * from jsonb_to_recordset($1) as s(id uuid, turn int, state text, due_at timestamptz, receipt jsonb, attempt text, uncount boolean, forced boolean, charged bigint, problem jsonb,
         text text, details jsonb, warnings jsonb, upstream_id text, progress int, ended boolean, provider text, upstream_model text,
-        cost_basis text, cost_micros bigint, cost_usage jsonb, event_type text, event_data jsonb) limit $4),
+        cost_basis text, cost_micros bigint, cost_usage jsonb, event_type text, event_data jsonb)),
     locked as materialized (select t.id from task t join s on s.id = t.id and s.turn = t.turn where t.state = 'running' or s.forced and t.state in ('queued', 'waiting') order by t.id for update of t),
     settled as (
       update task t set state = s.state, worker = null, due_at = case when t.hinted and s.state = 'waiting' then now() else coalesce(s.due_at, t.due_at) end, hinted = false, receipt = s.receipt, turn = t.turn + s.forced::int,
@@ -118,7 +117,7 @@ async function settlePlain(client: Client, group: Settlement[], deliverer: strin
       update attempt a set ended_at = case when s_attempt is null then null else now() end, outcome = s_attempt, problem = t.problem,
         receipt = coalesce(t.receipt, a.receipt), receipt_at = case when t.receipt is null then a.receipt_at else coalesce(a.receipt_at, now()) end
       from settled t where a.task_id = t.id and a.number = t.s_number and a.ended_at is null),
-    ${closingOf('select account_id, project_id, key_id, livemode, id as task_id, price_micros as held, coalesce(charged_micros, 0) as charged from settled where s_ended')},
+    ${closingOf('select account_id, project_id, key_id, livemode, id as task_id, price_micros as held, coalesce(charged_micros, 0) as charged from settled where s_ended', '$4')},
     costed as (
       insert into provider_cost (task_id, number, account_id, project_id, provider, upstream_model, model, micros, basis, usage, charged_micros)
       select t.id, t.s_number, t.account_id, t.project_id, coalesce(a.provider, t.provider), coalesce(a.upstream_model, t.upstream_model), t.model, s.cost_micros, s.cost_basis, s.cost_usage, coalesce(s.charged, 0)

@@ -194,8 +194,8 @@ const forgetKeys = async (client: Client, refused: Submission[]) => {
  * before, names an input that is gone, or cannot be paid. `sure`: all that was looked into, in the same transaction, and the keys are written.
  *
  * Locks are taken in the order of the house: keys, remembered calls, purses. The counts that stand between them make the order sure: a part
- * of a statement runs when somebody asks for what it gives. `limit` tells the planner of few rows, and `lateral` keeps it from reading
- * whole tables for them.
+ * of a statement runs when somebody asks for what it gives. `lateral` keeps the planner from reading whole tables for a group, and
+ * `limit` does where it cannot stand: purses are few.
  *
  * The order of admission (`rank`) is time, spread per account: a task's rank is now, or a minute after the account's last waiting one.
  * So the first waiting task of every account is about as old as it looks, a burst of a thousand lies in the future, and one
@@ -225,7 +225,7 @@ async function write(client: Client, group: Submission[], { sure = false } = {})
       select *, decode(body, 'hex') as sha256 from jsonb_to_recordset($1) as s(id uuid, account_id uuid, project_id uuid, key_id uuid, livemode boolean, attempts_max int, model text, model_asked text,
         operation text, prompt text, parameters jsonb, inputs jsonb, count int, partials int, width int, height int, priority text, place int, provider text,
         upstream_model text, price_micros bigint, warnings jsonb, metadata jsonb, callback_url text, wire jsonb, sticky_key text, template jsonb, start_by timestamptz, end_by timestamptz,
-        key text, body text, retried boolean, remember boolean) limit $4),
+        key text, body text, retried boolean, remember boolean)),
     there as materialized (select id from asset where id = any($2::uuid[]) order by id for key share),
     new as materialized (
       select not $3 and (select count(*) from there) = cardinality($2::uuid[])
@@ -238,7 +238,7 @@ async function write(client: Client, group: Submission[], { sure = false } = {})
       insert into idempotency (project_id, livemode, key, body_sha256, task_id)
       select project_id, livemode, key, sha256, id from s, new where all_new and key is not null order by key
       on conflict do nothing returning task_id),
-    bill as materialized (select account_id, livemode, sum(price_micros)::bigint as micros from s group by 1, 2),
+    bill as materialized (select account_id, livemode, sum(price_micros)::bigint as micros from s group by 1, 2 limit $4),
     called as materialized (
       select c.key_id from (select key_id, sha256 from s, new where all_new and remember and (select count(*) from keyed) = (select count(key) from s) order by 1, 2) s
       cross join lateral (select key_id from recent_call c where c.key_id = s.key_id and c.body_sha256 = s.sha256 for update) c),

@@ -51,16 +51,18 @@ export const holdingOf = (entries: string): string => `
  * captures that much. A hold is closed once: the second row is refused by the database.
  *
  * @param closes a query of account_id, project_id, key_id, livemode, task_id, held, charged; it has locked the tasks
+ * @param most a parameter that is no less than there are purses; it tells the planner of few, for whom it reads no whole table
  */
-export const closingOf = (closes: string): string => `
+export const closingOf = (closes: string, most: string): string => `
     close as materialized (${closes}),
     movement as materialized (
-      select account_id, livemode, sum(held - charged)::bigint as available, sum(held)::bigint as held, sum(charged)::bigint as spent from close group by 1, 2),
+      select account_id, livemode, sum(held - charged)::bigint as available, sum(held)::bigint as held, sum(charged)::bigint as spent from close group by 1, 2 limit ${most}),
     purse as materialized (
-      select b.account_id, b.livemode from balance b join movement using (account_id, livemode) order by 1, 2 for update of b),
+      select m.* from (select * from movement order by account_id, livemode) m
+      cross join lateral (select from balance b where b.account_id = m.account_id and b.livemode = m.livemode for update) b),
     moved as (
       update balance b set available_micros = b.available_micros + m.available, held_micros = b.held_micros - m.held, spent_micros = b.spent_micros + m.spent
-      from movement m join purse using (account_id, livemode) where b.account_id = m.account_id and b.livemode = m.livemode),
+      from purse m where b.account_id = m.account_id and b.livemode = m.livemode),
     booked as (
       insert into ledger (kind, account_id, project_id, key_id, livemode, task_id, amount_micros)
       select case when charged > 0 or held = 0 then 'capture' else 'release' end, account_id, project_id, key_id, livemode, task_id, held - charged from close)`
