@@ -347,8 +347,8 @@ test('an upstream that stays busy raises OverloadedError, and the SDK does not b
   house.upstream.tell({ word: 'always_busy', does: { kind: 'busy', retryAfterS: 0 } })
   const tasks = await countTasks()
   const call = live.messages.create({ model: 'rehearsal-1', max_tokens: 1, messages: [{ role: 'user', content: 'x rehearse:always_busy' }] }).then(() => null, (thrown: unknown) => thrown)
-  // The house's patience is a minute long; this task's is shortened.
-  await until('the upstream was asked', async () => (await house.database.query("update task set attempts_max = 1 where model = 'rehearsal-1' and attempts > 0 returning id")).rows.length > 0)
+  // The house queues for a busy upstream to the end of a task's time; this one's is near.
+  await until('the upstream was asked', async () => (await house.database.query("update task set end_by = now() where model = 'rehearsal-1' and state = 'queued' and attempts > 0 returning id")).rows.length > 0)
   const thrown = await call
   assert.ok(thrown instanceof OverloadedError, String(thrown))
   assert.deepEqual([thrown.status, thrown.type, thrown.headers!.get('x-should-retry')], [529, 'overloaded_error', 'false'])

@@ -102,7 +102,8 @@ export const pauseProvider = (client: Client, provider: string, ms: number) => c
   on conflict (provider) do update set pause_until = greatest(provider_pace.pause_until, excluded.pause_until)` }, [provider, ms])
 
 /**
- * Takes queued tasks in rank order, leaving out those whose account or key has as many in the making as it may.
+ * Takes queued tasks in rank order, leaving out those whose account or key has as many in the making as it may, and those whose time is
+ * over: the sweep ends them.
  *
  * The counts are read only for accounts and keys that have a limit; the window functions keep one claim from taking more than
  * is left for each of them. Where pictures a minute are counted, the first task that does not fit is waited for: many small ones
@@ -119,7 +120,7 @@ async function claimQueued(client: Client, worker: string, room: Room, { free, l
         row_number() over (partition by q.account_id order by q.rank) as account_place, row_number() over (partition by q.key_id order by q.rank) as key_place
       from (
         select t.id, t.account_id, t.key_id, t.rank from task t
-        where t.provider = $2 and t.state = 'queued' and t.due_at <= now()
+        where t.provider = $2 and t.state = 'queued' and t.due_at <= now() and t.end_by > now()
           and not exists (select from account_room r where r.id = t.account_id and r.room <= 0) and not exists (select from key_room r where r.id = t.key_id and r.room <= 0)
         order by t.rank limit $3 * 8 + 100) q
       left join account_room ar on ar.id = q.account_id left join key_room kr on kr.id = q.key_id),
@@ -128,7 +129,7 @@ async function claimQueued(client: Client, worker: string, room: Room, { free, l
       where (c.account_room is null or c.account_place <= c.account_room) and (c.key_room is null or c.key_place <= c.key_room)
       order by t.rank limit $3 for update of t skip locked)` : `
     , chosen as materialized (
-      select id from task where provider = $2 and state = 'queued' and due_at <= now() order by rank limit $3 for update skip locked)`
+      select id from task where provider = $2 and state = 'queued' and due_at <= now() and end_by > now() order by rank limit $3 for update skip locked)`
   const fitting = pictures === null ? '' : `
     , fitting as materialized (
       select id from (

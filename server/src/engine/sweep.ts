@@ -13,20 +13,21 @@ import { movedWarning } from './step.ts'
 
 const batch = 500
 
-interface Overdue { id: string; turn: number; state: 'queued' | 'waiting'; starts: boolean; attempts: number }
+interface Overdue { id: string; turn: number; state: 'queued' | 'waiting'; starts: boolean; attempts: number; problem: StoredProblem | null }
 
 /** Ends tasks whose time to start or to end has passed. Tasks in hand end by their own worker's clock. */
 export const endOverdue = (database: Database, deliverer: string | null): Promise<Settled> => database.transaction(async client => {
   const { rows } = await client.query<Overdue>({ name: 'sweep overdue', text: `
     with late as materialized (
-      select id, turn, state, false as starts, attempts from task where state in ('queued', 'waiting') and end_by <= now() limit $1 for update skip locked),
+      select id, turn, state, false as starts, attempts, problem from task where state in ('queued', 'waiting') and end_by <= now() limit $1 for update skip locked),
     unbegun as materialized (
-      select id, turn, state, true as starts, attempts from task
+      select id, turn, state, true as starts, attempts, problem from task
       where state = 'queued' and start_by is not null and start_by <= now() and started_at is null and end_by > now() limit $1 for update skip locked)
     select * from late union all select * from unbegun` }, [batch])
   return settleIn(client, rows.map((row): Settlement => ({
     id: row.id, turn: row.turn, forced: true, state: 'failed', chargedMicros: 0, attemptOutcome: row.state === 'waiting' ? 'unknown' : null,
-    problem: storeProblem(row.starts
+    // Who queued for an upstream that stayed busy to the end is told that, and not that we were slow.
+    problem: row.state === 'queued' && row.problem?.code === 'provider_busy' ? row.problem : storeProblem(row.starts
       ? new Problem('start_deadline', 'This was not begun within the time it was given. Nothing was charged.')
       : new Problem('deadline', 'This was not ready within the time it was given. Nothing was charged.')),
   })), deliverer)
