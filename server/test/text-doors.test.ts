@@ -158,7 +158,17 @@ describe('generateContent', () => {
 
   test('lists its models', async () => {
     const model = await google.models.get({ model: 'gemini-3.5-flash-lite' })
-    assert.deepEqual(model.supportedActions, ['generateContent', 'countTokens'])
+    assert.deepEqual(model.supportedActions, ['generateContent', 'batchGenerateContent', 'countTokens'])
+  })
+
+  test('writes in batches as it says', async () => {
+    let batch = await google.batches.create({ model: 'gemini-3.5-flash-lite', src: [{ contents: [{ role: 'user', parts: [{ text: 'A line about rain' }] }] }] })
+    while (!/SUCCEEDED|FAILED|CANCELLED|EXPIRED/.test(batch.state!)) {
+      await new Promise(resolve => { setTimeout(resolve, 100) })
+      batch = await google.batches.get({ name: batch.name! })
+    }
+    assert.equal(batch.state, 'JOB_STATE_SUCCEEDED')
+    assert.ok(batch.dest!.inlinedResponses![0]!.response!.candidates![0]!.content!.parts![0]!.text)
   })
 
   test('refuses what it cannot do, at no cost', async () => {
