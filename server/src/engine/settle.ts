@@ -71,10 +71,9 @@ export async function settleIn(client: Client, group: Settlement[], deliverer: s
   const settled = await settlePlain(client, group, deliverer)
   const special = group.filter(one => settled.held.has(one.id) && !isPlain(one))
   if (special.length === 0) return settled
-  const numbers = settled.numbers
-  const late = await beginLate(client, special.filter(({ attemptOutcome: outcome }) => outcome === 'unknown' || outcome === 'cancelled').map(({ id }) => ({ taskId: id, number: numbers.get(id)!.number })))
+  const late = await beginLate(client, special.filter(({ attemptOutcome: outcome }) => outcome === 'unknown' || outcome === 'cancelled').map(({ id }) => ({ taskId: id, number: settled.numbers.get(id)!.number })))
   await writeCosts(client, special.flatMap(one => {
-    const { number, livemode } = numbers.get(one.id)!
+    const { number, livemode } = settled.numbers.get(one.id)!
     const cost = costOf(one, late.has(one.id))
     return livemode && cost ? [{ taskId: one.id, number, cost, chargedMicros: chargedOf(one), late: false }] : []
   }))
@@ -98,6 +97,7 @@ const costOf = (one: Settlement, isLookedAfter: boolean): Cost | undefined => {
 async function settlePlain(client: Client, group: Settlement[], deliverer: string | null, isAwaited: (id: string) => boolean = () => false): Promise<Settled & { numbers: Map<string, { number: number; livemode: boolean }> }> {
   const awaited = group.some(one => one.state === 'done' && isAwaited(one.id))
   const made = group.flatMap(one => (one.outputs ?? []).map((output, position) => ({ taskId: one.id, id: newId(), position, ...output })))
+  const madeFor = Map.groupBy(made, one => one.taskId)
   const hand = deliverer === null ? null : newId()
   const { rows } = await client.query<SettledRow>({ name: awaited ? 'settle and read' : 'settle', text: `
     with s as materialized (
@@ -156,7 +156,7 @@ async function settlePlain(client: Client, group: Settlement[], deliverer: strin
     numbers: new Map(rows.map(row => [row.id, { number: row.s_number, livemode: row.livemode }])),
     outgoing: rows.flatMap(row => (row.deliveries ?? []).map(([id, endpointId, eventType, style, url]) => ({ id, projectId: row.project_id, livemode: row.livemode, taskId: row.id, endpointId, eventType, style, url, hand }))),
     read: awaited ? rows.filter(row => row.state === 'done' && row.attempts === 1 && row.problem === null && isAwaited(row.id))
-      .map(row => readTask({ ...row, outputs: made.filter(one => one.taskId === row.id).map(one => showOutput(one, row.ended_at!)) })) : [],
+      .map(row => readTask({ ...row, outputs: (madeFor.get(row.id) ?? []).map(one => showOutput(one, row.ended_at!)) })) : [],
   }
 }
 

@@ -1,7 +1,7 @@
 /**
  * The money room: what was granted, held, captured and released, and the balance that follows from it.
  *
- * Every function that moves money takes the transaction of the fact it belongs to and opens none of its own. Rows are only
+ * What moves money is part of the statement that writes the fact it belongs to, or takes that fact's transaction and opens none of its own. Rows are only
  * appended; a balance is the running sum of its rows and can be made again from them (`audit`). Absent on purpose: prices
  * (a card's), update and delete on `ledger`, fractions of a micro-dollar.
  */
