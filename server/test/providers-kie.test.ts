@@ -68,7 +68,7 @@ describe('a live order', () => {
   test('of what this upstream cannot honour is refused before anything is asked', async () => {
     for (const [model, parameters, field] of [
       ['nano-banana-2', { resolution: '512' }, 'parameters.resolution'], ['nano-banana-pro', { google_search: true }, 'parameters.google_search'],
-      ['nano-banana-2-lite', { output_format: 'jpeg' }, 'parameters.output_format'],
+      ['nano-banana-2-lite', { output_format: 'jpeg' }, 'parameters.output_format'], ['gpt-image-2', { quality: 'high' }, 'parameters.quality'],
     ] as const) {
       upstream.clear()
       const { body } = await send(house, { model, prompt: 'a kite', parameters })
@@ -76,6 +76,11 @@ describe('a live order', () => {
       assert.deepEqual({ ...upstream.stats() }, { asked: 0, bought: 0, looks: 0, uploads: 0, files: 0, links: 0 })
       assert.equal((await moneyOf(house, body.id)).captured, 0)
     }
+  })
+
+  test('of a file format nobody asked for says nothing', async () => {
+    const { body } = await send(house, { model: 'flux-2-pro', prompt: 'a kite' })
+    assert.deepEqual([body.state, body.warnings], ['done', []], JSON.stringify(body.problem))
   })
 
   test('with a seed says that it was not passed on', async () => {

@@ -303,6 +303,8 @@ refused('a test key changes nothing of live work', 'PUT', 'models/rehearsal-3', 
 refused('a provider nobody knows', 'PUT', 'models/rehearsal-3', { routes: [{ provider: 'acme', model: 'x' }] }, [400, 'bad_request'])
 refused('the sandbox as a route', 'PUT', 'models/rehearsal-3', { routes: [{ provider: 'sandbox', model: 'x' }] }, [400, 'bad_request'])
 refused('the same route twice', 'PUT', 'models/rehearsal-3', { routes: [b, b] }, [400, 'bad_request'])
+refused('a name that is a film’s', 'PUT', 'models/rehearsal-3', { routes: [{ provider: 'kie', model: 'kling-2.6/text-to-video' }] }, [400, 'bad_request'])
+refused('a name that is a writer’s', 'PUT', 'models/rehearsal-3', { routes: [b, { provider: 'anthropic', model: 'claude-haiku-5-5' }] }, [400, 'bad_request'])
 refused('no route at all', 'PUT', 'models/rehearsal-3', { routes: [] }, [400, 'bad_request'])
 refused('a weight below zero', 'PUT', 'models/rehearsal-3', { routes: [{ ...b, weight: -1 }] }, [400, 'bad_request'])
 refused('a field nobody knows', 'PUT', 'models/rehearsal-3', { routes: [{ ...b, price: 1 }] }, [400, 'bad_request'])

@@ -8,7 +8,7 @@
 import { isDeepStrictEqual } from 'node:util'
 import type { Card } from '../domain/card.ts'
 import { Problem } from '../domain/problem.ts'
-import type { Alias, ModelRoutes, SetRoute } from '../domain/routing.ts'
+import { isSame, type Alias, type ModelRoutes, type SetRoute } from '../domain/routing.ts'
 import { writeAct } from '../db/audit.ts'
 import type { Client, Database } from '../db/pool.ts'
 import type { Catalog } from './catalog.ts'
@@ -68,6 +68,12 @@ export function createChangeRoom({ database, catalog, providers }: { database: D
     throw new Problem('unknown_model', `There is no model called ${model.slice(0, 100)}.${near.length > 0 ? ` Did you mean ${near.join(', ')}?` : ''}`, { field: 'model', value: model.slice(0, 100), allowed: near })
   }
 
+  /** Whose name it is at that provider by the cards, where nobody's of them does anything this card does: what came would be paid and be no answer to its orders. */
+  const otherKind = (card: Card, provider: string, model: string): Card | null => {
+    const named = catalog.all().filter(({ routes }) => routes.some(route => isSame(route, { provider, model })))
+    return named.some(({ operations }) => operations.some(operation => card.operations.includes(operation))) ? null : named[0] ?? null
+  }
+
   const checkRoutes = (card: Card, routes: SetRoute[]) => {
     if (routes.length < 1 || routes.length > routesMax) throw new Problem('bad_request', `A model has 1 to ${routesMax} routes, not ${routes.length}. To take it out of service, switch its routes off.`, { field: 'routes' })
     routes.forEach(({ provider, model, order, weight }, index) => {
@@ -75,6 +81,8 @@ export function createChangeRoom({ database, catalog, providers }: { database: D
       if (!providers.includes(provider)) throw new Problem('bad_request', `There is no provider ${provider.slice(0, 100)}. Known are ${providers.join(', ')}.`, { field: `${field}.provider`, value: provider.slice(0, 100), allowed: [...providers] })
       if (provider === 'sandbox') throw new Problem('bad_request', 'The sandbox makes what test keys order; it is no route for live work.', { field: `${field}.provider`, value: provider })
       if (model.length < 1 || model.length > 200) throw new Problem('bad_request', `The upstream's name of ${card.id} has 1 to 200 characters.`, { field: `${field}.model` })
+      const other = otherKind(card, provider, model)
+      if (other) throw new Problem('bad_request', `At ${provider}, ${model} is ${other.id}, which does ${other.operations.join(', ')} and nothing of what ${card.id} does. A route never leads to another kind of model.`, { field: `${field}.model`, value: model })
       for (const [name, value] of Object.entries({ order, weight })) {
         if (!Number.isInteger(value) || value < 0 || value > numberMax) throw new Problem('bad_request', `${name} is a whole number from 0 to ${numberMax}, not ${value}.`, { field: `${field}.${name}`, value })
       }

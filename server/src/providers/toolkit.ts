@@ -113,6 +113,8 @@ export const as = (field: string, words?: Record<string, Json>): Handling => val
 export const words = (...values: string[]): Record<string, Json> => Object.fromEntries(values.map(value => [value, value]))
 /** There is only this, so nothing is sent. */
 export const only = (...values: Json[]): Handling => (value): ReturnType<Handling> => values.includes(value) ? {} : { refused: values }
+/** The model chooses among these file formats itself, and nothing is sent. Where another comes than was asked for the house says so, of the very file; who asked for none hears nothing. */
+export const ownFormat = only
 /** Not sent, and said so. */
 export const unheard = (because: string): Handling => (value, name) => ({ warning: `${name} ${JSON.stringify(value)} was not passed on: ${because}` })
 /** One way for one value, another for the rest. */

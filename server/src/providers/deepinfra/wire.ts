@@ -1,5 +1,5 @@
 /** A job in DeepInfra's words. Pure. */
-import { as, only, unheard, writeParameters } from '../toolkit.ts'
+import { as, ownFormat, unheard, writeParameters } from '../toolkit.ts'
 import { sortFields, takeInputs, type Shaped, type Written } from '../toolkit/ai-sdk.ts'
 import { shapeOf, shapes } from '../toolkit/local.ts'
 
@@ -15,7 +15,7 @@ export function writeJob(job: Shaped): Written {
     // Its OpenAI-shaped edits have no such fields.
     seed: isEdit ? unheard('edits have no seed there, so another run gives another picture.') : as('seed'),
     ...(isEdit ? {} : { steps: as('num_inference_steps'), guidance: as('guidance_scale'), negative_prompt: as('negative_prompt') }),
-    output_format: (value, name, one) => value === 'png' || value === 'jpeg' ? unheard('DeepInfra chooses the file format itself.')(value, name, one) : only('png', 'jpeg')(value, name, one),
+    output_format: ownFormat('png', 'jpeg'),
   })
   const { width, height } = shapeOf(job, 16)
   return sortFields({ fields: { ...fields, ...(width && height ? { size: `${width}x${height}` } : {}) }, warnings: [...warnings, ...told] })

@@ -6,7 +6,7 @@
  */
 import type { Json } from '../../domain/outcome.ts'
 import { Problem } from '../../domain/problem.ts'
-import { as, nothing, only, unheard, unsupported, words, writeParameters } from '../toolkit.ts'
+import { as, nothing, only, ownFormat, unheard, unsupported, words, writeParameters } from '../toolkit.ts'
 import type { Asked, Handling } from '../toolkit.ts'
 import { isReferred, writePictures, type Slots } from '../toolkit/pictures.ts'
 import type { Job } from '../contract.ts'
@@ -46,9 +46,6 @@ const filmRatio: Handling = (value, name, job) => {
 const asText = (field: string, ...allowed: number[]): Handling => as(field, Object.fromEntries(allowed.map(one => [one, String(one)])))
 const format = as('output_format', words('png', 'jpeg'))
 const formats = as('output_format', words('png', 'jpeg', 'webp'))
-/** The model writes what it writes; the file that comes is kept as it is. */
-const ownFormat = (...possible: string[]): Handling => (value, name, job) =>
-  possible.includes(String(value)) ? unheard('fal lets this model choose its file format itself.')(value, name, job) : { refused: possible }
 /** Told in pixels (`image_size`). */
 const inPixels: Handling = nothing
 const seed = as('seed')

@@ -1,6 +1,6 @@
 /** A job in Fireworks' words. Pure. */
 import { Problem } from '../../domain/problem.ts'
-import { as, only, unheard, words, writeParameters, type Handling } from '../toolkit.ts'
+import { as, only, ownFormat, words, writeParameters, type Handling } from '../toolkit.ts'
 import { nearestRatio, sortFields, takeInputs, type Shaped, type Written } from '../toolkit/ai-sdk.ts'
 import { shapeOf, shapes } from '../toolkit/local.ts'
 
@@ -18,7 +18,7 @@ export function writeJob(job: Shaped): Written {
   const { width, height } = pixels ? shapeOf(job, 64) : {}
   const { fields, warnings } = writeParameters(job, title, {
     ...(pixels ? shapes : { aspect_ratio: ratio, resolution: only('1K'), size: only() }), seed: as('seed'), steps: as(pixels ? 'steps' : 'num_inference_steps'), guidance: as(pixels ? 'cfg_scale' : 'guidance_scale'),
-    output_format: pixels ? (value, name, one) => value === 'png' || value === 'jpeg' ? unheard('this model chooses its file format itself.')(value, name, one) : only('png', 'jpeg')(value, name, one) : as('output_format', words('png', 'jpeg')),
+    output_format: pixels ? ownFormat('png', 'jpeg') : as('output_format', words('png', 'jpeg')),
     ...(pixels ? { negative_prompt: as('negative_prompt') } : {}),
   })
   return sortFields({ fields: { ...fields, ...(width && height ? { size: `${width}x${height}` } : {}) }, warnings: [...warnings, ...told] })

@@ -7,7 +7,7 @@
 import type { Role } from '../../domain/order.ts'
 import type { Json } from '../../domain/outcome.ts'
 import { Problem } from '../../domain/problem.ts'
-import { as, nothing, only, unheard, unsupported, when, words } from '../toolkit.ts'
+import { as, nothing, only, ownFormat, unheard, unsupported, when, words } from '../toolkit.ts'
 import type { Asked, Handling } from '../toolkit.ts'
 
 /** Where pictures go: one field for all of them, or for those of some roles only. */
@@ -43,9 +43,6 @@ const filmRatio = (allowed: Record<string, Json>, fallback: string, pictureToo: 
 }
 const asText = (field: string, ...allowed: number[]): Handling => as(field, Object.fromEntries(allowed.map(one => [one, String(one)])))
 const seed = unheard('this model has no seed at Kie.ai, so another run gives another picture.')
-/** The model writes what it writes; the file that comes is kept as it is. */
-const ownFormat = (...possible: string[]): Handling => (value, name, job) =>
-  possible.includes(String(value)) ? unheard('Kie.ai lets this model choose its file format itself.')(value, name, job) : { refused: possible }
 const jpg = as('output_format', { png: 'png', jpeg: 'jpg' })
 const searchUnknown = when(false, nothing, (value) => ({ send: { google_search: value }, warning: 'google_search was passed on, but Kie.ai no longer documents it; whether the web was searched is not known.' }))
 const noSearch = only(false)
@@ -125,8 +122,10 @@ const openaiSize = (...allowed: string[]): Handling => (value, name, job) => {
   return { send: { aspect_ratio: close }, warning: `size ${String(value)} became the ratio ${close}: Kie.ai takes no pixels for this model, and those of the result are its own.` }
 }
 const ownEffort = unheard('Kie.ai has no such setting for this model.')
+/** A model's usual quality may be left to Kie. Any other has a price of its own, and would be sold without being made: another route is asked. */
+const ownQuality = when('medium', ownEffort, only('medium'))
 const gptImage = (withPictures: string, size: Handling, more: Record<string, Handling> = {}, always: Record<string, Json> = { resolution: '1K' }): Model => ({
-  withPictures, pictures: { field: 'input_urls', as: 'list', max: 16 }, always, parameters: { size, quality: ownEffort, output_format: ownFormat('png'), moderation: ownEffort, complexity: ownEffort, ...more },
+  withPictures, pictures: { field: 'input_urls', as: 'list', max: 16 }, always, parameters: { size, quality: ownQuality, output_format: ownFormat('png'), moderation: ownEffort, complexity: ownEffort, ...more },
 })
 const gptImage25 = (word: string): Model => gptImage(`gpt-image-2-5-${word}-image-to-image`, openaiSize('auto', '1:1', '16:9', '9:16', '4:3', '3:4', '3:2', '2:3', '21:9', '27:16', '16:27', '9:8', '8:9'), { background: as('background', words('opaque', 'transparent')) })
 

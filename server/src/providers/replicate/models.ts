@@ -5,7 +5,7 @@
  * whatever is not named here is refused before anything is bought.
  */
 import type { Json } from '../../domain/outcome.ts'
-import { as, only, unheard, words, writeParameters } from '../toolkit.ts'
+import { as, only, ownFormat, unheard, words, writeParameters } from '../toolkit.ts'
 import type { Asked, Handling } from '../toolkit.ts'
 import { isReferred, writePictures, type Slots } from '../toolkit/pictures.ts'
 
@@ -33,9 +33,6 @@ const square = (allowed: Record<string, Json>): Handling => as('aspect_ratio', {
 const filmRatio: Handling = (value, name, job) => job.inputs.length > 0 ? only('auto')(value, name, job) : square(words('1:1', '16:9', '9:16'))(value, name, job)
 const jpg = as('output_format', { png: 'png', jpeg: 'jpg' })
 const jpgOrWebp = as('output_format', { png: 'png', jpeg: 'jpg', webp: 'webp' })
-/** The model writes what it writes; the file that comes is kept as it is. */
-const ownFormat = (...possible: string[]): Handling => (value, name, job) =>
-  possible.includes(String(value)) ? unheard('this model chooses its file format itself at Replicate.')(value, name, job) : { refused: possible }
 const seed = as('seed')
 const negative = as('negative_prompt')
 const noSeed = unheard('this model has no seed at Replicate, so another run gives another picture.')
