@@ -6,6 +6,7 @@ import { after, before, test } from 'node:test'
 import * as fc from 'fast-check'
 import { problems } from '../src/domain/problem.ts'
 import { testHouse, type TestHouse } from './kit/house.ts'
+import { draws } from './kit/chance.ts'
 
 let house: TestHouse
 // Private addresses are refused here, as they are in production.
@@ -52,7 +53,7 @@ for (const [path, body] of Object.entries(bodies)) {
       assert.notEqual(answer.status, 500, `${JSON.stringify(sent)}\n${answer.text}`)
       assert.ok(answer.headers.get('x-request-id'))
       if (answer.status >= 400) assert.ok(JSON.parse(answer.text).error.code in problems)
-    }), { numRuns: 150 })
+    }), draws(150))
   })
 }
 
@@ -63,7 +64,7 @@ test('no query meets a bug', { timeout: 120_000 }, async () => {
   await fc.assert(fc.asyncProperty(paths, fc.array(fc.tuple(names, values), { maxLength: 3 }), async (path, pairs) => {
     const answer = await send({ method: 'GET', path: `${path}?${new URLSearchParams(pairs.map(([name, value]): [string, string] => [name, value.toWellFormed()]))}` })
     assert.notEqual(answer.status, 500, `${path} ${JSON.stringify(pairs)}\n${answer.text}`)
-  }), { numRuns: 250 })
+  }), draws(250))
 })
 
 test('no path meets a bug', { timeout: 120_000 }, async () => {
@@ -71,7 +72,7 @@ test('no path meets a bug', { timeout: 120_000 }, async () => {
   await fc.assert(fc.asyncProperty(heads, fc.array(fc.string({ maxLength: 12, unit: 'binary' }), { maxLength: 3 }), fc.constantFrom('GET', 'POST', 'DELETE', 'PATCH', 'PUT', 'HEAD', 'OPTIONS'), async (head, parts, method) => {
     const answer = await send({ method, path: [head, ...parts.map(part => encodeURIComponent(part.toWellFormed()))].join('/') })
     assert.notEqual(answer.status, 500, `${method} ${head} ${JSON.stringify(parts)}\n${answer.text}`)
-  }), { numRuns: 250 })
+  }), draws(250))
 })
 
 test('after all that the books balance', async () => {

@@ -13,6 +13,7 @@ import { APICallError, experimental_generateVideo, generateImage, generateText, 
 import * as fc from 'fast-check'
 import sharp from 'sharp'
 import { testHouse, type TestHouse } from './kit/house.ts'
+import { draws } from './kit/chance.ts'
 
 const model = 'gemini-3.1-flash-image'
 const small = { imageConfig: { imageSize: '512' } }
@@ -606,7 +607,7 @@ describe('bad input gets its error, costs nothing and leaves nothing', () => {
       const answer = await ask(path, JSON.stringify(body) ?? '', { key })
       assert.ok([400, 404].includes(answer.status), answer.text.slice(0, 300))
       assert.ok(answer.body.error.message)
-    }), { numRuns: 250 })
+    }), draws(250))
     assert.deepEqual(await traces(), before)
   })
 

@@ -8,6 +8,7 @@ import * as fc from 'fast-check'
 import sharp from 'sharp'
 import { modelsOf, readCreateTask } from '../src/protocols/kie/wire.ts'
 import { testHouse, type TestHouse } from './kit/house.ts'
+import { draws } from './kit/chance.ts'
 
 interface Kie { code: number; msg: string; data: any; success?: boolean }
 interface Answer extends Kie { status: number; headers: Headers; text: string }
@@ -443,7 +444,7 @@ describe('bad input gets its code, costs nothing and leaves nothing', () => {
       assert.ok([400, 402, 422, 451, 500].includes(answer.code), answer.text)
       assert.notEqual(answer.msg, 'Server exception, please try again later')
       assert.deepEqual(await traces(house), before)
-    }), { numRuns: 200 })
+    }), draws(200))
   })
 
   test('the books add up in the end', async () => {

@@ -11,6 +11,7 @@ import * as fc from 'fast-check'
 import OpenAI, { APIError, APIUserAbortError, AuthenticationError, BadRequestError, InternalServerError, NotFoundError, PermissionDeniedError, RateLimitError, toFile, UnprocessableEntityError } from 'openai'
 import sharp from 'sharp'
 import { testHouse, type TestHouse } from './kit/house.ts'
+import { draws } from './kit/chance.ts'
 
 let house: TestHouse
 let client: OpenAI
@@ -668,7 +669,7 @@ test('whatever a body holds, it is refused and never a bug', async () => {
     const response = await fetch(house.url + path, { method: 'POST', headers: { authorization: `Bearer ${testKey}`, 'content-type': 'application/json' }, body: JSON.stringify(sent) })
     const { error } = await response.json() as { error: { message: string } }
     assert.ok(response.status >= 400 && response.status < 500, `${response.status} ${path} ${JSON.stringify(sent)} ${error?.message}`)
-  }), { numRuns: 300 })
+  }), draws(300))
 })
 
 test('a picture behind a private address is not fetched', async () => {

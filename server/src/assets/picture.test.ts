@@ -10,6 +10,7 @@ import { stripLocation as strip } from './location.ts'
 import { Broken } from './parts.ts'
 import type { ImageMime } from './sniff.ts'
 import { readOrientation, removeLocation, writeOrientation } from './tiff.ts'
+import { draws } from '../../test/kit/chance.ts'
 
 const readHeader = (...given: Parameters<typeof read>) => atOnce(read(...given))
 const stripLocation = (...given: Parameters<typeof strip>) => atOnce(strip(...given))
@@ -50,7 +51,7 @@ for (const [mime, format] of mimes) {
       } catch (error) {
         assert.ok(error instanceof Broken || error instanceof RangeError, String(error))
       }
-    }), { numRuns: 300 })
+    }), draws(300))
   })
 }
 
@@ -145,7 +146,7 @@ test('EXIF that points at itself comes to an end', () => {
     const length = wild.length
     assert.ok(['clean', 'removed', 'unreadable'].includes(removeLocation(wild)))
     assert.equal(wild.length, length)
-  }))
+  }), draws(100))
 })
 
 test('frames of animations are counted', async () => {

@@ -12,6 +12,7 @@ import { Problem } from '../domain/problem.ts'
 import { loadCatalog, ownCards } from './catalog.ts'
 import { CatalogError } from './load.ts'
 import { parametersOf } from './parameters.ts'
+import { draws } from '../../test/kit/chance.ts'
 
 const catalog = loadCatalog()
 const now = new Date('2026-11-21T00:00:00Z')
@@ -249,7 +250,7 @@ test('whatever an order holds, it is taken with a price or refused with a proble
     } catch (thrown) {
       assert.ok(thrown instanceof Problem && thrown.code !== 'internal', String(thrown))
     }
-  }), { numRuns: 2_000 })
+  }), draws(2_000))
   assert.ok(taken > 50, `only ${taken} were taken`)
 })
 

@@ -9,6 +9,7 @@ import * as fc from 'fast-check'
 import { Problem } from '../domain/problem.ts'
 import { inlineFrom, readInlineJson, type InlineBody } from './json-in.ts'
 import { parseJson } from './json.ts'
+import { draws } from '../../test/kit/chance.ts'
 
 const folder = await mkdtemp(join(tmpdir(), 'plantain-json-in-'))
 after(() => rm(folder, { recursive: true, force: true }))
@@ -210,7 +211,7 @@ test('any document in any pieces is what JSON.parse makes of it, but for its fil
     await same(expected.value, body.value, body)
     await body.release()
     assert.deepEqual(await readdir(folder), [])
-  }), { numRuns: 150 })
+  }), draws(150))
 })
 
 /** Null for what is refused for its letters (NUL, half a pair), which is told elsewhere. */

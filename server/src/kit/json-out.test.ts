@@ -6,6 +6,7 @@ import type { OpenAsset } from '../protocols/contract.ts'
 import { Base64Encoder } from './base64.ts'
 import { base64Of, jsonResponse, sseJson, streamJson } from './json-out.ts'
 import { eventStream, streamPieces } from './pieces.ts'
+import { draws } from '../../test/kit/chance.ts'
 
 /** A file of the store that is read in chunks of a size, and what became of its reader. */
 function file(bytes: Buffer, { chunk = 1_000, sizeBytes = bytes.length } = {}) {
@@ -60,7 +61,7 @@ test('any bytes in any chunks are the base64 of the whole', () => {
     const texts: Buffer[] = []
     for (let at = 0, index = 0; at < all.length; index++) texts.push(encoder.push(Buffer.from(all.subarray(at, at += sizes[index % sizes.length]!))))
     assert.equal(Buffer.concat([...texts, encoder.end()]).toString(), Buffer.from(all).toString('base64'))
-  }), { numRuns: 500 })
+  }), draws(500))
 })
 
 test('any value is what JSON makes of it', async () => {
@@ -70,7 +71,7 @@ test('any value is what JSON makes of it', async () => {
     const response = jsonResponse(whole(base64Of(open)))
     assert.equal(response.headers.get('content-length'), String(Buffer.byteLength(JSON.stringify(whole(bytes.toString('base64', 0, size))))))
     assert.equal(await response.text(), JSON.stringify(whole(bytes.toString('base64', 0, size))))
-  }))
+  }), draws(100))
 })
 
 test('what looks like a mark of ours stays text', async () => {

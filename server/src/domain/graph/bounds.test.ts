@@ -1,10 +1,12 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
+import * as fc from 'fast-check'
 import { faceOf } from '../../nodes/contract.ts'
 import iterate from '../../nodes/iterate.ts'
 import list from '../../nodes/list.ts'
 import concat from '../../nodes/concat.ts'
 import { allot, boundsOf, type Standing } from './bounds.ts'
+import { chanceOf, draws } from '../../../test/kit/chance.ts'
 import { layOut } from './layout.ts'
 
 const faces = new Map([iterate, list, concat].map(node => [node.id, faceOf(node as never)]))
@@ -33,10 +35,11 @@ describe('what may be begun', () => {
   check('is not less than nothing where a bound was made smaller', [{ node: 'a', making: 7, ready: 9 }], 32, {})
 
   test('never goes beyond any bound, and never stands still while there is room', () => {
-    for (let round = 0; round < 2_000; round++) {
-      const pick = (count: number) => Math.floor(Math.random() * count)
+    fc.assert(fc.property(fc.nat(), seed => {
+      const chance = chanceOf(seed)
+      const pick = (count: number) => Math.floor(chance() * count)
       const nodes = ['a', 'b', 'c', 'd'].slice(0, 1 + pick(4))
-      const some = Array.from({ length: pick(4) }, () => ({ max: 1 + pick(4), nodes: nodes.filter(() => Math.random() < 0.6) }))
+      const some = Array.from({ length: pick(4) }, () => ({ max: 1 + pick(4), nodes: nodes.filter(() => chance() < 0.6) }))
       const standing = nodes.map(node => ({ node, making: pick(3), ready: pick(5) }))
       const places = pick(8)
       const allotted = allot(standing, some, places)
@@ -52,6 +55,6 @@ describe('what may be begun', () => {
         const isFull = begun === places || some.some(({ max, nodes: inside }) => inside.includes(node) && inside.reduce((sum, one) => sum + after(one), 0) >= max)
         assert.ok(isFull || (allotted.get(node) ?? 0) === ready, `${node} might have begun`)
       }
-    }
+    }), draws(2_000))
   })
 })

@@ -5,6 +5,7 @@ import { awaited, candidates, collecting, decided, hasRunEnded, judge, project, 
 import { instanceKey, itemKey, type Edge, type Graph, type GraphNode, type Instance, type NodeFace, type Port } from './graph.ts'
 import { givenIn, layOut, sortNodes, type Layout } from './layout.ts'
 import { lint, nearest } from './lint.ts'
+import { chanceOf, draws } from '../../../test/kit/chance.ts'
 
 const portOf = (id: string, more: Partial<Port> = {}): Port => ({ id, title: id, type: 'any', list: false, required: true, wireable: true, schema: {}, ...more })
 const face = (id: string, inputs: Port[], outputs: Port[], more: Partial<NodeFace> = {}): [string, NodeFace] =>
@@ -108,11 +109,10 @@ const graphs = fc.array(fc.tuple(fc.constantFrom('source', 'join', 'list', 'choo
   return graph(nodes, edges)
 })
 
-const random = (seed: number) => () => { seed = Math.imul(seed ^ seed >>> 15, 2246822507) + 0x9e3779b9 | 0; return (seed >>> 0) / 2 ** 32 }
-const hash = (text: string, salt: number) => { let sum = salt; for (const letter of text) sum = Math.imul(sum ^ letter.charCodeAt(0), 16777619); return random(sum)() }
+const hash = (text: string, salt: number) => { let sum = salt; for (const letter of text) sum = Math.imul(sum ^ letter.charCodeAt(0), 16777619); return chanceOf(sum)() }
 
 describe('any sound graph', () => {
-  const run = (layout: Layout, salt: number, workers: number, order: number) => simulate(layout, workers, random(order), instance => {
+  const run = (layout: Layout, salt: number, workers: number, order: number) => simulate(layout, workers, chanceOf(order), instance => {
     const luck = hash(instanceKey(instance), salt)
     const outs = layout.faceOf(instance.node).outputs.map(({ id }) => id)
     const { group, length } = layout.nodes.get(instance.node)!.settings
@@ -128,15 +128,15 @@ describe('any sound graph', () => {
       assert.equal(new Set(alone.begun).size, alone.begun.length)
       assert.equal(new Set(many.begun).size, many.begun.length)
       assert.deepEqual([...many.states].sort(), [...alone.states].sort())
-    }), { numRuns: 400 })
+    }), draws(400))
   })
   test('without failures and empty lists reaches every node', () => {
     fc.assert(fc.property(graphs, fc.nat(), (one, order) => {
       const layout = layOut(one, faces)
-      const { states } = simulate(layout, 3, random(order), instance => ({ state: 'done', length: 2, ports: layout.faceOf(instance.node).outputs.map(({ id }) => id) }))
+      const { states } = simulate(layout, 3, chanceOf(order), instance => ({ state: 'done', length: 2, ports: layout.faceOf(instance.node).outputs.map(({ id }) => id) }))
       assert.deepEqual(layout.order.filter(id => ![...states.keys()].some(name => name.startsWith(`${id} `))), [])
       assert.ok([...states.values()].every(state => state === 'done'))
-    }), { numRuns: 200 })
+    }), draws(200))
   })
 })
 
@@ -148,24 +148,24 @@ describe('iterations', () => {
     assert.deepEqual([layout.scopeOf.get('mix'), layout.scopeOf.get('inner'), layout.scopeOf.get('outer'), givenIn(layout, 'x')], [['x', 'y'], ['x'], [], ['x']])
   })
   test('run every combination', () => {
-    const { states } = simulate(layout, 2, random(1), ({ node: id }) => ({ state: 'done', length: id === 'x' ? 2 : 3, ports: ['one', 'list', 'item', 'items'] }))
+    const { states } = simulate(layout, 2, chanceOf(1), ({ node: id }) => ({ state: 'done', length: id === 'x' ? 2 : 3, ports: ['one', 'list', 'item', 'items'] }))
     assert.equal([...states.keys()].filter(name => name.startsWith('mix ')).length, 6)
     assert.equal([...states.keys()].filter(name => name.startsWith('inner ')).length, 2)
     assert.equal(states.get('outer '), 'done')
   })
   test('over nothing collect nothing', () => {
-    const { states } = simulate(layout, 2, random(1), ({ node: id }) => ({ state: 'done', length: id === 'x' ? 2 : 0, ports: ['one', 'list', 'item', 'items'] }))
+    const { states } = simulate(layout, 2, chanceOf(1), ({ node: id }) => ({ state: 'done', length: id === 'x' ? 2 : 0, ports: ['one', 'list', 'item', 'items'] }))
     assert.deepEqual([...states].filter(([name]) => /^(mix|inner|outer) /.test(name)).sort(), [['inner 0', 'done'], ['inner 1', 'done'], ['outer ', 'done']])
   })
   test('of one group run side by side', () => {
     const zipped = layOut(graph(
       [node('a', 'source'), node('x', 'iterate', { group: 'g' }), node('y', 'iterate', { group: 'g' }), node('mix', 'join')],
       [edge('a.list', 'x.items'), edge('a.list', 'y.items'), edge('x.item', 'mix.a'), edge('y.item', 'mix.b')]), faces)
-    const { states } = simulate(zipped, 2, random(1), () => ({ state: 'done', length: 3, ports: ['one', 'list', 'item'] }))
+    const { states } = simulate(zipped, 2, chanceOf(1), () => ({ state: 'done', length: 3, ports: ['one', 'list', 'item'] }))
     assert.deepEqual([...states.keys()].filter(name => name.startsWith('mix ')).sort(), ['mix 0', 'mix 1', 'mix 2'])
   })
   test('keep a failure with its item', () => {
-    const { states } = simulate(layout, 2, random(1), ({ node: id, item }) => ({ state: id === 'mix' && item[0] === 1 && item[1] === 2 ? 'failed' : 'done', length: 3, ports: ['one', 'list', 'item', 'items'] }))
+    const { states } = simulate(layout, 2, chanceOf(1), ({ node: id, item }) => ({ state: id === 'mix' && item[0] === 1 && item[1] === 2 ? 'failed' : 'done', length: 3, ports: ['one', 'list', 'item', 'items'] }))
     assert.deepEqual([states.get('mix 1.2'), states.get('inner 1'), states.get('outer ')], ['failed', 'done', 'done'])
   })
 })
@@ -191,6 +191,7 @@ describe('a graph is refused', () => {
     ['with an input where an edge goes', { ...graph([node('a', 'source'), node('b', 'list')], [edge('a.one', 'b.a')]), exposed: [{ name: 'x', node: 'b', port: 'a' }] }, 'input-wired'],
     ['that is too large', graph(Array.from({ length: 1_001 }, (_, index) => node(`n${index}`, 'source')), []), 'too-many-nodes'],
     ['that iterates inside its own group', graph([node('a', 'source'), node('x', 'iterate', { group: 'g' }), node('l', 'list'), node('y', 'iterate', { group: 'g' })], [edge('a.list', 'x.items'), edge('x.item', 'l.a'), edge('l.list', 'y.items')]), 'iterate-inside-itself'],
+    ['that iterates what its own group has made', graph([node('a', 'source'), node('x', 'iterate', { group: 'g' }), node('mix', 'join'), node('all', 'collect'), node('y', 'iterate', { group: 'g' })], [edge('a.list', 'x.items'), edge('x.item', 'mix.a'), edge('mix.one', 'all.items'), edge('all.items', 'y.items')]), 'group-waits'],
   ]
   for (const [what, one, rule] of cases) test(what, () => {
     const found = check(one).violations.find(violation => violation.rule === rule)

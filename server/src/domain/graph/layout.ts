@@ -92,8 +92,20 @@ export function layOut(graph: Graph, faces: ReadonlyMap<string, NodeFace>): Layo
       default: scopeOf.set(id, scope)
     }
   }
-  return { graph, nodes, faceOf, order, into, outOf: Map.groupBy(graph.edges, edge => edge.from.node), scopeOf, groups, flaws }
+  const outOf = Map.groupBy(graph.edges, edge => edge.from.node)
+  for (const { members } of groups.values()) {
+    if (members.length === 1) continue
+    // What stands inside a group begins when all its members have ended: one that reads of it, be it collected, would wait for itself.
+    const after = new Set(members.flatMap(readersOf(outOf)))
+    for (const node of after) for (const reader of readersOf(outOf)(node)) after.add(reader)
+    for (const id of members) {
+      if (after.has(id)) flaws.push({ rule: 'group-waits', node: id, message: `${id} reads what is made of the items of its own group, and those are there only when ${id} has ended.`, fix: 'Give it a group of its own.' })
+    }
+  }
+  return { graph, nodes, faceOf, order, into, outOf, scopeOf, groups, flaws }
 }
+
+const readersOf = (outOf: Layout['outOf']) => (node: string): string[] => (outOf.get(node) ?? []).map(({ to }) => to.node)
 
 /** The scope in which a value of an edge is given: inside its group, where an iterating node gives it. */
 export const givenIn = (layout: Layout, node: string): string[] => {

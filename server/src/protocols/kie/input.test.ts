@@ -6,6 +6,7 @@ import * as fc from 'fast-check'
 import type { Card, DialectName } from '../../domain/card.ts'
 import { Problem } from '../../domain/problem.ts'
 import { knownWords, readInput } from './input.ts'
+import { draws } from '../../../test/kit/chance.ts'
 
 const folder = path.join(import.meta.dirname, '../../catalog/cards')
 const cards = readdirSync(folder).map(name => JSON.parse(readFileSync(path.join(folder, name), 'utf8')) as Card)
@@ -119,6 +120,6 @@ test('whatever is sent, it is read or refused with a sentence', () => {
       } catch (thrown) {
         assert.ok(thrown instanceof Problem && thrown.message.length > 5, String(thrown))
       }
-    }), { numRuns: 200 })
+    }), draws(200))
   }
 })
