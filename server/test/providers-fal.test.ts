@@ -14,6 +14,7 @@ import { testHouse, type TestHouse } from './kit/house.ts'
 import { jobInput, jobOf } from './kit/job.ts'
 import { moneyOf, moneyTable, send } from './kit/live.ts'
 import { falKey, startFal, type FalStats, type FalUpstream } from './upstreams/fal.ts'
+import { everyRoute } from './kit/routes.ts'
 import { paint } from './upstreams/loopback.ts'
 
 let upstream: FalUpstream
@@ -105,6 +106,8 @@ describe('a live order', () => {
     assert.ok(body.warnings.some((one: string) => one.startsWith('prompt was not passed on')))
   })
 })
+
+describe('every route of our cards', () => everyRoute({ provider: 'fal', house: () => house, upstream: () => upstream }))
 
 describe('what goes wrong', () => {
   fault('no_room', { asked: 2, bought: 2, captured: 1, made: 1, attempts: 2 })

@@ -12,6 +12,7 @@ import { defaultsOf, openCatalog } from './kit/catalog.ts'
 import { testHouse, type TestHouse } from './kit/house.ts'
 import { jobInput, jobOf } from './kit/job.ts'
 import { moneyOf, moneyTable, send } from './kit/live.ts'
+import { everyRoute } from './kit/routes.ts'
 import { paint } from './upstreams/loopback.ts'
 import { replicateKey, startReplicate, type ReplicateStats, type ReplicateUpstream } from './upstreams/replicate.ts'
 
@@ -102,6 +103,8 @@ describe('a live order', () => {
     }
   })
 })
+
+describe('every route of our cards', () => everyRoute({ provider: 'replicate', house: () => house, upstream: () => upstream, never: ['qwen-image edit'] }))
 
 describe('what goes wrong', () => {
   for (const word of ['moment', 'blind', 'drip_file', 'wrong_mime', 'at_once', 'object', 'own_file']) fault(word, { asked: 1, bought: 1, captured: 1, made: 1 })

@@ -8,6 +8,7 @@
  * The storage is told by `uploadFaults`.
  */
 import { createHash, generateKeyPairSync, randomUUID, sign, type KeyObject } from 'node:crypto'
+import { endpointOf, unfitOf, type Endpoint } from './fal-types.ts'
 import { again, answerFault, bought, counter, Cut, film, fine, lineFault, lineFaults, listen, page, paint, readFault, type Heard, type Loopback, type Rehearsal, type Reply } from './loopback.ts'
 
 export interface FalStats { asked: number; bought: number; looks: number; results: number; uploads: number; files: number; cancelled: number; keys: number }
@@ -24,25 +25,7 @@ export interface FalUpstream extends Loopback {
   clear(): void
 }
 
-interface Kept { id: string; endpoint: string; input: any; fault: string | null; looks: number; nth: number; cancelled: boolean; count: number }
-
-/** Fields and words of the endpoints the tests reach (types of `@fal-ai/client`). */
-const picture = ['prompt', 'aspect_ratio', 'output_format', 'seed', 'num_images', 'limit_generations', 'resolution', 'enable_web_search']
-const flux = ['prompt', 'image_size', 'output_format', 'seed']
-const rules: Record<string, { fields: string[]; required: string[]; words?: Record<string, unknown[]> }> = {
-  'fal-ai/nano-banana': { fields: picture.filter(field => field !== 'resolution'), required: ['prompt'] },
-  'fal-ai/nano-banana/edit': { fields: [...picture, 'image_urls'].filter(field => field !== 'resolution'), required: ['prompt', 'image_urls'] },
-  'fal-ai/nano-banana-pro': { fields: picture, required: ['prompt'], words: { resolution: ['1K', '2K', '4K'], output_format: ['png', 'jpeg', 'webp'] } },
-  'fal-ai/nano-banana-pro/edit': { fields: [...picture, 'image_urls'], required: ['prompt', 'image_urls'], words: { resolution: ['1K', '2K', '4K'], output_format: ['png', 'jpeg', 'webp'] } },
-  'fal-ai/nano-banana-2': { fields: picture, required: ['prompt'], words: { resolution: ['0.5K', '1K', '2K', '4K'] } },
-  'fal-ai/flux-2-pro': { fields: flux, required: ['prompt'], words: { output_format: ['png', 'jpeg'] } },
-  'fal-ai/flux-2-pro/edit': { fields: [...flux, 'image_urls'], required: ['prompt', 'image_urls'] },
-  'fal-ai/qwen-image': { fields: [...flux, 'num_images', 'num_inference_steps', 'guidance_scale', 'negative_prompt', 'acceleration'], required: ['prompt'] },
-  'fal-ai/topaz/upscale/image': { fields: ['image_url', 'upscale_factor', 'output_format'], required: ['image_url'] },
-  'fal-ai/kling-video/v2.6/pro/text-to-video': { fields: ['prompt', 'aspect_ratio', 'duration', 'generate_audio', 'negative_prompt'], required: ['prompt'], words: { duration: ['5', '10'], aspect_ratio: ['16:9', '9:16', '1:1'] } },
-  'fal-ai/kling-video/v3/pro/image-to-video': { fields: ['prompt', 'duration', 'generate_audio', 'start_image_url', 'end_image_url'], required: ['start_image_url'] },
-  'fal-ai/veo3.1/fast': { fields: ['prompt', 'aspect_ratio', 'duration', 'resolution', 'generate_audio', 'auto_fix', 'negative_prompt', 'seed'], required: ['prompt'], words: { duration: ['4s', '6s', '8s'], resolution: ['720p', '1080p'] } },
-}
+interface Kept { id: string; endpoint: string; input: any; fault: string | null; looks: number; nth: number; cancelled: boolean; count: number; makes: Endpoint['makes'] }
 
 export const falKey = 'fal-rehearsed-id:fal-rehearsed-secret'
 const userId = 'github|rehearsed'
@@ -112,15 +95,13 @@ export async function startFal(): Promise<FalUpstream> {
       case 'safety': return flaw('content_policy_violation', 'The content could not be processed because it contained material flagged by a content checker.')
       case 'error_200': return { json: { detail: [{ loc: ['body', 'prompt'], msg: 'flagged', type: 'content_policy_violation' }] } }
     }
-    const rule = rules[endpoint]
-    if (!rule) return { status: 404, json: { detail: `Application "${endpoint}" not found` } }
-    for (const field of rule.required) if (json?.[field] === undefined) return flaw('missing', 'Field required', field)
-    for (const field of Object.keys(json)) if (!rule.fields.includes(field)) return flaw('extra_forbidden', 'Extra inputs are not permitted', field)
-    for (const [field, words] of Object.entries(rule.words ?? {})) if (json[field] !== undefined && !words.includes(json[field])) return flaw('one_of', `Input should be one of ${words.join(', ')}`, field)
-    for (const link of [json.image_urls ?? [], json.image_url ?? [], json.start_image_url ?? [], json.end_image_url ?? []].flat()) if (!/^https?:\/\//.test(link)) return flaw('file_download_error', 'Failed to download the file.', 'image_url')
+    const known = endpointOf(endpoint)
+    if (!known) return { status: 404, json: { detail: `Application "${endpoint}" not found` } }
+    const wrong = unfitOf(endpoint, json ?? {})
+    if (wrong) return flaw(wrong.type, wrong.why, wrong.field)
     stats.bought++
     const id = randomUUID()
-    kept.set(id, { id, endpoint, input: json, fault, looks: 0, nth, cancelled: false, count: json.num_images ?? 1 })
+    kept.set(id, { id, endpoint, input: json, fault, looks: 0, nth, cancelled: false, count: json.num_images ?? 1, makes: known.makes })
     if (fault === 'one_lost' && nth === 2) throw new Cut()
     const app = `${loopback.url}/${endpoint.split('/').slice(0, 2).join('/')}/requests/${id}`
     return answerFault(fault, { json: { status: 'IN_QUEUE', request_id: id, response_url: app, status_url: `${app}/status`, cancel_url: `${app}/cancel`, logs: null, metrics: {}, queue_position: 0 } })
@@ -158,7 +139,7 @@ export async function startFal(): Promise<FalUpstream> {
     stats.results++
     const one = find(id, app)
     if (!one) return unknown
-    const { fault, endpoint, nth, count } = one
+    const { fault, endpoint, nth, count, makes } = one
     if (one.cancelled || fault === 'stopped') return trouble(499, 'client_cancelled', 'Request was cancelled')
     switch (fault) {
       case 'fails': return trouble(503, 'runner_disconnected', 'Runner disconnected')
@@ -174,8 +155,8 @@ export async function startFal(): Promise<FalUpstream> {
     }
     const headers = { 'x-fal-request-id': id, 'x-fal-billable-units': String(count) }
     const file = (index: number, type: string) => ({ url: `${loopback.url}/files/${id}_${index}.${type === 'video/mp4' ? 'mp4' : 'png'}`, content_type: type, file_name: `${index}`, file_size: 1000 })
-    if (/video/.test(endpoint) || /veo/.test(endpoint)) return { json: { video: file(0, 'video/mp4') }, headers }
-    if (/upscale/.test(endpoint)) return { json: { image: file(0, 'image/png') }, headers }
+    if (makes === 'video') return { json: { video: file(0, 'video/mp4') }, headers }
+    if (makes === 'image') return { json: { image: file(0, 'image/png') }, headers }
     const images = Array.from({ length: count }, (_, index) => ({ ...file(index, 'image/png'), width: 64, height: 64 }))
     if (/nano-banana/.test(endpoint) && fault !== 'hidden' && fault !== 'half_hidden') return { json: { images, description: '' }, headers }
     return { json: { images, seed: one.input.seed ?? 4711, has_nsfw_concepts: images.map((_, index) => fault === 'hidden' || fault === 'half_hidden' && index === 0), prompt: one.input.prompt, timings: { inference: 3.2 } }, headers }

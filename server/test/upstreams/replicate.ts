@@ -8,6 +8,7 @@
  * tell where it calls back). The storage is told by `uploadFaults`.
  */
 import { createHmac, randomBytes, randomUUID } from 'node:crypto'
+import { unfitOf } from './replicate-schemas.ts'
 import { again, answerFault, bought, counter, Cut, film, fine, lineFault, lineFaults, listen, page, paint, readFault, type Heard, type Loopback, type Rehearsal, type Reply } from './loopback.ts'
 
 export interface ReplicateStats { asked: number; bought: number; looks: number; lists: number; uploads: number; files: number; cancelled: number; secrets: number }
@@ -27,18 +28,6 @@ export interface ReplicateUpstream extends Loopback {
 }
 
 interface Kept { id: string; model: string; input: any; webhook: string | undefined; fault: string | null; looks: number; nth: number; cancelled: boolean; at: number }
-
-/** Fields and words of the models the tests reach (input schemas on Replicate's pages). */
-const rules: Record<string, { fields: string[]; required: string[]; words?: Record<string, unknown[]>; lists?: Record<string, number> }> = {
-  'google/nano-banana': { fields: ['prompt', 'image_input', 'aspect_ratio', 'output_format'], required: ['prompt'], words: { output_format: ['jpg', 'png'] } },
-  'google/nano-banana-pro': { fields: ['prompt', 'image_input', 'aspect_ratio', 'resolution', 'output_format', 'safety_filter_level'], required: ['prompt'], words: { resolution: ['1K', '2K', '4K'], output_format: ['jpg', 'png'] } },
-  'black-forest-labs/flux-2-pro': { fields: ['prompt', 'input_images', 'aspect_ratio', 'resolution', 'output_format', 'output_quality', 'seed', 'safety_tolerance'], required: ['prompt'], words: { resolution: ['0.5 MP', '1 MP', '2 MP', '4 MP'] } },
-  'topazlabs/image-upscale': { fields: ['image', 'upscale_factor', 'output_format', 'enhance_model'], required: ['image'], words: { upscale_factor: ['None', '2x', '4x', '6x'], output_format: ['jpg', 'png'] } },
-  'recraft-ai/recraft-remove-background': { fields: ['image'], required: ['image'] },
-  'ideogram-ai/ideogram-v3-turbo': { fields: ['prompt', 'aspect_ratio', 'style_type', 'magic_prompt_option', 'image', 'mask', 'seed'], required: ['prompt'] },
-  'kwaivgi/kling-v2.6': { fields: ['prompt', 'aspect_ratio', 'duration', 'generate_audio', 'start_image', 'negative_prompt'], required: ['prompt'], words: { duration: [5, 10] } },
-  'google/veo-3.1-fast': { fields: ['prompt', 'aspect_ratio', 'duration', 'resolution', 'generate_audio', 'image', 'last_frame', 'negative_prompt', 'seed'], required: ['prompt'], words: { duration: [4, 6, 8], resolution: ['720p', '1080p'] } },
-}
 
 export const replicateKey = 'r8_rehearsed'
 const secret = `whsec_${randomBytes(24).toString('base64')}`
@@ -113,12 +102,11 @@ export async function startReplicate(): Promise<ReplicateUpstream> {
     }
     if (webhook !== undefined && !webhook.startsWith('https:')) return unfit('webhook', 'must be an HTTPS URL')
     const model = owner ?? 'by/version'
-    const rule = owner ? rules[owner] : { fields: Object.keys(input ?? {}), required: [] }
-    if (!rule || !owner && !version) return missing
-    for (const field of rule.required) if (input?.[field] === undefined) return unfit(field, `${field} is required`)
-    for (const field of Object.keys(input)) if (!rule.fields.includes(field)) return unfit(field, 'Additional property is not allowed')
-    for (const [field, words] of Object.entries(rule.words ?? {})) if (input[field] !== undefined && !words.includes(input[field])) return unfit(field, `must be one of ${words.join(', ')}`)
-    for (const link of [input.image_input ?? [], input.input_images ?? [], input.image ?? [], input.mask ?? [], input.start_image ?? [], input.last_frame ?? []].flat()) if (!/^(https?:\/\/|data:image\/)/.test(link)) return unfit('image', 'Does not match format "uri"')
+    if (!owner && !version) return missing
+    // What a version takes is its own.
+    const wrong = owner ? unfitOf(owner, input ?? {}) : null
+    if (wrong === undefined) return missing
+    if (wrong) return unfit(wrong.field, wrong.why)
     stats.bought++
     const one = keep({ model, input, webhook, fault, nth, at: Date.now() })
     if (fault === 'one_lost' && nth === 2 || fault === 'mute') throw new Cut()

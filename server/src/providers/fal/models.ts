@@ -192,25 +192,36 @@ export function writeRequests(job: Sized, links: string[]): Written {
   if (!known) return writeUnlisted(job, links)
   const { endpoint, slots = {}, without = [] } = known.at(job)
   const { fields, warnings } = writeParameters(job, title, known.parameters)
-  const size = known.pixels && !without.includes('image_size') ? writeSize(job, known.pixels) : {}
+  const size = known.pixels && !without.includes('image_size') ? writeSize(job, known.pixels) : { fields: {}, warnings: [] }
   const pictures = writePictures(job, slots, links, title)
   const unfit = without.find(field => field in fields && !isDefault(field, fields[field]))
   if (unfit) throw unsupported(unfit, fields[unfit]!, null, `${title}, which makes this at ${endpoint}`)
-  const all: Record<string, Json> = { ...(known.prompt === false ? {} : { prompt: job.prompt }), ...known.always, ...size, ...fields, ...pictures.fields }
+  const all: Record<string, Json> = { ...(known.prompt === false ? {} : { prompt: job.prompt }), ...known.always, ...size.fields, ...fields, ...pictures.fields }
   for (const field of without) delete all[field]
   return {
     requests: share(job.count, known.several ?? 1, all).map(input => ({ endpoint, input })),
-    warnings: [...warnings, ...pictures.warnings, ...(known.prompt === false && job.prompt.trim() !== '' ? ['prompt was not passed on: this model takes no words.'] : [])],
+    warnings: [...warnings, ...size.warnings, ...pictures.warnings, ...(known.prompt === false && job.prompt.trim() !== '' ? ['prompt was not passed on: this model takes no words.'] : [])],
   }
 }
 
 /** A default of the card's that an endpoint has no field for is not a wish of the caller's. */
 const isDefault = (field: string, value: Json | undefined): boolean => field === 'style' && value === 'AUTO' || field === 'strength' && value === 0.8
 
-/** Pixels outside of what fal takes would be stretched there in silence. */
-function writeSize({ width, height, model }: Sized, { min, max, side: [sideMin, sideMax] = [1, Infinity] }: Pixels): Record<string, Json> {
-  if (width === null || height === null) return {}
-  if (width * height >= min && width * height <= max && Math.min(width, height) >= sideMin && Math.max(width, height) <= sideMax) return { image_size: { width, height } }
+/** By how much a side may grow to reach the fewest pixels of a model: what is still the size class that was asked for. */
+const growthMax = 1.5
+
+/**
+ * Pixels as the model takes them. Too few are raised to its fewest, ratio kept, and told: fal would do so in silence, and 1K of anything but a square is too
+ * few for Seedream 4. Too many are refused, for fal would stretch those.
+ */
+function writeSize({ width, height, model }: Sized, { min, max, side: [sideMin, sideMax] = [1, Infinity] }: Pixels): { fields: Record<string, Json>; warnings: string[] } {
+  if (width === null || height === null) return { fields: {}, warnings: [] }
+  const growth = Math.sqrt(min / (width * height))
+  const grown = growth > 1 && growth <= growthMax
+  const [wide, high] = grown ? [width, height].map(side => Math.ceil(side * growth / 8) * 8) as [number, number] : [width, height]
+  if (wide * high >= min && wide * high <= max && Math.min(wide, high) >= sideMin && Math.max(wide, high) <= sideMax) {
+    return { fields: { image_size: { width: wide, height: high } }, warnings: grown ? [`${width}x${height} became ${wide}x${high}: fal draws ${model} of ${min} pixels or more.`] : [] }
+  }
   const sides = sideMax === Infinity ? '' : ` and sides of ${sideMin} to ${sideMax}`
   throw new Problem('unsupported_parameter', `fal makes ${model} only of ${min} to ${max} pixels in all${sides}, not ${width}x${height}. Take another resolution or aspect_ratio.`,
     { field: 'parameters.resolution', value: `${width}x${height}`, allowed: { min, max } })

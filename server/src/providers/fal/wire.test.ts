@@ -141,6 +141,7 @@ written('fal-ai/flux-2-flex', job('fal-ai/flux-2-flex', { parameters: { steps: 2
 written('fal-ai/flux-2', job('fal-ai/flux-2', { parameters: { steps: 20, guidance: 4 }, count: 4 }), { prompt: 'a kite', image_size: { width: 1024, height: 1024 }, num_inference_steps: 20, guidance_scale: 4, num_images: 4 })
 written('fal-ai/flux-2/klein/9b/edit', job('fal-ai/flux-2/klein/9b', { inputs: [picture()] }), { prompt: 'a kite', image_size: { width: 1024, height: 1024 }, num_images: 1, image_urls: ['https://f.example/0'] })
 written('fal-ai/bytedance/seedream/v4/text-to-image', job('fal-ai/bytedance/seedream/v4', { parameters: everything }), { prompt: 'a kite', image_size: { width: 1024, height: 1024 }, seed: 7, num_images: 1 })
+written('fal-ai/bytedance/seedream/v4/text-to-image', job('fal-ai/bytedance/seedream/v4', { width: 1024, height: 768 }), { prompt: 'a kite', image_size: { width: 1112, height: 832 }, num_images: 1 })
 written('fal-ai/bytedance/seedream/v4.5/edit', job('fal-ai/bytedance/seedream/v4.5', { inputs: [picture()], width: 2048, height: 2048 }), { prompt: 'a kite', image_size: { width: 2048, height: 2048 }, num_images: 1, image_urls: ['https://f.example/0'] })
 written('fal-ai/bytedance/seedream/v5/lite/text-to-image', job('fal-ai/bytedance/seedream/v5/lite', { parameters: { seed: 1 }, width: 2048, height: 2048 }), { prompt: 'a kite', image_size: { width: 2048, height: 2048 }, num_images: 1 })
 written('fal-ai/qwen-image', job('fal-ai/qwen-image', { parameters: { strength: 0.8, guidance: 3, steps: 30, acceleration: 'none', negative_prompt: 'rain', output_format: 'jpeg' } }),
@@ -183,6 +184,8 @@ written('fal-ai/veo3.1/first-last-frame-to-video', job('fal-ai/veo3.1', { parame
 written('fal-ai/veo3.1/reference-to-video', job('fal-ai/veo3.1', { parameters: veo, inputs: [picture(), picture('style')] }),
   { prompt: 'a kite', auto_fix: false, generate_audio: true, aspect_ratio: '9:16', resolution: '720p', duration: '8s', image_urls: ['https://f.example/0', 'https://f.example/1'] })
 
+test('says that too few pixels were raised', () => assert.match(write(job('fal-ai/bytedance/seedream/v4', { width: 1024, height: 768 })).warnings.join(), /1024x768 became 1112x832/))
+
 test('shares a count among as few requests as the model allows, each with its own seeds', () => {
   const inputs = (asked: Sized) => write(asked).requests.map(({ input: { num_images: count = null, seed = null } }) => [count, seed])
   assert.deepEqual(inputs(job('fal-ai/nano-banana', { count: 6, parameters: { seed: 10 } })), [[4, 10], [2, 14]])
@@ -205,7 +208,7 @@ refused('a ratio beside a mask', job('fal-ai/ideogram/v3', { parameters: { aspec
 refused('a negative prompt beside a mask', job('fal-ai/ideogram/v3', { parameters: { negative_prompt: 'rain' }, inputs: [picture(), picture('mask')] }))
 refused('a strength without a picture', job('fal-ai/qwen-image', { parameters: { strength: 0.3 } }))
 refused('too many pixels', job('fal-ai/flux-2-pro', { width: 2720, height: 1600 }))
-refused('too few', job('fal-ai/bytedance/seedream/v4', { width: 1024, height: 576 }))
+refused('far too few', job('fal-ai/bytedance/seedream/v4', { width: 512, height: 512 }))
 refused('too long a side', job('fal-ai/flux-2', { width: 2720, height: 1536 }))
 refused('a JPEG where only PNG is taken', job('fal-ai/recraft/upscale/crisp', { prompt: '', inputs: [picture('reference', 'image/jpeg')] }))
 refused('more pictures than fal takes', job('fal-ai/flux-2', { inputs: Array.from({ length: 5 }, () => picture()) }))
