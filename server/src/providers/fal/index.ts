@@ -55,12 +55,12 @@ export default provider({
     }
 
     /** One look at one request; the result is asked for once it has ended. */
-    async function look(request: Receipt['requests'][number], ageMs: number, signal: AbortSignal): Promise<{ request: Receipt['requests'][number]; retryAfterMs: number | null }> {
+    async function look(request: Receipt['requests'][number], signal: AbortSignal): Promise<{ request: Receipt['requests'][number]; retryAfterMs: number | null }> {
       const looked = readStatus(await ask(new URL(request.status), { headers, signal }))
-      if (looked.kind === 'pending') return { request, retryAfterMs: looked.retryAfterMs }
-      if (looked.kind === 'missing') return { request: fold(request, looked, null, ageMs), retryAfterMs: null }
+      if (looked.kind === 'pending') return { request: fold(request, looked, null, now().getTime()), retryAfterMs: looked.retryAfterMs }
+      if (looked.kind === 'missing') return { request: fold(request, looked, null, now().getTime()), retryAfterMs: null }
       const result = readResult(await ask(new URL(request.response), { headers, signal }), looked.failed)
-      return { request: fold(request, result, looked.seconds, ageMs), retryAfterMs: result.kind === 'pending' ? result.retryAfterMs : null }
+      return { request: fold(request, result, looked.seconds, now().getTime()), retryAfterMs: result.kind === 'pending' ? result.retryAfterMs : null }
     }
 
     let known: { keys: KeyObject[]; at: number } | null = null
@@ -85,15 +85,14 @@ export default provider({
         const requests = answers.flatMap((one, index) => 'problem' in one ? [] : [{ ...one, count: countOf(index) }])
         const refused = answers.flatMap((one, index) => 'problem' in one ? Array.from({ length: countOf(index) }, () => one) : [])
         if (requests.length === 0) return tellOperator(refuse(refused), 'fal', log)
-        return wait({ id: requests[0]!.id, since: now().getTime(), requests, warnings, refused: refused.map(({ problem }) => storeFailed(problem)) } satisfies Receipt)
+        return wait({ id: requests[0]!.id, requests, warnings, refused: refused.map(({ problem }) => storeFailed(problem)) } satisfies Receipt)
       },
 
       async poll(stored, job, signal) {
         const receipt = readReceipt(stored)
-        const ageMs = now().getTime() - receipt.since
         // Links that have expired are of no use: every request is looked at anew.
         const known = job.fresh ? receipt.requests.map(withoutLinks) : receipt.requests
-        const looks = await Promise.all(known.map(async (request: Receipt['requests'][number]) => request.links || request.failed ? { request, retryAfterMs: null } : look(request, ageMs, signal)))
+        const looks = await Promise.all(known.map(async (request: Receipt['requests'][number]) => request.links || request.failed ? { request, retryAfterMs: null } : look(request, signal)))
         const requests = looks.map(({ request }) => request)
         if (requests.every(({ links, failed: ended }) => links || ended)) return end({ ...receipt, requests }, job)
         return wait({ ...receipt, requests }, looks.reduce<number | null>((longest, { retryAfterMs }) => retryAfterMs === null ? longest : Math.max(longest ?? 0, retryAfterMs), null))

@@ -89,11 +89,12 @@ resulted('result-gone', 'provider_timeout', 'status-failed')
 resulted('result-trouble', 'provider_failed', 'status-failed-plain')
 resulted('queue-safety', 'content_rejected', 'status-failed-plain')
 
-test('a silence while looking says nothing about the request', () => {
+test('a silence while looking says nothing about the request; one that is missing is lost after a minute without a sight of it', () => {
   for (const kind of ['lost', 'unreached'] as const) assert.deepEqual([readStatus({ kind }).kind, readResult({ kind }, null).kind], ['pending', 'pending'])
   const request = { id: 'a', count: 1, status: 's', response: 'r', cancel: 'c' }
-  assert.equal(fold(request, { kind: 'missing' }, null, 59_999).failed, undefined)
-  assert.equal(fold(request, { kind: 'missing' }, null, 60_000).failed?.code, 'provider_failed')
+  const missing = fold(request, { kind: 'missing' }, null, 1_000_000)
+  assert.deepEqual([missing.failed, fold(missing, { kind: 'missing' }, null, 1_059_999).failed, fold(missing, { kind: 'missing' }, null, 1_060_000).failed?.code], [undefined, undefined, 'provider_failed'])
+  assert.deepEqual(fold(missing, { kind: 'pending', retryAfterMs: null }, null, 1_030_000), request)
 })
 
 test('every documented error has its line, and only those that began nothing may be asked again', () => {

@@ -12,6 +12,7 @@ import { Problem, type ProblemCode } from '../../domain/problem.ts'
 import type { Callback, Verdict } from '../contract.ts'
 import { forged, isFresh, shorten, speaksOfPolicy, unclaimed, unknown, unlisted, unreached } from '../toolkit.ts'
 import type { Reply } from '../toolkit.ts'
+import { isLost, miss, MissingSince, see } from '../toolkit/missing.ts'
 import { Failed, failure, Links, storeFailed, type Failure } from '../toolkit/parts.ts'
 
 const title = 'fal'
@@ -252,12 +253,10 @@ function uploadProblem(reply: Reply): Problem {
 /** What we come back with: every request of a job, and what became of it so far. */
 export const Receipt = Type.Object({
   id: Type.String(),
-  /** When they were handed in, in milliseconds. */
-  since: Type.Number(),
   requests: Type.Array(Type.Object({
     id: Type.String(), count: Type.Number(), status: Type.String(), response: Type.String(), cancel: Type.String(),
     links: Type.Optional(Links), hidden: Type.Optional(Type.Number()), seed: Type.Optional(Type.Number()), seconds: Type.Optional(Type.Number()), units: Type.Optional(Type.Number()), text: Type.Optional(Type.String()),
-    failed: Type.Optional(Failed),
+    failed: Type.Optional(Failed), missingSince: MissingSince,
   })),
   /** Those that were not taken. */
   refused: Type.Array(Failed),
@@ -271,14 +270,11 @@ export function readReceipt(receipt: Json): Receipt {
   return receipt
 }
 
-/** A request may be invisible for a moment after it was made; after this it is lost. */
-export const invisibleMs = 60_000
-
 /** Folds what a look brought into the receipt. */
-export function fold(request: Request, result: Result, seconds: number | null, ageMs: number): Request {
+export function fold(request: Request, result: Result, seconds: number | null, nowMs: number): Request {
   switch (result.kind) {
-    case 'pending': return request
-    case 'missing': return ageMs < invisibleMs ? request : { ...request, failed: { code: 'provider_failed', message: 'fal no longer knows this request.', upstreamCode: '404' } }
+    case 'pending': return see(request)
+    case 'missing': return isLost(request, nowMs) ? { ...request, failed: { code: 'provider_failed', message: 'fal no longer knows this request.', upstreamCode: '404' } } : miss(request, nowMs)
     case 'failed': return { ...request, failed: storeFailed(result.problem) }
     case 'made': {
       const { links, hidden, seed, text, units } = result

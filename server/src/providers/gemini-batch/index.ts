@@ -31,7 +31,6 @@ export default provider({
     const ask = asking(fetch, now)
     const headers = { 'x-goog-api-key': apiKey }
     const post = (path: string, body: string, signal: AbortSignal) => ask(new URL(`${root}/${path}`), { method: 'POST', headers: { ...headers, 'content-type': 'application/json' }, body, signal })
-    const ageOf = ({ since }: Receipt) => now().getTime() - since
 
     /** Everything that can be refused is, and every picture is read, before the batch is handed in. */
     async function prepare(job: Job): Promise<{ body: string; warnings: string[] }> {
@@ -48,9 +47,9 @@ export default provider({
     }
 
     async function look(receipt: Receipt, signal: AbortSignal): Promise<JobOutcome> {
-      if (receipt.id !== undefined) return readOnce(await ask(new URL(`${root}/${receipt.id}`), { headers, signal }), reply => readLook(reply, receipt, ageOf(receipt)))
+      if (receipt.id !== undefined) return readOnce(await ask(new URL(`${root}/${receipt.id}`), { headers, signal }), reply => readLook(reply, receipt, now().getTime()))
       const page = receipt.page === undefined ? '' : `&pageToken=${encodeURIComponent(receipt.page)}`
-      return readOnce(await ask(new URL(`${root}/batches?pageSize=50${page}`), { headers, signal }), reply => readPage(reply, receipt, ageOf(receipt)))
+      return readOnce(await ask(new URL(`${root}/batches?pageSize=50${page}`), { headers, signal }), reply => readPage(reply, receipt, now().getTime()))
     }
 
     const receiptOf = ({ key, count, parameters: { seed } }: Job, warnings: string[]): Receipt => ({ key, count, since: now().getTime(), ...(typeof seed === 'number' ? { seed } : {}), warnings })

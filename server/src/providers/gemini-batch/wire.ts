@@ -15,6 +15,7 @@ import { gather, shorten, unknown, unreached } from '../toolkit.ts'
 import type { Reply } from '../toolkit.ts'
 import { Answer, mergeMakings, readContent } from '../toolkit/gemini.ts'
 import { readError, readOperationError, title } from '../toolkit/google.ts'
+import { MissingSince, see, waitOrLose } from '../toolkit/missing.ts'
 
 export const settings = 'GEMINI_BATCH'
 
@@ -39,7 +40,7 @@ export function writeBatch(key: string, bodies: Json[]): Json {
 
 /** What we come back with. Without an id the batch is looked for in the list, from this page on. */
 export const Receipt = Type.Object({
-  id: Type.Optional(Type.String()), key: Type.String(), count: Type.Number(), since: Type.Number(), seed: Type.Optional(Type.Number()), page: Type.Optional(Type.String()), warnings: Type.Array(Type.String()),
+  id: Type.Optional(Type.String()), key: Type.String(), count: Type.Number(), since: Type.Number(), seed: Type.Optional(Type.Number()), page: Type.Optional(Type.String()), missingSince: MissingSince, warnings: Type.Array(Type.String()),
 })
 export type Receipt = Static<typeof Receipt>
 
@@ -74,8 +75,6 @@ export function readBegun(reply: Reply, receipt: Receipt): JobOutcome {
   return refused.kind === 'failed' && refused.problem.code === 'outcome_unknown' ? wait(receipt) : refused
 }
 
-/** A batch may be missing for a moment after it was made, on its own and in the list; after this it is lost. */
-export const invisibleMs = 60_000
 /** How often a batch that is not new any more is looked at: it may take a day. */
 const restMs = 60_000
 
@@ -84,20 +83,22 @@ const patiently = (receipt: Receipt, ageMs: number, retryAfterMs: number | null 
 const List = Type.Object({ operations: Type.Optional(Type.Array(Type.Object({ name: Type.String(), metadata: Type.Optional(Type.Object({ displayName: Type.Optional(Type.String()) })) }))), nextPageToken: Type.Optional(Type.String()) })
 
 /** Reads a page of the list for our batch. Not finding it proves nothing, so it is never handed in again. */
-export function readPage(reply: Reply, receipt: Receipt, ageMs: number): JobOutcome {
+export function readPage(reply: Reply, receipt: Receipt, nowMs: number): JobOutcome {
   const { page: _, ...rest } = receipt
   // A look that fails says nothing; the same page is read again.
   if (reply.kind !== 'answered' || reply.status >= 300 || !Value.Check(List, reply.body)) return wait(receipt, reply.kind === 'answered' ? reply.retryAfterMs : null)
   const found = reply.body.operations?.find(({ name, metadata }) => metadata?.displayName === displayNameOf(receipt.key) && isName(name))
-  if (found) return wait({ ...rest, id: found.name }, 0)
+  if (found) return wait({ ...see(rest), id: found.name }, 0)
   if (reply.body.nextPageToken) return wait({ ...rest, page: reply.body.nextPageToken })
-  return ageMs < invisibleMs ? wait(rest) : failed(unknown(title))
+  return waitOrLose(rest, nowMs, unknown(title))
 }
 
 /** Reads what looking at a batch brought. A look that fails says nothing about it: it counts as still going on. */
-export function readLook(reply: Reply, receipt: Receipt, ageMs: number): JobOutcome {
+export function readLook(reply: Reply, kept: Receipt, nowMs: number): JobOutcome {
+  const ageMs = nowMs - kept.since
+  const receipt = see(kept)
   if (reply.kind !== 'answered') return patiently(receipt, ageMs)
-  if (reply.status === 404 && ageMs >= invisibleMs) return failed(new Problem('provider_failed', 'Google no longer knows this batch.', { upstreamCode: '404' }))
+  if (reply.status === 404) return waitOrLose(kept, nowMs, new Problem('provider_failed', 'Google no longer knows this batch.', { upstreamCode: '404' }))
   if (reply.status >= 300 || !Value.Check(Batch, reply.body)) return patiently(receipt, ageMs, reply.retryAfterMs)
   const { metadata, error } = reply.body
   const said = shorten(error?.message || 'no reason given')

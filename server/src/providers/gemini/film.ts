@@ -12,6 +12,7 @@ import { shorten, unknown, unreached, writeParameters } from '../toolkit.ts'
 import type { Asked, BytesOf, Reply } from '../toolkit.ts'
 import { inlineMax, type SentPicture } from '../toolkit/gemini.ts'
 import { readError, readOperationError, title } from '../toolkit/google.ts'
+import { MissingSince } from '../toolkit/missing.ts'
 import { filmHandlings, isFilm } from './models.ts'
 
 /** Refuses what cannot be honoured, before a picture is read. @throws {Problem} `unsupported_parameter`, `too_large` */
@@ -52,7 +53,7 @@ export function writeFilm(job: Asked, pictures: SentPicture[]): { path: string; 
 }
 
 /** What we come back with. */
-export const Receipt = Type.Object({ id: Type.String(), since: Type.Number(), warnings: Type.Array(Type.String()), /** Files were refused once, and the operation was asked for fresh links. */ again: Type.Optional(Type.Boolean()) })
+export const Receipt = Type.Object({ id: Type.String(), missingSince: MissingSince, warnings: Type.Array(Type.String()), /** Files were refused once, and the operation was asked for fresh links. */ again: Type.Optional(Type.Boolean()) })
 export type Receipt = Static<typeof Receipt>
 
 export function readReceipt(receipt: Json): Receipt {
@@ -76,31 +77,29 @@ const Operation = Type.Object({
 type Operation = Static<typeof Operation>
 
 /** Reads what beginning a film brought. */
-export function readBegun(reply: Reply, now: Date, warnings: string[]): JobOutcome {
+export function readBegun(reply: Reply, warnings: string[]): JobOutcome {
   if (reply.kind === 'unreached') return failed(unreached(title))
   if (reply.kind === 'lost') return failed(unknown(title))
   if (reply.status >= 300) return readError(reply, { isCall: false })
   if (!Value.Check(Operation, reply.body) || !isName(reply.body.name)) return failed(unknown(title, String(reply.status)))
-  return wait({ id: reply.body.name, since: now.getTime(), warnings } satisfies Receipt)
+  return wait({ id: reply.body.name, warnings } satisfies Receipt)
 }
 
 export type Film = { uri: string } | { bytes: Buffer }
 
 export type Looked =
   | { kind: 'pending'; retryAfterMs: number | null }
+  | { kind: 'missing' }
   | { kind: 'made'; films: Film[]; warnings: string[]; details?: Record<string, Json> }
   | { kind: 'failed'; problem: Problem }
 
 export const pending = (retryAfterMs: number | null = null): Looked => ({ kind: 'pending', retryAfterMs })
 
-/** An operation may be unknown for a moment after it was begun; after this it is lost. */
-export const invisibleMs = 60_000
-
 /** Reads what looking at an operation brought. A look that fails says nothing about the film: it counts as still going on. */
-export function readLook(reply: Reply, ageMs: number): Looked {
+export function readLook(reply: Reply): Looked {
   if (reply.kind !== 'answered') return pending()
   const { status, body, retryAfterMs, bytesOf } = reply
-  if (status === 404 && ageMs >= invisibleMs) return { kind: 'failed', problem: new Problem('provider_failed', 'Google no longer knows this operation.', { upstreamCode: '404' }) }
+  if (status === 404) return { kind: 'missing' }
   if (status >= 300 || !Value.Check(Operation, body)) return pending(retryAfterMs)
   if (body.done !== true) return pending(retryAfterMs)
   return readDone(body, bytesOf)

@@ -7,6 +7,7 @@ import { asking, before, gather, readOnce, tellOperator, tooLong } from '../tool
 import { checkGeneration, mergeMakings, writeGeneration } from '../toolkit/gemini.ts'
 import { checkText, writeText } from '../toolkit/gemini-text.ts'
 import { charactersMaxOf, handlingsOf, readModels, rootOf } from '../toolkit/google.ts'
+import { see, waitOrLose } from '../toolkit/missing.ts'
 import { readPictures } from '../toolkit/text.ts'
 import { checkFilm, readBegun, readFile, readLook, readReceipt, writeFilm } from './film.ts'
 import { checkInteraction, isInteraction, isOmni, readInteraction, readInteractionBegun, readStopped, writeInteraction } from './interaction.ts'
@@ -76,7 +77,7 @@ export default provider({
       if ('stopped' in prepared) return prepared.stopped
       const { path, body, warnings } = prepared.value
       const read = omni ? readInteractionBegun : readBegun
-      return read(await post(path, JSON.stringify(body), signal), now(), warnings)
+      return read(await post(path, JSON.stringify(body), signal), warnings)
     }
 
     /** Files of Google's own are opened with our key; the key goes nowhere else. */
@@ -102,8 +103,9 @@ export default provider({
       async poll(stored, _job, signal) {
         const receipt = readReceipt(stored)
         const read = isInteraction(receipt) ? readInteraction : readLook
-        const looked = read(await ask(new URL(`${root}/${receipt.id}`), { headers, signal }), now().getTime() - receipt.since)
-        if (looked.kind === 'pending') return wait(receipt, looked.retryAfterMs)
+        const looked = read(await ask(new URL(`${root}/${receipt.id}`), { headers, signal }))
+        if (looked.kind === 'pending') return wait(see(receipt), looked.retryAfterMs)
+        if (looked.kind === 'missing') return waitOrLose(receipt, now().getTime(), new Problem('provider_failed', 'Google no longer knows this film.', { upstreamCode: '404' }))
         if (looked.kind === 'failed') return tellOperator(failed(looked.problem), 'gemini', log)
         const fetched = await Promise.all(looked.films.map(async film => 'uri' in film ? download(film.uri, signal) : { bytes: film.bytes, mime: 'video/mp4' }))
         if (fetched.includes('later')) return wait(receipt)

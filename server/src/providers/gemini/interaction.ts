@@ -15,7 +15,7 @@ import { as, nothing, shorten, speaksOfPolicy, unclaimed, unknown, unreached, un
 import type { Asked, BytesOf, Handling, Reply } from '../toolkit.ts'
 import { inlineMax, type SentPicture } from '../toolkit/gemini.ts'
 import { readError, readOperationError, title } from '../toolkit/google.ts'
-import { invisibleMs, pending, type Film, type Looked, type Receipt } from './film.ts'
+import { pending, type Film, type Looked, type Receipt } from './film.ts'
 
 export const isOmni = (model: string): boolean => model.startsWith('gemini-omni-')
 
@@ -83,19 +83,19 @@ const prefix = 'interactions/'
 export const isInteraction = ({ id }: Pick<Receipt, 'id'>): boolean => id.startsWith(prefix)
 
 /** Reads what beginning an interaction brought. */
-export function readInteractionBegun(reply: Reply, now: Date, warnings: string[]): JobOutcome {
+export function readInteractionBegun(reply: Reply, warnings: string[]): JobOutcome {
   if (reply.kind === 'unreached') return failed(unreached(title))
   if (reply.kind === 'lost') return failed(unknown(title))
   if (reply.status >= 300) return readError(reply, { isCall: false })
   if (!Value.Check(Interaction, reply.body)) return failed(unknown(title, String(reply.status)))
-  return wait({ id: `${prefix}${reply.body.id}`, since: now.getTime(), warnings } satisfies Receipt)
+  return wait({ id: `${prefix}${reply.body.id}`, warnings } satisfies Receipt)
 }
 
 /** Reads what looking at an interaction brought. A look that fails says nothing about the film: it counts as still going on. */
-export function readInteraction(reply: Reply, ageMs: number): Looked {
+export function readInteraction(reply: Reply): Looked {
   if (reply.kind !== 'answered') return pending()
   const { status, body, retryAfterMs, bytesOf } = reply
-  if (status === 404 && ageMs >= invisibleMs) return { kind: 'failed', problem: new Problem('provider_failed', 'Google no longer knows this film.', { upstreamCode: '404' }) }
+  if (status === 404) return { kind: 'missing' }
   if (status >= 300 || !Value.Check(Interaction, body) || !isState(body.status)) return pending(retryAfterMs)
   const no = (code: ProblemCode, sentence: string): Looked => ({ kind: 'failed', problem: new Problem(code, sentence, { upstreamCode: body.status }) })
   switch (body.status) {

@@ -73,7 +73,7 @@ export default provider({
         const refused = answers.flatMap(one => 'problem' in one ? [one] : [])
         if (tasks.length === 0) return tellOperator(failed(...problemOf(gravest(refused))), 'kie', log)
         return wait({
-          id: tasks[0]!.id, since: now().getTime(), tasks, warnings: prepared.value.warnings,
+          id: tasks[0]!.id, tasks, warnings: prepared.value.warnings,
           refused: refused.map(({ problem }) => storeFailed(problem)),
         } satisfies Receipt)
       },
@@ -81,10 +81,9 @@ export default provider({
       async poll(stored, job, signal) {
         const kept = readReceipt(stored)
         // Links that have expired are of no use: every task is looked at anew.
-        const receipt: Receipt = job.fresh ? { ...kept, tasks: kept.tasks.map(({ id, failed: ended, credits }) => ended ? { id, failed: ended, ...(credits === undefined ? {} : { credits }) } : { id }) } : kept
-        const ageMs = now().getTime() - receipt.since
+        const receipt: Receipt = job.fresh ? { ...kept, tasks: kept.tasks.map(withoutUrls) } : kept
         const looks = await Promise.all(receipt.tasks.map(async task => task.urls || task.failed ? null : look(task.id, signal)))
-        const tasks = receipt.tasks.map((task, index) => looks[index] ? fold(task, looks[index], ageMs) : task)
+        const tasks = receipt.tasks.map((task, index) => looks[index] ? fold(task, looks[index], now().getTime()) : task)
         if (tasks.every(task => task.urls || task.failed)) {
           const renewed = job.fresh ? await Promise.all(tasks.map(async task => task.urls ? { ...task, urls: await Promise.all(task.urls.map(url => renew(url, signal))) } : task)) : tasks
           return finish({ ...receipt, tasks: renewed }, job)
@@ -98,6 +97,11 @@ export default provider({
     }
   },
 })
+
+function withoutUrls(task: Receipt['tasks'][number]): Receipt['tasks'][number] {
+  const { urls: _, ...rest } = task
+  return rest
+}
 
 /** What was asked for has ended, one way or the other. */
 function finish({ id, tasks, refused, warnings }: Receipt, job: Job): JobOutcome {

@@ -51,10 +51,11 @@ looked('look-fail-word', 'provider_failed')
 looked('look-fail-full', 'provider_busy')
 looked('look-missing', 'missing')
 
-test('a silence while looking says nothing about the task', () => {
+test('a silence while looking says nothing about the task; one that is missing is lost after a minute without a sight of it', () => {
   for (const kind of ['lost', 'unreached'] as const) assert.equal(readLook({ kind }).kind, 'pending')
-  assert.equal(fold({ id: 'a' }, { kind: 'missing' }, 59_999).failed, undefined)
-  assert.equal(fold({ id: 'a' }, { kind: 'missing' }, 60_000).failed?.code, 'provider_failed')
+  const missing = fold({ id: 'a' }, { kind: 'missing' }, 1_000_000)
+  assert.deepEqual([missing.failed, fold(missing, { kind: 'missing' }, 1_059_999).failed, fold(missing, { kind: 'missing' }, 1_060_000).failed?.code], [undefined, undefined, 'provider_failed'])
+  assert.deepEqual(fold(missing, { kind: 'pending', retryAfterMs: null, progress: null }, 1_030_000), { id: 'a' })
 })
 
 test('a silence while handing in is a lost answer, unless nobody was there', () => {

@@ -14,6 +14,7 @@ import type { Took } from '../../domain/usage.ts'
 import type { Callback, Verdict } from '../contract.ts'
 import { forged, isFresh, isSame, shorten, speaksOfPolicy, unclaimed, unknown, unlisted, unreached } from '../toolkit.ts'
 import type { Reply } from '../toolkit.ts'
+import { isLost, miss, MissingSince, see } from '../toolkit/missing.ts'
 import { Failed, failure, storeFailed, type Failure } from '../toolkit/parts.ts'
 import type { Written } from './input.ts'
 
@@ -221,11 +222,9 @@ export function readUpload(reply: Reply): string {
 /** What we come back with: every task of a job, and what became of it so far. */
 export const Receipt = Type.Object({
   id: Type.String(),
-  /** When they were handed in, in milliseconds. */
-  since: Type.Number(),
   tasks: Type.Array(Type.Object({
     id: Type.String(), urls: Type.Optional(Type.Array(Type.String())), credits: Type.Optional(Type.Number()),
-    failed: Type.Optional(Failed),
+    failed: Type.Optional(Failed), missingSince: MissingSince,
   })),
   /** Those that were not taken, and what there is to say. */
   refused: Type.Array(Failed),
@@ -238,14 +237,11 @@ export function readReceipt(receipt: Json): Receipt {
   return receipt
 }
 
-/** A task may be invisible for a moment after it was made; after this it is lost. */
-export const invisibleMs = 60_000
-
 /** Folds what one look brought into the receipt. */
-export function fold(task: Receipt['tasks'][number], looked: Looked, ageMs: number): Receipt['tasks'][number] {
+export function fold(task: Receipt['tasks'][number], looked: Looked, nowMs: number): Receipt['tasks'][number] {
   switch (looked.kind) {
-    case 'pending': return task
-    case 'missing': return ageMs < invisibleMs ? task : { ...task, failed: { code: 'provider_failed', message: 'Kie.ai no longer knows this task.', upstreamCode: '422' } }
+    case 'pending': return see(task)
+    case 'missing': return isLost(task, nowMs) ? { ...task, failed: { code: 'provider_failed', message: 'Kie.ai no longer knows this task.', upstreamCode: '422' } } : miss(task, nowMs)
     case 'made': return { ...task, urls: looked.urls, ...(looked.credits === null ? {} : { credits: looked.credits }) }
     case 'failed': return { ...task, ...(looked.credits === null ? {} : { credits: looked.credits }), failed: storeFailed(looked.problem) }
   }

@@ -1,10 +1,11 @@
 import { Type } from 'typebox'
-import { failed, wait } from '../../domain/outcome.ts'
+import { wait } from '../../domain/outcome.ts'
 import { Problem } from '../../domain/problem.ts'
 import { provider } from '../contract.ts'
 import type { Job, JobInput, JobOutcome } from '../contract.ts'
 import { asking, before, tellOperator, verifyWebhook, withoutTail } from '../toolkit.ts'
-import { missingMs, readBegun, readCancelled, readLook, readFound, readReceipt, readUpload, title, writeTask, type SentInput } from './wire.ts'
+import { see, waitOrLose } from '../toolkit/missing.ts'
+import { readBegun, readCancelled, readLook, readFound, readReceipt, readUpload, title, writeTask, type SentInput } from './wire.ts'
 
 /** How long that house may keep a look open while it waits for the end, in seconds. */
 const lookS = 10
@@ -43,13 +44,13 @@ export default provider({
       const prepared = await before(signal, () => Promise.all(job.inputs.map(input => hand(input, signal))))
       if ('stopped' in prepared) return prepared.stopped
       const body = JSON.stringify(writeTask(job, prepared.value))
-      return readBegun(await ask(at('/tasks'), { method: 'POST', headers: { ...headers, 'content-type': 'application/json', 'idempotency-key': job.key }, body, signal }), root, now())
+      return readBegun(await ask(at('/tasks'), { method: 'POST', headers: { ...headers, 'content-type': 'application/json', 'idempotency-key': job.key }, body, signal }), root)
     }
 
     return {
       submit: async (job, signal) => tellOperator(await begin(job, signal), 'plantain', log),
 
-      find: async (job, signal) => readFound(await ask(at(`/tasks?limit=1&${new URLSearchParams({ 'metadata[plantain_attempt]': job.key }).toString()}`), { headers, signal }), root, now()),
+      find: async (job, signal) => readFound(await ask(at(`/tasks?limit=1&${new URLSearchParams({ 'metadata[plantain_attempt]': job.key }).toString()}`), { headers, signal }), root),
 
       async poll(stored, job, signal) {
         const receipt = readReceipt(stored)
@@ -58,10 +59,9 @@ export default provider({
         const since = now().getTime()
         const looked = readLook(await ask(at(path), { headers, signal }), root)
         const lasted = now().getTime() - since
-        if (looked.kind === 'missing') {
-          return now().getTime() - receipt.since < missingMs ? wait(receipt) : failed(new Problem('provider_failed', `${title} no longer knows this task.`, { upstreamCode: 'not_found' }))
-        }
-        if (looked.kind === 'pending') return wait(receipt, looked.retryAfterMs ?? (lasted > lookS * 500 ? 0 : null), looked.progress ?? undefined)
+        // Deleted over there, or our key is now another project's.
+        if (looked.kind === 'missing') return waitOrLose(receipt, now().getTime(), new Problem('provider_failed', `${title} no longer knows this task.`, { upstreamCode: 'not_found' }))
+        if (looked.kind === 'pending') return wait(see(receipt), looked.retryAfterMs ?? (lasted > lookS * 500 ? 0 : null), looked.progress ?? undefined)
         return tellOperator(looked, 'plantain', log)
       },
 

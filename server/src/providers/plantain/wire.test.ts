@@ -14,15 +14,14 @@ function reply(name: string): Reply {
 }
 const root = 'http://inner.example:7700'
 const id = '0199f3c2a1b47d5e8f00112233445566'
-const now = new Date('2026-11-21T12:00:00Z')
 const said = (outcome: JobOutcome): unknown => outcome.kind === 'failed' ? outcome.problem.code : outcome.kind === 'wait' ? outcome.receipt : outcome.value.made.length
-const begin = (name: string) => readBegun(reply(name), root, now)
+const begin = (name: string) => readBegun(reply(name), root)
 
 const handedIn = (name: string, expected: unknown, retryAfterMs: number | null = null) => test(`handed in, answered with ${name}`, () => {
   const outcome = begin(name)
   assert.deepEqual([said(outcome), outcome.kind === 'failed' ? outcome.retryAfterMs : null], [expected, retryAfterMs])
 })
-handedIn('begun', { id, since: now.getTime() })
+handedIn('begun', { id })
 handedIn('done', 1)
 handedIn('parameter', 'unsupported_parameter')
 handedIn('callback', 'provider_not_configured')
@@ -41,7 +40,7 @@ handedIn('wrong-address', 'provider_rejected')
 handedIn('gateway', 'outcome_unknown')
 
 test('silence is a lost answer, unless nobody was there', () =>
-  assert.deepEqual([said(readBegun({ kind: 'lost' }, root, now)), said(readBegun({ kind: 'unreached' }, root, now))], ['outcome_unknown', 'provider_down']))
+  assert.deepEqual([said(readBegun({ kind: 'lost' }, root)), said(readBegun({ kind: 'unreached' }, root))], ['outcome_unknown', 'provider_down']))
 
 const looked = (name: string, expected: unknown) => test(`looked at, answered with ${name}`, () => {
   const read = readLook(reply(name), root)
@@ -100,13 +99,13 @@ test('every problem has a meaning; only what surely began nothing, or was charge
 })
 
 test('looked for by its key, an attempt is there, is not there, or nobody can say', () => {
-  const found = (body: unknown, status = 200) => { const outcome = readFound({ ...(reply('begun') as Extract<Reply, { kind: 'answered' }>), status, body }, root, now); return outcome === null ? 'none' : said(outcome) }
+  const found = (body: unknown, status = 200) => { const outcome = readFound({ ...(reply('begun') as Extract<Reply, { kind: 'answered' }>), status, body }, root); return outcome === null ? 'none' : said(outcome) }
   const page = (...data: unknown[]) => ({ object: 'list', data, next: null, has_more: false })
   const bodyOf = (name: string) => (reply(name) as Extract<Reply, { kind: 'answered' }>).body
-  assert.deepEqual(['begun', 'done', 'failed-policy'].map(name => found(page(bodyOf(name)))), [{ id, since: now.getTime() }, 1, 'content_rejected'])
+  assert.deepEqual(['begun', 'done', 'failed-policy'].map(name => found(page(bodyOf(name)))), [{ id }, 1, 'content_rejected'])
   assert.equal(found(page()), 'none')
   for (const [body, status] of [[undefined, 200], [{}, 200], [page({ id: 'odd' }), 200], [bodyOf('key'), 401], [bodyOf('internal'), 500]] as const) assert.equal(found(body, status), null)
-  assert.deepEqual((['lost', 'unreached'] as const).map(kind => said(readFound({ kind }, root, now)!)), [null, null])
+  assert.deepEqual((['lost', 'unreached'] as const).map(kind => said(readFound({ kind }, root)!)), [null, null])
 })
 
 test('a link leads to that house, whatever it calls itself', () => {
@@ -131,7 +130,7 @@ test('a task is written in words both houses know', () => {
 test('a text comes as a text, with the tokens it took; one without words is none', () => {
   const task = (text: string | null) => {
     const made = reply('done') as Extract<Reply, { kind: 'answered' }>
-    return readFound({ ...made, body: { object: 'list', data: [{ ...made.body as object, operation: 'write', outputs: [], usage: null, text, details: { finish: 'stop', tokens: { input: 12, output: 5 } } }], next: null, has_more: false } }, root, now)!
+    return readFound({ ...made, body: { object: 'list', data: [{ ...made.body as object, operation: 'write', outputs: [], usage: null, text, details: { finish: 'stop', tokens: { input: 12, output: 5 } } }], next: null, has_more: false } }, root)!
   }
   const outcome = task('Kostenloser Versand')
   assert.ok(outcome.kind === 'done')

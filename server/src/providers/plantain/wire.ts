@@ -15,6 +15,7 @@ import type { Took, Usage } from '../../domain/usage.ts'
 import type { Job, JobOutcome, Making } from '../contract.ts'
 import { shorten, unclaimed, unknown, unlisted, unreached } from '../toolkit.ts'
 import type { Reply } from '../toolkit.ts'
+import { MissingSince } from '../toolkit/missing.ts'
 
 export const title = 'The other Plantain'
 
@@ -49,7 +50,7 @@ const Task = Type.Object({
 })
 type Task = Static<typeof Task>
 
-export const Receipt = Type.Object({ id: Type.String(), /** When it was handed in, in milliseconds. */ since: Type.Number() })
+export const Receipt = Type.Object({ id: Type.String(), missingSince: MissingSince })
 export type Receipt = Static<typeof Receipt>
 
 export function readReceipt(receipt: Json): Receipt {
@@ -172,14 +173,14 @@ const pauseOf = ({ retryAfterMs }: { retryAfterMs: number | null }, told?: Told)
 const mayPass = ({ code }: Problem): boolean => problems[code].again === 'later'
 
 /** Reads what handing in a task brought: a receipt, a task that has ended already, or why not. */
-export function readBegun(reply: Reply, root: string, now: Date): JobOutcome {
+export function readBegun(reply: Reply, root: string): JobOutcome {
   if (reply.kind === 'unreached') return failed(unreached(title))
   if (reply.kind === 'lost') return failed(unknown(title))
   const { status, body } = reply
   if (status < 300) {
     if (!Value.Check(Task, body)) return failed(unknown(title, String(status)))
     const looked = readTask(body, root)
-    return looked.kind === 'pending' ? wait({ id: body.id, since: now.getTime() } satisfies Receipt, null, looked.progress ?? undefined) : looked
+    return looked.kind === 'pending' ? wait({ id: body.id } satisfies Receipt, null, looked.progress ?? undefined) : looked
   }
   if (Value.Check(Refusal, body)) {
     const problem = readRefusal(body.error)
@@ -196,10 +197,10 @@ export function readBegun(reply: Reply, root: string, now: Date): JobOutcome {
 const Page = Type.Object({ object: Type.Literal('list'), data: Type.Array(Task) })
 
 /** Reads what looking for an attempt by its key brought: what became of it, or null where there is none. A look that fails leaves it open. */
-export function readFound(reply: Reply, root: string, now: Date): JobOutcome | null {
+export function readFound(reply: Reply, root: string): JobOutcome | null {
   if (reply.kind !== 'answered' || reply.status >= 300 || !Value.Check(Page, reply.body)) return wait(null, reply.kind === 'answered' ? reply.retryAfterMs : null)
   const [task] = reply.body.data
-  return task === undefined ? null : readBegun({ ...reply, body: task }, root, now)
+  return task === undefined ? null : readBegun({ ...reply, body: task }, root)
 }
 
 type Seen = { kind: 'pending'; progress: number | null; retryAfterMs: number | null } | Extract<JobOutcome, { kind: 'done' | 'failed' }>
@@ -298,6 +299,3 @@ export function readUpload(reply: Reply): string {
 
 /** Whether it says that a task was stopped. */
 export const readCancelled = (reply: Reply): boolean => reply.kind === 'answered' && reply.status < 300 && Value.Check(Task, reply.body) && reply.body.state === 'cancelled'
-
-/** A task over there is seen the moment it is made; one that is missing for this long was deleted, or our key is now another project's. */
-export const missingMs = 60_000

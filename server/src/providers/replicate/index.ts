@@ -3,9 +3,10 @@ import { failed, wait } from '../../domain/outcome.ts'
 import { provider } from '../contract.ts'
 import type { Job, JobInput, JobOutcome, Made } from '../contract.ts'
 import { asking, before, extensionOf, forged, tellOperator, unknown, verifyWebhook, withoutTail } from '../toolkit.ts'
+import { isLost, miss, see } from '../toolkit/missing.ts'
 import { finish, refuse, storeFailed, withoutLinks } from '../toolkit/parts.ts'
 import { writeInputs, type Written } from './models.ts'
-import { fold, invisibleMs, isCancelled, lookBackMs, markOf, readCreated, readLook, readPage, readReceipt, readSecret, readUpload, writeCreate, type Receipt } from './wire.ts'
+import { fold, isCancelled, lookBackMs, markOf, readCreated, readLook, readPage, readReceipt, readSecret, readUpload, writeCreate, type Receipt } from './wire.ts'
 
 /** Up to here a file goes as a data URL, as Replicate advises; larger ones are uploaded, and kept there for a day. */
 const dataUrlMax = 256 * 1024
@@ -63,11 +64,14 @@ export default provider({
       if (marks.length === 0) return receipt
       const read = readPage(await ask(new URL(`${base}/predictions${receipt.page ?? ''}`), { headers, signal }), marks, receipt.from ?? receipt.since)
       const { page: _, ...rest } = receipt
-      const late = read !== null && read.next === null && now().getTime() - receipt.since >= invisibleMs
+      // The list was read to its end.
+      const isWhole = read !== null && read.next === null
+      const nowMs = now().getTime()
       const predictions = receipt.predictions.map(one => {
         const found = one.id === undefined && one.mark !== undefined ? read?.found[one.mark] : undefined
-        if (found !== undefined) return { ...one, id: found }
-        return late && one.id === undefined && !one.failed ? { ...one, failed: storeFailed(unknown('Replicate', 'not_listed')) } : one
+        if (found !== undefined) return { ...see(one), id: found }
+        if (!isWhole || one.id !== undefined || one.failed) return one
+        return isLost(one, nowMs) ? { ...one, failed: storeFailed(unknown('Replicate', 'not_listed')) } : miss(one, nowMs)
       })
       const first = predictions.find(({ id }) => id !== undefined)?.id
       return { ...rest, ...(first === undefined ? {} : { id: rest.id ?? first }), predictions, ...(read?.next ? { page: read.next } : {}) }
@@ -76,10 +80,9 @@ export default provider({
     async function lookAll(stored: Receipt, job: Job, signal: AbortSignal): Promise<JobOutcome> {
       // Links that have expired are of no use: every prediction is looked at anew.
       const receipt = await seek(job.fresh ? { ...stored, predictions: stored.predictions.map(withoutLinks) } : stored, signal)
-      const ageMs = now().getTime() - receipt.since
       const looks = await Promise.all(receipt.predictions.map(async ({ id, links, failed: ended }) =>
         id === undefined || links || ended ? null : readLook(await ask(new URL(`${base}/predictions/${encodeURIComponent(id)}`), { headers, signal }))))
-      const predictions = receipt.predictions.map((one, index) => looks[index] ? fold(one, looks[index], ageMs) : one)
+      const predictions = receipt.predictions.map((one, index) => looks[index] ? fold(one, looks[index], now().getTime()) : one)
       if (predictions.every(({ links, failed: ended }) => links || ended)) return end({ ...receipt, predictions }, job, signal)
       const open = looks.flatMap(one => one?.kind === 'pending' ? [one] : [])
       const pauses = open.flatMap(({ retryAfterMs }) => retryAfterMs === null ? [] : [retryAfterMs])

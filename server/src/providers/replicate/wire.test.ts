@@ -70,10 +70,11 @@ test('no state that ended lets a prediction be bought again', () => {
   }
 })
 
-test('a silence while looking says nothing about the prediction', () => {
+test('a silence while looking says nothing about the prediction; one that is missing is lost after a minute without a sight of it', () => {
   for (const kind of ['lost', 'unreached'] as const) assert.equal(readLook({ kind }).kind, 'pending')
-  assert.equal(fold({ id }, { kind: 'missing' }, 59_999).failed, undefined)
-  assert.equal(fold({ id }, { kind: 'missing' }, 60_000).failed?.code, 'provider_failed')
+  const missing = fold({ id }, { kind: 'missing' }, 1_000_000)
+  assert.deepEqual([missing.failed, fold(missing, { kind: 'missing' }, 1_059_999).failed, fold(missing, { kind: 'missing' }, 1_060_000).failed?.code], [undefined, undefined, 'provider_failed'])
+  assert.deepEqual(fold(missing, { kind: 'pending', retryAfterMs: null, progress: null }, 1_030_000), { id })
 })
 
 test('marks an address of ours, and only one Replicate may call', () => {

@@ -11,6 +11,7 @@ import type { Json } from '../../domain/outcome.ts'
 import { Problem, type ProblemCode } from '../../domain/problem.ts'
 import { shorten, speaksOfPolicy, unclaimed, unknown, unlisted, unreached } from '../toolkit.ts'
 import type { Reply } from '../toolkit.ts'
+import { isLost, miss, MissingSince, see } from '../toolkit/missing.ts'
 import { Failed, failure, Links, storeFailed, type Failure } from '../toolkit/parts.ts'
 
 const title = 'Replicate'
@@ -202,7 +203,7 @@ export const Receipt = Type.Object({
   predictions: Type.Array(Type.Object({
     /** Absent while it is looked for by its mark. */
     id: Type.Optional(Type.String()), mark: Type.Optional(Type.String()),
-    links: Type.Optional(Links), seconds: Type.Optional(Type.Number()), failed: Type.Optional(Failed),
+    links: Type.Optional(Links), seconds: Type.Optional(Type.Number()), failed: Type.Optional(Failed), missingSince: MissingSince,
   })),
   /** While something is looked for: the page of the list that comes next, and the time before which nothing is ours. */
   page: Type.Optional(Type.String()),
@@ -219,14 +220,11 @@ export function readReceipt(receipt: Json): Receipt {
   return receipt
 }
 
-/** A prediction may be invisible for a moment, on its own or in the list; after this it is lost. */
-export const invisibleMs = 60_000
-
 /** Folds what a look brought into the receipt. */
-export function fold(prediction: Sought, looked: Looked, ageMs: number): Sought {
+export function fold(prediction: Sought, looked: Looked, nowMs: number): Sought {
   switch (looked.kind) {
-    case 'pending': return prediction
-    case 'missing': return ageMs < invisibleMs ? prediction : { ...prediction, failed: { code: 'provider_failed', message: 'Replicate no longer knows this prediction.', upstreamCode: '404' } }
+    case 'pending': return see(prediction)
+    case 'missing': return isLost(prediction, nowMs) ? { ...prediction, failed: { code: 'provider_failed', message: 'Replicate no longer knows this prediction.', upstreamCode: '404' } } : miss(prediction, nowMs)
     case 'made': return { ...prediction, links: looked.links, ...(looked.seconds === null ? {} : { seconds: looked.seconds }) }
     case 'failed': return { ...prediction, failed: storeFailed(looked.problem), ...(looked.seconds === null ? {} : { seconds: looked.seconds }) }
   }

@@ -12,6 +12,7 @@ import type { Json } from '../../domain/outcome.ts'
 import { Problem } from '../../domain/problem.ts'
 import type { Connection, Job, JobInput, JobOutcome, Made, Making, Workshop } from '../contract.ts'
 import { before, gather, gravest, missingOnes, problemOf, shorten, silence, speaksOfPolicy, tellOperator, unknown, unreached, type Asked } from '../toolkit.ts'
+import { isLost, miss, see } from './missing.ts'
 import { readRetryAfter } from '../../kit/fetch.ts'
 import { failedAgain, failure, storeFailed, type Failed, type Failure } from './parts.ts'
 import { readRefusal, type Named } from './refusal.ts'
@@ -224,10 +225,8 @@ function withWarnings(outcome: JobOutcome, warnings: string[]): JobOutcome {
 }
 
 type Ended = { made: { url: string }[]; metadata: Json | null } | { failed: Failed }
-interface FilmReceipt { id: string; model: string; /** When they were begun, in milliseconds. */ since: number; parts: { operation: Json; ended?: Ended }[]; refused: Failed[]; warnings: string[] }
-
-/** A film may be unknown for a moment after it was begun; after this it is lost. */
-const invisibleMs = 60_000
+interface FilmPart { operation: Json; ended?: Ended; missingSince?: number }
+interface FilmReceipt { id: string; model: string; parts: FilmPart[]; refused: Failed[]; warnings: string[] }
 
 /** Begins films and looks at them. One operation makes one film; the receipt is the package's own, which is plain JSON. */
 export function connectFilms(upstream: Upstream, open: (model: string, fetch: typeof globalThis.fetch) => Promise<FilmModel>, { fetch, now, log }: Workshop): Required<Pick<Connection, 'submit' | 'poll'>> {
@@ -249,7 +248,7 @@ export function connectFilms(upstream: Upstream, open: (model: string, fetch: ty
     }
   }
 
-  const look = async (model: string, operation: Json, ageMs: number, signal: AbortSignal): Promise<Ended | null> => {
+  const look = async (model: string, { operation, missingSince }: FilmPart, signal: AbortSignal): Promise<Ended | 'missing' | null> => {
     const listening = listen(fetch, now)
     try {
       await upstream.ready?.(signal)
@@ -263,7 +262,7 @@ export function connectFilms(upstream: Upstream, open: (model: string, fetch: ty
       const heard = listening.last()
       // A look that fails says nothing of the film, unless the upstream says that it knows of none, or that it has nothing to show.
       if (heard.kind !== 'answered') return null
-      if (heard.status === 404) return ageMs < invisibleMs ? null : { failed: storeFailed(new Problem('provider_failed', `${upstream.title} knows nothing of this film any more.`, { upstreamCode: '404' })) }
+      if (heard.status === 404) return isLost({ missingSince }, now().getTime()) ? { failed: storeFailed(new Problem('provider_failed', `${upstream.title} knows nothing of this film any more.`, { upstreamCode: '404' })) } : 'missing'
       return heard.status < 300 && /no (valid )?videos/i.test(messageOf(thrown)) ? { failed: storeFailed(new Problem(speaksOfPolicy(messageOf(thrown)) ? 'content_rejected' : 'bad_output', `${upstream.title} ended without a film.`)) } : null
     }
     return null
@@ -278,16 +277,17 @@ export function connectFilms(upstream: Upstream, open: (model: string, fetch: ty
       const failures = begun.flatMap(one => one.failure ? [one.failure] : [])
       if (parts.length === 0) return tellOperator(failed(...problemOf(gravest(failures))), upstream.id, log)
       const warnings = [...new Set([...prepared.value.warnings, ...begun.flatMap(one => one.warnings ?? [])])]
-      return wait({ id: nameOf(parts[0]!.operation), model: job.model, since: now().getTime(), parts, refused: failures.map(({ problem }) => storeFailed(problem)), warnings } satisfies FilmReceipt as unknown as Json)
+      return wait({ id: nameOf(parts[0]!.operation), model: job.model, parts, refused: failures.map(({ problem }) => storeFailed(problem)), warnings } satisfies FilmReceipt as unknown as Json)
     },
     async poll(stored, job, signal) {
       const receipt = stored as unknown as FilmReceipt
-      const ageMs = now().getTime() - receipt.since
       const parts = await Promise.all(receipt.parts.map(async part => {
         // Links that have expired are of no use: every film is looked at anew.
-        const known = job.fresh && part.ended && 'made' in part.ended ? undefined : part.ended
-        const ended = known ?? await look(receipt.model, part.operation, ageMs, signal)
-        return ended ? { ...part, ended } : part
+        const { ended, ...open } = part
+        if (ended && !(job.fresh && 'made' in ended)) return part
+        const looked = await look(receipt.model, open, signal)
+        if (looked === 'missing') return miss<FilmPart>(open, now().getTime())
+        return looked ? { ...open, ended: looked } : see<FilmPart>(open)
       }))
       // A receipt stands in a row: films that came inline are looked at once more when the last one has ended.
       const keepable = parts.map(part => isInline(part.ended) ? { operation: part.operation } : part)

@@ -8,6 +8,7 @@ import type { Json } from '../../domain/outcome.ts'
 import { Problem } from '../../domain/problem.ts'
 import type { Connection, Job, Made, Workshop } from '../contract.ts'
 import { asking, before, gravest, missingOnes, problemOf, silence, tellOperator, unknown, unreached, type Reply } from '../toolkit.ts'
+import { isLost, miss, see } from './missing.ts'
 import { failedAgain, failure, storeFailed, type Failed, type Failure } from './parts.ts'
 import { readRefusal, type Named } from './refusal.ts'
 
@@ -28,10 +29,8 @@ export interface TwoCalls extends Named {
 }
 
 type Ended = { url: string; seed?: number; details?: Record<string, Json> } | { failed: Failed }
-interface Receipt { id: string; /** When they were handed in, in milliseconds. */ since: number; parts: { begun: Begun; ended?: Ended }[]; refused: Failed[]; warnings: string[] }
-
-/** A picture may be unknown for a moment after it was handed in; after this it is lost. */
-export const invisibleMs = 60_000
+interface Part { begun: Begun; ended?: Ended; missingSince?: number }
+interface Receipt { id: string; parts: Part[]; refused: Failed[]; warnings: string[] }
 
 export function connectTwoCalls(upstream: TwoCalls, { fetch, now, log }: Pick<Workshop, 'fetch' | 'now' | 'log'>): Required<Pick<Connection, 'submit' | 'poll'>> {
   const { id, title, headers } = upstream
@@ -45,20 +44,24 @@ export function connectTwoCalls(upstream: TwoCalls, { fetch, now, log }: Pick<Wo
   }
 
   /** A look that fails says nothing of the picture; it is looked at again. */
-  const look = async ({ look: link }: Begun, ageMs: number, signal: AbortSignal): Promise<{ ended: Ended } | { retryAfterMs: number | null; progress?: number }> => {
-    const url = new URL(link)
+  const look = async (part: Part, signal: AbortSignal): Promise<{ part: Part; retryAfterMs: number | null; progress?: number }> => {
+    const { ended: _, ...open } = part
+    const url = new URL(part.begun.look)
+    const goesOn = (retryAfterMs: number | null = null) => ({ part: see(open), retryAfterMs })
+    const endsAs = (ended: Ended) => ({ part: { begun: part.begun, ended }, retryAfterMs: null })
     const reply: Reply = upstream.mayLookAt(url) ? await ask(url, { headers, signal }) : silence(null)
-    if (reply.kind !== 'answered') return { retryAfterMs: null }
-    const gone = ageMs < invisibleMs ? { retryAfterMs: null } : { ended: { failed: storeFailed(new Problem('provider_failed', `${title} knows nothing of this picture any more.`, { upstreamCode: String(reply.status) })) } }
-    if (reply.status === 404) return gone
-    if (reply.status >= 400) return { retryAfterMs: reply.retryAfterMs }
+    if (reply.kind !== 'answered') return goesOn()
+    const nowMs = now().getTime()
+    const lose = () => isLost(part, nowMs) ? endsAs({ failed: storeFailed(new Problem('provider_failed', `${title} knows nothing of this picture any more.`, { upstreamCode: String(reply.status) })) }) : { part: miss(open, nowMs), retryAfterMs: null }
+    if (reply.status === 404) return lose()
+    if (reply.status >= 400) return goesOn(reply.retryAfterMs)
     const looked = upstream.readLook(reply.body)
     switch (looked?.kind) {
-      case undefined: return { retryAfterMs: null }
-      case 'pending': return { retryAfterMs: reply.retryAfterMs, ...(looked.progress === undefined ? {} : { progress: looked.progress }) }
-      case 'gone': return gone
-      case 'failed': return { ended: { failed: storeFailed(looked.problem) } }
-      case 'made': { const { kind: _, ...made } = looked; return { ended: made } }
+      case undefined: return goesOn()
+      case 'pending': return { ...goesOn(reply.retryAfterMs), ...(looked.progress === undefined ? {} : { progress: looked.progress }) }
+      case 'gone': return lose()
+      case 'failed': return endsAs({ failed: storeFailed(looked.problem) })
+      case 'made': { const { kind: _kind, ...made } = looked; return endsAs(made) }
     }
   }
 
@@ -71,17 +74,16 @@ export function connectTwoCalls(upstream: TwoCalls, { fetch, now, log }: Pick<Wo
       const parts = answers.flatMap(one => 'problem' in one ? [] : [{ begun: one }])
       const refused = answers.flatMap(one => 'problem' in one ? [one] : [])
       if (parts.length === 0) return tellOperator(failed(...problemOf(gravest(refused))), id, log)
-      return wait({ id: parts[0]!.begun.id, since: now().getTime(), parts, refused: refused.map(({ problem }) => storeFailed(problem)), warnings } satisfies Receipt as unknown as Json)
+      return wait({ id: parts[0]!.begun.id, parts, refused: refused.map(({ problem }) => storeFailed(problem)), warnings } satisfies Receipt as unknown as Json)
     },
     async poll(stored, job, signal) {
       const kept = stored as unknown as Receipt
       // Links that have expired are of no use: every picture is looked at anew.
-      const receipt: Receipt = job.fresh ? { ...kept, parts: kept.parts.map(({ begun, ended }) => ended && 'failed' in ended ? { begun, ended } : { begun }) } : kept
-      const ageMs = now().getTime() - receipt.since
-      const looks = await Promise.all(receipt.parts.map(async part => part.ended ? { ended: part.ended } : look(part.begun, ageMs, signal)))
-      const parts = receipt.parts.map((part, index) => { const one = looks[index]!; return 'ended' in one ? { ...part, ended: one.ended } : part })
+      const receipt: Receipt = job.fresh ? { ...kept, parts: kept.parts.map(part => part.ended && 'url' in part.ended ? { begun: part.begun } : part) } : kept
+      const looks: Awaited<ReturnType<typeof look>>[] = await Promise.all(receipt.parts.map(async part => part.ended ? { part, retryAfterMs: null } : look(part, signal)))
+      const parts = looks.map(({ part }) => part)
       if (parts.every(({ ended }) => ended)) return end({ ...receipt, parts }, job, id)
-      const open = looks.flatMap(one => 'ended' in one ? [] : [one])
+      const open = looks.filter(({ part }) => !part.ended)
       const told = open.flatMap(({ progress }) => progress === undefined ? [] : [progress])
       return wait({ ...receipt, parts } as unknown as Json, open.reduce<number | null>((longest, { retryAfterMs }) => retryAfterMs === null ? longest : Math.max(longest ?? 0, retryAfterMs), null), ...(told.length === open.length ? [Math.min(...told)] : []))
     },

@@ -127,7 +127,7 @@ export default provider({
         const receipt: Receipt = job.fresh ? { ...kept, runs: kept.runs.map(withoutLinks) } : kept
         const ageMs = now().getTime() - receipt.since
         const looks = await Promise.all(receipt.runs.map(async run => run.links || run.failed ? null : look(run.id, receipt, ageMs, signal)))
-        const runs = receipt.runs.map((run, index) => looks[index] ? fold(run, looks[index], ageMs) : run)
+        const runs = receipt.runs.map((run, index) => looks[index] ? fold(run, looks[index], now().getTime()) : run)
         if (!runs.every(run => run.links || run.failed)) {
           const pauses = looks.flatMap(one => one?.kind === 'pending' && one.retryAfterMs !== null ? [one.retryAfterMs] : [])
           const told = looks.flatMap(one => one?.kind === 'pending' && one.progress !== null ? [one.progress] : [])

@@ -5,7 +5,7 @@ import { Problem } from '../../domain/problem.ts'
 import { readRetryAfter } from '../../kit/fetch.ts'
 import type { Asked, Reply } from '../toolkit.ts'
 import { planBy, readRoute, writeRuns } from './plan.ts'
-import { fold, keyOf, readCancelled, readDescription, readLook, readPlace, readRefusal, readRun, readUploaded, settledMs, states } from './wire.ts'
+import { fold, keyOf, readCancelled, readDescription, readLook, readPlace, readRefusal, readRun, readUploaded, states } from './wire.ts'
 
 const now = new Date('2026-11-20T12:00:00Z')
 type Answered = Extract<Reply, { kind: 'answered' }>
@@ -82,10 +82,11 @@ test('words and credits come along, told once or node by node', () => {
   const runs = readLook(reply('look-done-runs'), null, now)
   assert.deepEqual(runs.kind === 'made' && runs.credits, 20)
 })
-test('a silence while looking says nothing; an execution that is missing is given a minute', () => {
+test('a silence while looking says nothing; an execution that is missing is lost after a minute without a sight of it', () => {
   for (const kind of ['lost', 'unreached'] as const) assert.equal(readLook({ kind }, null, now).kind, 'pending')
-  assert.equal(fold({ id: 'a' }, { kind: 'missing' }, settledMs - 1).failed, undefined)
-  assert.equal(fold({ id: 'a' }, { kind: 'missing' }, settledMs).failed?.code, 'provider_failed')
+  const missing = fold({ id: 'a' }, { kind: 'missing' }, 1_000_000)
+  assert.deepEqual([missing.failed, fold(missing, { kind: 'missing' }, 1_059_999).failed, fold(missing, { kind: 'missing' }, 1_060_000).failed?.code], [undefined, undefined, 'provider_failed'])
+  assert.deepEqual(fold(missing, { kind: 'pending', retryAfterMs: null, progress: null }, 1_030_000), { id: 'a' })
 })
 test('a cancelled one says so', () => assert.deepEqual(['look-cancelled', 'look-running', 'look-missing'].map(name => readCancelled(reply(name))), [true, false, false]))
 

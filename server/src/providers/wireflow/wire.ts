@@ -12,6 +12,7 @@ import type { Json } from '../../domain/outcome.ts'
 import { Problem, type ProblemCode } from '../../domain/problem.ts'
 import { shorten, speaksOfPolicy, unclaimed, unknown, unreached } from '../toolkit.ts'
 import type { Reply } from '../toolkit.ts'
+import { isLost, miss, MissingSince, see } from '../toolkit/missing.ts'
 import { Failed, failure, Links, type Failure } from '../toolkit/parts.ts'
 import { title, type Described } from './plan.ts'
 
@@ -251,7 +252,7 @@ export const Receipt = Type.Object({
   /** When they were begun, in milliseconds. */
   since: Type.Number(),
   output: Type.Union([Type.String(), Type.Null()]),
-  runs: Type.Array(Type.Object({ id: Type.String(), links: Type.Optional(Links), failed: Type.Optional(Failed), credits: Type.Optional(Type.Number()), text: Type.Optional(Type.String()) })),
+  runs: Type.Array(Type.Object({ id: Type.String(), links: Type.Optional(Links), failed: Type.Optional(Failed), credits: Type.Optional(Type.Number()), text: Type.Optional(Type.String()), missingSince: MissingSince })),
   refused: Type.Array(Failed),
 })
 export type Receipt = Static<typeof Receipt>
@@ -261,17 +262,17 @@ export function readReceipt(receipt: Json): Receipt {
   return receipt
 }
 
-/** An execution may be invisible for a moment after it was begun; after this it is lost. So long, too, polls are believed that it still runs. */
+/** So long polls are believed that an execution still runs. */
 export const settledMs = 60_000
 
 const textMax = 8_000
 
 /** Folds what one look brought into the receipt. */
-export function fold(run: Receipt['runs'][number], looked: Looked, ageMs: number): Receipt['runs'][number] {
+export function fold(run: Receipt['runs'][number], looked: Looked, nowMs: number): Receipt['runs'][number] {
   const credits = 'credits' in looked && looked.credits !== null ? { credits: looked.credits } : {}
   switch (looked.kind) {
-    case 'pending': return run
-    case 'missing': return ageMs < settledMs ? run : { ...run, failed: { code: 'provider_failed', message: 'Wireflow no longer knows this execution.', upstreamCode: '404' } }
+    case 'pending': return see(run)
+    case 'missing': return isLost(run, nowMs) ? { ...run, failed: { code: 'provider_failed', message: 'Wireflow no longer knows this execution.', upstreamCode: '404' } } : miss(run, nowMs)
     case 'made': return { ...run, ...credits, links: looked.urls.map(url => ({ url })), ...(looked.text ? { text: shorten(looked.text, textMax) } : {}) }
     case 'failed': {
       const { code, message, details: { upstreamCode } } = looked.problem

@@ -7,6 +7,7 @@ import { asking, before, extensionOf, gather, readOnce, tellOperator, withoutTai
 import type { Reply } from '../toolkit.ts'
 import { checkGeneration, mergeMakings } from '../toolkit/gemini.ts'
 import { prepareCall, writeCall, writeForm } from '../toolkit/images-form.ts'
+import { see, waitOrLose } from '../toolkit/missing.ts'
 import { handlingsOf, readBalance, readBegun, readLook, readPicture, readPictures, readReceipt, saysSpent, surfaceOf, writeFilm, writePictures } from './wire.ts'
 
 /**
@@ -78,7 +79,7 @@ export default provider({
       if ('stopped' in prepared) return prepared.stopped
       const { fields, files, warnings } = prepared.value
       const reply = await ask(at('v1/videos'), { method: 'POST', headers: { ...headers, 'idempotency-key': job.key }, body: writeForm(fields, files), signal })
-      return read(reply, signal, one => readBegun(one, now(), warnings))
+      return read(reply, signal, one => readBegun(one, warnings))
     }
 
     /** The file itself, with our key; the key goes to no other host. */
@@ -102,8 +103,9 @@ export default provider({
 
       async poll(stored, _job, signal) {
         const receipt = readReceipt(stored)
-        const looked = readLook(await get(`v1/videos/${encodeURIComponent(receipt.id)}`, signal), now().getTime() - receipt.since)
-        if (looked.kind === 'pending') return wait(receipt, looked.retryAfterMs, looked.progress ?? undefined)
+        const looked = readLook(await get(`v1/videos/${encodeURIComponent(receipt.id)}`, signal))
+        if (looked.kind === 'pending') return wait(see(receipt), looked.retryAfterMs, looked.progress ?? undefined)
+        if (looked.kind === 'missing') return waitOrLose(receipt, now().getTime(), new Problem('provider_failed', 'Wisdom Gate no longer knows this film.', { upstreamCode: '404' }))
         if (looked.kind === 'failed') return failed(looked.problem)
         const file = await download(receipt.id, signal)
         const made = file === 'refused' && looked.url !== null ? { url: looked.url } : file

@@ -15,6 +15,7 @@ import type { JobOutcome } from '../contract.ts'
 import { nothing, only, shorten, speaksOfPolicy, unclaimed, unknown, unlisted, unreached, when, words, writeParameters } from '../toolkit.ts'
 import type { Asked, Handling, Reply } from '../toolkit.ts'
 import { Answer, readContent, writeGeneration, type SentPicture } from '../toolkit/gemini.ts'
+import { MissingSince } from '../toolkit/missing.ts'
 import { Images, readMade, type Said } from '../toolkit/openai.ts'
 
 export const title = 'Wisdom Gate'
@@ -177,7 +178,7 @@ const Film = Type.Object({
   error: Type.Optional(Type.Union([Type.Null(), Type.String(), Told])), meta_data: Type.Optional(Type.Union([Type.Null(), Type.Object({ url: Type.Optional(Type.String()) })])),
 })
 
-export const Receipt = Type.Object({ id: Type.String(), /** When it was handed in, in milliseconds. */ since: Type.Number(), warnings: Type.Array(Type.String()), /** Its file was refused once. */ again: Type.Optional(Type.Boolean()) })
+export const Receipt = Type.Object({ id: Type.String(), missingSince: MissingSince, warnings: Type.Array(Type.String()), /** Its file was refused once. */ again: Type.Optional(Type.Boolean()) })
 export type Receipt = Static<typeof Receipt>
 
 export function readReceipt(receipt: Json): Receipt {
@@ -186,24 +187,21 @@ export function readReceipt(receipt: Json): Receipt {
 }
 
 /** Reads what handing in a film brought. */
-export function readBegun(reply: Reply, now: Date, warnings: string[]): JobOutcome {
+export function readBegun(reply: Reply, warnings: string[]): JobOutcome {
   if (reply.kind !== 'answered') return silent(reply)
   const { status, body } = reply
   if (status >= 300 || !Value.Check(Film, body)) return isRefusal(body) || status >= 300 ? readNo(reply) : failed(unknown(title, String(status)))
-  return wait({ id: body.id, since: now.getTime(), warnings } satisfies Receipt)
+  return wait({ id: body.id, warnings } satisfies Receipt)
 }
 
-/** A film may be invisible for a moment after it was handed in; after this it is lost. */
-export const invisibleMs = 60_000
-
-export type Looked = { kind: 'pending'; progress: number | null; retryAfterMs: number | null } | { kind: 'made'; url: string | null } | { kind: 'failed'; problem: Problem }
+export type Looked = { kind: 'pending'; progress: number | null; retryAfterMs: number | null } | { kind: 'missing' } | { kind: 'made'; url: string | null } | { kind: 'failed'; problem: Problem }
 const pending = (progress: number | null = null, retryAfterMs: number | null = null): Looked => ({ kind: 'pending', progress, retryAfterMs })
 
 /** Reads what looking at a film brought. Every state has a line; a look that fails says nothing about the film. */
-export function readLook(reply: Reply, ageMs: number): Looked {
+export function readLook(reply: Reply): Looked {
   if (reply.kind !== 'answered') return pending()
   const { status, body, retryAfterMs } = reply
-  if (status === 404 && isRefusal(body) && ageMs >= invisibleMs) return { kind: 'failed', problem: new Problem('provider_failed', 'Wisdom Gate no longer knows this film.', { upstreamCode: '404' }) }
+  if (status === 404 && isRefusal(body)) return { kind: 'missing' }
   if (status >= 300 || !Value.Check(Film, body)) return pending(null, retryAfterMs)
   const progress = body.progress ?? null
   if (!isFilmState(body.status)) return pending(progress)
