@@ -186,6 +186,8 @@ const begin = async (asked: Job) => {
 
 test('a prediction Replicate has forgotten is waited for a minute, then given up', async () => {
   const { look, pass } = await begin(job({ prompt: 'fault:lost' }))
+  pass(3_600_000)
+  assert.equal((await look()).kind, 'wait')
   pass(59_000)
   assert.equal((await look()).kind, 'wait')
   pass(2_000)

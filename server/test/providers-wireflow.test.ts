@@ -144,10 +144,13 @@ test('an execution it has forgotten is waited for a minute, then given up', asyn
   const { connection, pass } = open()
   const begun = await connection.submit(job({ prompt: 'fault:lost' }), signal())
   assert.ok(begun.kind === 'wait')
+  pass(3_600_000)
+  const missing = await connection.poll!(begun.receipt, job(), signal())
+  assert.ok(missing.kind === 'wait')
   pass(59_000)
-  assert.equal(codeOf(await connection.poll!(begun.receipt, job(), signal())), 'wait')
+  assert.equal(codeOf(await connection.poll!(missing.receipt, job(), signal())), 'wait')
   pass(2_000)
-  assert.equal(codeOf(await connection.poll!(begun.receipt, job(), signal())), 'provider_failed')
+  assert.equal(codeOf(await connection.poll!(missing.receipt, job(), signal())), 'provider_failed')
 })
 
 test('links that have expired are asked for anew, those of an earlier look too', async () => {

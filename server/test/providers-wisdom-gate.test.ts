@@ -150,10 +150,13 @@ test('a film it no longer knows is waited for a minute, then given up', async ()
   const film = { model: 'sora-2', operation: 'video' as const, parameters: { duration_s: 4 } }
   const begun = await ask({ ...film, prompt: 'fault:lost' })
   assert.ok(begun.kind === 'wait')
+  pass(3_600_000)
+  const missing = await connection.poll!(begun.receipt, job(film), AbortSignal.timeout(5_000))
+  assert.ok(missing.kind === 'wait')
   pass(59_000)
-  assert.equal(codeOf(await connection.poll!(begun.receipt, job(film), AbortSignal.timeout(5_000))), 'wait')
+  assert.equal(codeOf(await connection.poll!(missing.receipt, job(film), AbortSignal.timeout(5_000))), 'wait')
   pass(2_000)
-  assert.equal(codeOf(await connection.poll!(begun.receipt, job(film), AbortSignal.timeout(5_000))), 'provider_failed')
+  assert.equal(codeOf(await connection.poll!(missing.receipt, job(film), AbortSignal.timeout(5_000))), 'provider_failed')
 })
 
 test('the clients its pages show take the rehearsal for Wisdom Gate', async () => {
