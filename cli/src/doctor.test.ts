@@ -44,6 +44,7 @@ test('one that ends much later, or that nobody here makes, is not mentioned', ()
 })
 
 const loss = { model: 'm', provider: 'gemini', facts: {}, costMicros: 67_000, priceMicros: 40_000, per: 'image' as const }
-finds('a route that can cost more than callers pay is a warning, with both', judgeLosses([loss])[0]!, 'warn', /^One route can cost .*m by gemini \(up to \$0\.067 for \$0\.04 per image\)\. Say/)
-finds('of many such routes five are told, and how many there are', judgeLosses(Array.from({ length: 7 }, () => loss))[0]!, 'warn', /^7 routes .* and 2 more\./)
-test('a house that loses nothing is not told', () => assert.deepEqual(judgeLosses([]), []))
+finds('a route that can cost more than callers pay is a warning, with both', judgeLosses([loss], true)[0]!, 'warn', /^One route can cost .*m by gemini \(up to \$0\.067 for \$0\.04 per image\)\. Say/)
+finds('of many such routes five are told, and how many there are', judgeLosses(Array.from({ length: 7 }, () => loss), true)[0]!, 'warn', /^7 routes .* and 2 more\./)
+finds('a house that leaves them out is told how many', judgeLosses([loss, loss], false)[0]!, 'ok', /ROUTES_AT_A_LOSS=false\): 2 routes are left out/)
+test('a house that loses nothing is not told', () => assert.deepEqual(judgeLosses([], true), []))

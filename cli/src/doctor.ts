@@ -74,12 +74,13 @@ export function judgeLives(cards: Pick<Card, 'id' | 'life' | 'routes'>[], config
 }
 
 const lossesShown = 5
-/** Models sold for less than a provider that is set up takes for them, by the lists on their cards: our own follow the cheapest route. */
-export function judgeLosses(losses: Loss[]): Finding[] {
+/** Models sold for less than a provider that is set up takes for them, by the lists on their cards: our own follow the cheapest route. `areTaken`: whether the house makes such orders there (ROUTES_AT_A_LOSS). */
+export function judgeLosses(losses: Loss[], areTaken: boolean): Finding[] {
   if (losses.length === 0) return []
+  if (!areTaken) return [ok('prices', `nothing is made at a loss (ROUTES_AT_A_LOSS=false): ${losses.length === 1 ? 'one route is' : `${losses.length} routes are`} left out where ${losses.length === 1 ? 'it takes' : 'they take'} more than callers pay`)]
   const told = losses.slice(0, lossesShown).map(({ model, provider, costMicros, priceMicros, per }) => `${model} by ${provider} (up to $${formatDollars(costMicros)} for $${formatDollars(priceMicros)} per ${per})`)
   const more = losses.length > told.length ? ` and ${losses.length - told.length} more` : ''
-  return [warn('prices', `${losses.length === 1 ? 'One route' : `${losses.length} routes`} can cost more than callers pay: ${told.join(', ')}${more}. Say your prices on cards of your own (docs/cards.md), or set other routes; plantain routes list --costs shows what each takes.`)]
+  return [warn('prices', `${losses.length === 1 ? 'One route' : `${losses.length} routes`} can cost more than callers pay: ${told.join(', ')}${more}. Say your prices on cards of your own (docs/cards.md), set other routes, or leave them out for such orders with ROUTES_AT_A_LOSS=false; plantain routes list --costs shows what each takes.`)]
 }
 
 /** What the outside is told about our address. Pure. */
@@ -193,7 +194,7 @@ async function checkProviders(config: Config): Promise<Finding[]> {
   if (configured.size === 0) findings.push([ok('providers', 'none is set up: test keys draw with the sandbox, live keys have nobody to ask (docs/providers.md)')])
   const now = new Date()
   const losses = cards.filter(({ life }) => life.state !== 'retired').flatMap(card => lossesOf(card, now)).filter(({ provider }) => configured.has(provider))
-  return [...findings.flat(), ...judgeLives(cards, configured, now), ...judgeLosses(losses)]
+  return [...findings.flat(), ...judgeLives(cards, configured, now), ...judgeLosses(losses, config.ROUTES_AT_A_LOSS)]
 }
 
 async function checkKeyFile({ dataDir }: Config): Promise<Finding[]> {

@@ -40,6 +40,7 @@ export const settings = Type.Object({
   PLANTAIN_PUBLISH_DAY_FILES: integer(0, 1_000_000_000, 50_000, 'Files a project may publish in a day (UTC), test and live each; 0 sets no limit.'),
   PLANTAIN_PUBLISH_DAY_BYTES: integer(0, 1_000_000_000_000_000, 100_000_000_000, 'Bytes a project may publish in a day, test and live each; 0 sets no limit.'),
   SHUTDOWN_GRACE_S: integer(0, 3_600, 20, 'Seconds that work in hand may go on after SIGTERM before it is handed back.'),
+  ROUTES_AT_A_LOSS: Type.Boolean({ default: true, description: 'Whether a route may make what, by its price list, costs more than the caller pays. With false another route is taken; where there is none the order is refused.' }),
   METRICS_COSTS: Type.Boolean({ default: false, description: 'Tells at /metrics, which asks for no key, what upstreams took and what was charged. Only where your customers cannot reach that address.' }),
   TRUST_PROXY: Type.Boolean({ default: false, description: 'Believe X-Forwarded-* headers; only behind a proxy of your own.' }),
 })

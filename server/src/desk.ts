@@ -290,7 +290,7 @@ export const createDesks = (tools: DeskTools) => (caller: Caller, call: DeskCall
     const id = newId(now().getTime())
     const stickyKey = order.stickyKey ?? call.stickyKey
     const route = routing.route(checked.card, caller.livemode, stickyKeyOf({ id, project_id: caller.projectId, sticky_key: stickyKey }),
-      { priority: order.priority ?? 'interactive', leftMs: (order.endWithinS ?? checked.card.endWithinS) * 1_000 })
+      { ...checked, priority: order.priority ?? 'interactive', leftMs: (order.endWithinS ?? checked.card.endWithinS) * 1_000 })
     if (!caller.livemode && creditsTrigger(withoutHistory(order.prompt))) throw creditsRequired(checked.priceMicros, 0)
     // A repetition is told by what was asked for: what a label or a session makes of it may have changed since.
     const hashed = session?.hashed ?? wanted

@@ -178,7 +178,8 @@ export async function startHouse(config: Config, { roles = ['serve', 'work'], ca
     const protocols = await loadFolders<Protocol>(new URL('./protocols/', import.meta.url))
     const { benches, missing, known } = await openProviders()
 
-    const routing = createRouting({ database, catalog, known, configured: new Set(benches.keys()), missing, now, log })
+    const accounts = new Map(readAccounts(config.PROVIDER_ACCOUNTS).map(({ id, of }) => [id, of]))
+    const routing = createRouting({ database, catalog, known, configured: new Set(benches.keys()), missing, accountOf: id => accounts.get(id), takesLosses: config.ROUTES_AT_A_LOSS, now, log })
     await routing.start()
     closers.push(async () => routing.stop())
 
@@ -209,7 +210,6 @@ export async function startHouse(config: Config, { roles = ['serve', 'work'], ca
       },
     })
 
-    const accounts = new Map(readAccounts(config.PROVIDER_ACCOUNTS).map(({ id, of }) => [id, of]))
     const tools: EngineOptions['tools'] = {
       findCard: id => catalog.find(id)?.card ?? null,
       accountOf: id => accounts.get(id),

@@ -7,6 +7,7 @@
 import { isDeepStrictEqual } from 'node:util'
 import { createChangeRoom, noChanges, readChanges, routesIn, type ChangeRoom } from './catalog/changes.ts'
 import type { Catalog } from './catalog/catalog.ts'
+import { costsOf, losesOn, type Sold } from './catalog/cost.ts'
 import type { Card } from './domain/card.ts'
 import type { Priority } from './domain/order.ts'
 import { Problem } from './domain/problem.ts'
@@ -18,7 +19,7 @@ import type { Log } from './kit/log.ts'
 
 export interface Routing extends Roads {
   /** Where a new task goes first. @throws {Problem} `provider_not_configured` */
-  route(card: Card, livemode: boolean, key: string, patience: Patience): Pick<Route, 'provider' | 'model'>
+  route(card: Card, livemode: boolean, key: string, order: Patience & Sold): Pick<Route, 'provider' | 'model'>
   /** The model an alias stands for; null for a name that is none. */
   aliasOf(name: string): string | null
   /** The routes that count now. */
@@ -42,6 +43,10 @@ export interface RoutingOptions {
   configured: ReadonlySet<string>
   /** Settings that are missing, by the id of a provider that is known but not set up. */
   missing: ReadonlyMap<string, string[]>
+  /** Whose a further account of a provider is, by its id. */
+  accountOf(provider: string): string | undefined
+  /** Whether a route may make what its list says costs more than it was sold for. */
+  takesLosses: boolean
   now(): Date
   log: Log
 }
@@ -68,7 +73,7 @@ export const hasPatienceFor = ({ routes }: Card, provider: string, { priority, l
   return hoursMin === undefined || priority === 'batch' && leftMs >= hoursMin * 3_600_000
 }
 
-export function createRouting({ database, catalog, known, configured, missing, now, log }: RoutingOptions): Routing {
+export function createRouting({ database, catalog, known, configured, missing, accountOf, takesLosses, now, log }: RoutingOptions): Routing {
   let states = new Map<string, ProviderState>()
   let changes = noChanges
   /** Models whose routes were changed a while ago, and until when their queued work is looked through. */
@@ -112,21 +117,26 @@ export function createRouting({ database, catalog, known, configured, missing, n
     return pausedUntil !== null && pausedUntil > now() ? { standing: 'busy', until: pausedUntil } : { standing: 'ready', until: null }
   }
 
-  /** `patience` null: for orders of any. */
-  const candidatesOf = (card: Card, key: string, patience: Patience | null): Candidate[] =>
-    rankRoutes(routesIn(changes, card).routes.filter(route => route.enabled && configured.has(route.provider) && (patience === null || hasPatienceFor(card, route.provider, patience))), key)
+  /** Whether an order may go to a route at all, ready or not. */
+  const isFor = (card: Card, route: Pick<Route, 'provider' | 'model'>, order: Patience & Sold): boolean =>
+    hasPatienceFor(card, route.provider, order) && (takesLosses || !losesOn(card, costsOf(card, route, accountOf), order, now()))
+
+  /** `order` null: for any. */
+  const candidatesOf = (card: Card, key: string, order: Patience & Sold | null): Candidate[] =>
+    rankRoutes(routesIn(changes, card).routes.filter(route => route.enabled && configured.has(route.provider) && (order === null || isFor(card, route, order))), key)
       .map(({ provider, model, order, weight }) => ({ provider, model, order, weight, ...standingOf(provider) }))
 
   /** Whether a new task may be sent to find out: its time alone is over, and nobody was sent a moment ago. Without this an upstream whose work all went elsewhere would never be asked again. */
   const mayProbe = ({ provider, standing, until }: Candidate): boolean =>
     standing === 'down' && states.get(provider)?.health.state === 'open' && until !== null && until <= now() && now().getTime() - (probed.get(provider) ?? 0) >= probeEveryMs
 
-  const refusal = (card: Card, patience: Patience): Problem => {
+  const refusal = (card: Card, order: Patience & Sold): Problem => {
     const { routes, source } = routesIn(changes, card)
     // What could never have taken this order is no advice.
-    const on = routes.filter(route => route.enabled && hasPatienceFor(card, route.provider, patience)).sort((a, b) => a.order - b.order)
+    const on = routes.filter(route => route.enabled && hasPatienceFor(card, route.provider, order)).sort((a, b) => a.order - b.order)
     const settings = on.flatMap(route => missing.get(route.provider) ?? [])
     const refused = (message: string) => new Problem('provider_not_configured', message, { model: card.id, settings })
+    if (on.some(({ provider }) => configured.has(provider))) return refused(`Whoever makes ${card.id} on this server takes more for this than it is sold for, and the server makes nothing at a loss. Ask its operator to see to the price, or take another model.`)
     if (on.length === 0 && source === 'operator') return refused(`${card.id} is switched off on this server. Use a test key, or another model.`)
     return refused(settings.length > 0
       ? `No provider of ${card.id} is set up on this server. Set ${settings.join(' or ')} and restart it, or use a test key.`
@@ -142,16 +152,16 @@ export function createRouting({ database, catalog, known, configured, missing, n
   }
 
   return {
-    route(card, livemode, key, patience) {
+    route(card, livemode, key, order) {
       if (!livemode) return { provider: 'sandbox', model: card.id }
-      const chosen = firstOf(candidatesOf(card, key, patience).map(one => mayProbe(one) ? { ...one, standing: 'ready' as const, finds: true } : { ...one, finds: false }))
-      if (!chosen) throw refusal(card, patience)
+      const chosen = firstOf(candidatesOf(card, key, order).map(one => mayProbe(one) ? { ...one, standing: 'ready' as const, finds: true } : { ...one, finds: false }))
+      if (!chosen) throw refusal(card, order)
       if (chosen.finds) probed.set(chosen.provider, now().getTime())
       return { provider: chosen.provider, model: chosen.model }
     },
     routesOf(task) {
       const card = task.livemode ? catalog.find(task.model)?.card : undefined
-      return card ? candidatesOf(card, stickyKeyOf(task), { priority: task.priority, leftMs: task.end_by.getTime() - now().getTime() }) : []
+      return card ? candidatesOf(card, stickyKeyOf(task), { ...task, leftMs: task.end_by.getTime() - now().getTime(), priceMicros: task.price_micros }) : []
     },
     isWell(provider) {
       const health = states.get(provider)?.health

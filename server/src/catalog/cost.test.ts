@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import test from 'node:test'
 import type { CostList } from '../domain/card.ts'
-import { costOf, type Attempted } from './cost.ts'
+import { costOf, costsOf, losesOn, type Attempted } from './cost.ts'
 
 const tokens = { textIn: 500_000, imageIn: 500_000, textOut: 3_000_000, imageOut: 60_000_000 }
 const costs: CostList[] = [
@@ -40,4 +40,18 @@ test('searches are priced where they are written down, and not beside a reported
   const asked = { made: 1, facts: {}, seconds: null, now: new Date('2026-11-20') }
   assert.deepEqual(costOf(costs, { ...asked, took: { usage: { ...usage, searches: 3 } } }).search, { freePerMonth: 5_000, micros: 14_000 })
   assert.equal(costOf(costs, { ...asked, took: { costMicros: 5, usage: { searches: 3 } } }).search, null)
+})
+
+const loses = (priceMicros: number, lists: CostList[] | undefined = costs, more: object = {}) =>
+  losesOn({ output: { kind: 'image', countMax: 4 } }, lists, { operation: 'generate', parameters: { resolution: '1K' }, count: 2, width: null, height: null, priceMicros, ...more }, new Date('2026-11-20'))
+test('an order loses where the list of its day says more than it was sold for, for all of its pictures', () => {
+  assert.deepEqual([loses(134_000), loses(133_999), loses(160_000, costs, { parameters: { resolution: '4K' } })], [false, true, true])
+})
+test('without a figure nobody can say that it loses, nor of words before they are counted', () => {
+  assert.deepEqual([loses(1, []), loses(1, [{ from: '2026-01-01', source: 'test', rows: [{ tokens }] }]), loses(1, [{ from: '2026-01-01', source: 'test', rows: [{ unlisted: 'nobody lists it' }] }]), loses(1, costs, { operation: 'write' })], [false, false, false, false])
+})
+test('a further account of a provider pays what that does, and a name that is not on the card nobody knows what', () => {
+  const card = { routes: [{ provider: 'kie', model: 'm', order: 1, weight: 1, costs }] }
+  const of = (provider: string, model = 'm') => costsOf(card, { provider, model }, id => id === 'kie-two' ? 'kie' : undefined) === costs
+  assert.deepEqual([of('kie'), of('kie-two'), of('fal'), of('kie', 'n')], [true, true, false, false])
 })

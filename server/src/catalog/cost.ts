@@ -1,7 +1,7 @@
 /** What an attempt cost us, by the costs that stand on its route. Pure; whole micro-dollars. */
-import type { CostList, CostRow } from '../domain/card.ts'
+import type { Card, CostList, CostRow } from '../domain/card.ts'
 import type { Cost, Took } from '../domain/usage.ts'
-import { agrees, amountOf, hasTokens, listAt, tokensAmount, type Pricing } from './price.ts'
+import { agrees, amountOf, hasTokens, listAt, pricingOf, tokensAmount, type Priced, type Pricing } from './price.ts'
 
 export interface Attempted extends Omit<Pricing, 'count'> {
   took: Took
@@ -10,6 +10,23 @@ export interface Attempted extends Omit<Pricing, 'count'> {
 }
 
 const isByTokens = (row: CostRow): row is Extract<CostRow, { tokens: unknown }> => 'tokens' in row
+
+/** The costs that stand on a card for a route. A further account of a provider (`accountOf`: whose it is) pays what the provider's own does. */
+export function costsOf({ routes }: Pick<Card, 'routes'>, { provider, model }: { provider: string; model: string }, accountOf: (provider: string) => string | undefined = () => undefined): CostList[] | undefined {
+  const named = routes.filter(one => one.model === model)
+  return (named.find(one => one.provider === provider) ?? named.find(one => one.provider === accountOf(provider)))?.costs
+}
+
+/** An order as it was sold. */
+export interface Sold extends Omit<Priced, 'prompt' | 'inputs'> { priceMicros: number }
+
+/** Whether a route's list says, before anything is made, that an order costs us more than it was sold for. Without a figure it says nothing, and of words only the counted tokens tell. */
+export function losesOn(card: Pick<Card, 'output'>, costs: CostList[] | undefined, { priceMicros, ...sold }: Sold, now: Date): boolean {
+  if (sold.operation === 'write' || !costs || costs.length === 0) return false
+  const pricing = pricingOf(card, { ...sold, prompt: '', inputs: [] }, now)
+  const row = listAt(costs, now).rows.find(one => agrees(one, pricing.facts) && !isByTokens(one))
+  return row !== undefined && 'micros' in row && amountOf(row, pricing) > priceMicros
+}
 
 /**
  * What is best known: the upstream's own word, else its usage at the route's prices of tokens, else the route's price list.

@@ -9,7 +9,7 @@ import type { Json } from '../domain/outcome.ts'
 import { asProblem, Problem, problems, storeProblem } from '../domain/problem.ts'
 import { pollMs } from '../domain/task.ts'
 import type { Cost, Took } from '../domain/usage.ts'
-import { costOf } from '../catalog/cost.ts'
+import { costOf, costsOf } from '../catalog/cost.ts'
 import { chargeFor, listAt, pricingOf } from '../catalog/price.ts'
 import type { Making } from '../providers/contract.ts'
 import { askingOf, type TaskRow } from './rows.ts'
@@ -92,13 +92,12 @@ const soldBy = (row: TaskRow, { findCard }: Pick<StepTools, 'findCard'>) => {
 
 type Costing = Pick<StepTools, 'findCard' | 'now' | 'accountOf'>
 
-/** What an attempt at a task cost us. A further account of a provider pays what the provider's own does. */
+/** What an attempt at a task cost us. */
 export function costFor(row: TaskRow, took: Took, made: number, { findCard, now, accountOf }: Costing): Cost {
   const card = findCard(row.model)
-  const routes = card?.routes.filter(one => one.model === row.upstream_model) ?? []
-  const route = routes.find(one => one.provider === row.provider) ?? routes.find(one => one.provider === accountOf?.(row.provider))
+  const costs = card ? costsOf(card, { provider: row.provider, model: row.upstream_model }, accountOf) : undefined
   const { count: _, ...pricing } = pricingOf(card ?? { output: { kind: 'image', countMax: 1 } }, row, now())
-  return costOf(route?.costs, { ...pricing, took, made })
+  return costOf(costs, { ...pricing, took, made })
 }
 
 /** What an attempt cost that ended without anything; undefined where it surely cost nothing. */

@@ -3,11 +3,10 @@
  *
  * Every sweep takes a bounded number of rows with `skip locked`, so any number of processes may sweep at once.
  */
-import type { Priority } from '../domain/order.ts'
 import { Problem, storeProblem, type ProblemCode, type StoredProblem } from '../domain/problem.ts'
 import { findWays, firstOf, isSame, type Candidate } from '../domain/routing.ts'
 import type { Client, Database } from '../db/pool.ts'
-import type { Receipt } from './rows.ts'
+import type { Receipt, TaskRow } from './rows.ts'
 import { settleIn, type Settled, type Settlement } from './settle.ts'
 import { movedWarning } from './step.ts'
 
@@ -62,7 +61,7 @@ export const freeClaims = (database: Database, workers: string[], repeatOf: Repe
   })
 
 /** A queued task as the choice of its route sees it. */
-export interface Queued { id: string; project_id: string; model: string; sticky_key: string | null; livemode: boolean; priority: Priority; end_by: Date }
+export type Queued = Pick<TaskRow, 'id' | 'project_id' | 'model' | 'sticky_key' | 'livemode' | 'priority' | 'end_by' | 'operation' | 'parameters' | 'count' | 'width' | 'height' | 'price_micros'>
 /** Providers that take no work now, models of theirs that have another route that does, and models whose routes were changed just now. */
 export interface Stranding { providers: string[]; movable: string[]; changed: string[] }
 
@@ -76,7 +75,7 @@ interface Stranded extends Queued { turn: number; provider: string; upstream_mod
 export const reroute = (database: Database, { providers, movable, changed }: Stranding, routesOf: (task: Queued) => Candidate[], now: Date, deliverer: string | null): Promise<Settled> =>
   database.transaction(async client => {
     const { rows } = await client.query<Stranded>({ name: `sweep stranded${changed.length > 0 ? ' or changed' : ''}`, text: `
-      select t.id, t.turn, t.project_id, t.model, t.sticky_key, t.livemode, t.priority, t.end_by, t.provider, t.upstream_model, t.problem, t.warnings,
+      select t.id, t.turn, t.project_id, t.model, t.sticky_key, t.livemode, t.priority, t.end_by, t.operation, t.parameters, t.count, t.width, t.height, t.price_micros, t.provider, t.upstream_model, t.problem, t.warnings,
         (select jsonb_agg(jsonb_build_object('provider', a.provider, 'model', a.upstream_model, 'code', a.problem->>'code')) from attempt a where a.task_id = t.id) as tried
       from task t
       where t.state = 'queued' and t.livemode and t.due_at <= now() and (t.provider = any($1) and t.model = any($2)${changed.length > 0 ? ' or t.model = any($4)' : ''})
