@@ -175,7 +175,11 @@ export const createDesks = (tools: DeskTools) => (caller: Caller, call: DeskCall
   /** Reading workflows needs `tasks:read`, which every route asks for; what writes or runs needs `tasks:write`. */
   const workflowDesk = (): WorkflowDesk => {
     const all = tools.workflows().of(caller)
-    return { ...all, create: write(all.create), change: write(all.change), remove: write(all.remove), publish: write(all.publish), begin: write(all.begin), beginTogether: write(all.beginTogether), cancel: write(all.cancel), resume: write(all.resume), answer: write(all.answer),
+    const checked = <O extends { callbackUrl?: string }>(order: O): O => {
+      if (order.callbackUrl !== undefined) checkTarget(order.callbackUrl, { allowPrivate: tools.allowPrivate, field: 'callback_url' })
+      return order
+    }
+    return { ...all, create: write(all.create), change: write(all.change), remove: write(all.remove), publish: write(all.publish), plan: async order => all.plan(checked(order)), begin: write(async order => all.begin(checked(order))), beginTogether: write(async (orders, key) => all.beginTogether(orders.map(checked), key)), cancel: write(all.cancel), resume: write(all.resume), answer: write(all.answer),
       setBaseline: write(all.setBaseline), approveBaseline: write(all.approveBaseline), rejectBaseline: write(all.rejectBaseline), removeBaseline: write(all.removeBaseline),
       createTrigger: write(all.createTrigger), changeTrigger: write(all.changeTrigger), removeTrigger: write(all.removeTrigger), rotateTrigger: write(all.rotateTrigger) }
   }

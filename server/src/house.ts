@@ -47,6 +47,7 @@ import { writeBatchEvent } from './protocols/native/batches-view.ts'
 import { writeTaskEvent } from './protocols/native/view.ts'
 import { writeExecutionEvent } from './protocols/native/workflows.ts'
 import { findProviders, hostsOf, limitsOf } from './providers.ts'
+import { checkTriggers } from './providers/sandbox/triggers.ts'
 import { createRouting, type Routing } from './routing.ts'
 import { createSessions } from './sessions/sessions.ts'
 import { createTemplates } from './templates/templates.ts'
@@ -270,6 +271,7 @@ export async function startHouse(config: Config, { roles = ['serve', 'work'], ca
     const workflows = createWorkflows({
       database, workerId, deskFor, now, log, nodes: await loadFolders<Node>(new URL('./nodes/', import.meta.url)), work: works ? { slots: workflowSlots } : null, secret, publicUrl: () => publicUrl, deliver: () => delivery.wake(), linkRow: linkExecution,
       async check(order, media, owner, { isOpen = false } = {}) {
+        if (!owner.livemode && !isOpen) checkTriggers(order.prompt)
         const seen = media.map((one): Asset => ({ ...one, ...owner, id: one.asset, kind: 'input', sizeBytes: 0, name: null, taskId: null, createdAt: now(), expiresAt: null }))
         return isTemplateName(order.model) ? templates.foresee(owner, order, seen, { isOpen }) : catalog.check(order, seen, now(), { livemode: owner.livemode })
       },

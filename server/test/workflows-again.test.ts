@@ -46,6 +46,35 @@ describe('a workflow that is called', () => {
     assert.deepEqual(await house.audit(), [])
   })
 
+  test('is never begun for an execution that was cancelled meanwhile, and cannot go on without it', async () => {
+    const before = await count('execution')
+    const tasks = await count('task')
+    const [locked, open] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()]
+    // What is called is begun under a key: it stands before this lock while its caller is cancelled.
+    const gate = house.database.transaction(async client => { await client.query('lock table execution_key in share row exclusive mode'); locked.resolve(); await open.promise })
+    await locked.promise
+    const { body: begun } = await ask('POST', '/executions', { graph: calling(['a flute']) })
+    while ((await house.database.query(`select from pg_stat_activity where wait_event_type = 'Lock' and query like '%execution_key%'`)).rowCount === 0);
+    assert.equal((await ask('POST', `/executions/${begun.id}/cancel`)).body.state, 'cancelled')
+    open.resolve()
+    await gate
+    // Another one, begun after it through the same gate, has ended: so has whatever was to come of the first.
+    assert.equal((await run({ graph: calling(['a tuba']) })).state, 'done')
+    assert.deepEqual([await count('execution') - before, await count('task') - tasks], [3, 1])
+    assert.deepEqual((await runsOf(begun.id)).filter(one => one.node === 'call').map(one => one.state), ['cancelled'])
+    assert.deepEqual(await house.audit(), [])
+  })
+
+  test('that lives on although its caller is cancelled is found and stopped', async () => {
+    const { body: begun } = await ask('POST', '/executions', { graph: calling(['a gong sandbox:slow=60s']) })
+    const child = await (async () => { for (;;) { const found = (await runsOf(begun.id)).find(one => one.execution !== null); if (found) return found.execution as string } })()
+    // As a process leaves it that dies between beginning what is called and writing it down.
+    await house.database.query(`update node_run set child_id = null, state = 'cancelled', turn = turn + 1 where execution_id = $1 and child_id is not null`, [begun.id])
+    await house.database.query(`update execution set state = 'cancelled', open = 0, ended_at = now() where id = $1`, [begun.id])
+    assert.equal((await ask('GET', `/executions/${child}?wait=30`)).body.state, 'cancelled')
+    assert.deepEqual(await house.audit(), [])
+  })
+
   test('spends under the cap of whoever called it, however many are called at once', async () => {
     const body = { graph: calling(['a harp', 'a lute', 'a drum', 'a bell']), cost_max_micros: 2_000 }
     assert.deepEqual((await estimate(body)).warnings, ['This comes to up to $0.004, and it may cost $0.002: what would go beyond that is not bought.'])

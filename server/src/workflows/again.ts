@@ -98,6 +98,8 @@ async function reopen(client: Client, executionId: string, layout: Layout): Prom
   for (let from = 0; from < ended.length; from += 1_000) await open(client, executionId, layout, ended.slice(from, from + 1_000))
 }
 
+export const stillStopping = () => new Problem('conflict', 'What this execution had under way is still being stopped. Try again in a moment.', { retryAfterS: 2 })
+
 /** Executions that this one called and that did not end well, and those they called, in turn. */
 export async function calledBy(client: Client, executionId: string): Promise<string[]> {
   const { rows } = await client.query<{ child_id: string }>({ name: 'executions called', text: `
@@ -115,7 +117,7 @@ export async function calledBy(client: Client, executionId: string): Promise<str
 export async function resume(client: Client, execution: ExecutionRow, executions: ReadonlyMap<string, ExecutionRow>, layoutOf: (execution: ExecutionRow) => Promise<Layout>, only: { node?: string; item?: readonly number[] }): Promise<number> {
   const { rows: standing } = await client.query<Standing & { child_id: string | null; stopping: boolean }>({ name: 'runs to resume', text: `
     select node, item, state, child_id, stopping from node_run where execution_id = $1 and (state in ('failed', 'cancelled') or stopping)` }, [execution.id])
-  if (standing.some(run => run.stopping)) throw new Problem('conflict', 'What this execution had under way is still being stopped. Try again in a moment.', { retryAfterS: 2 })
+  if (standing.some(run => run.stopping)) throw stillStopping()
   const again = standing.filter(run => (only.node === undefined || run.node === only.node) && (only.item === undefined || run.item.join('.') === only.item.join('.')))
   if (again.length === 0) return 0
   const children = new Map<Standing, string>()

@@ -57,10 +57,19 @@ export async function begin(database: Database, kinds: Kinds, { caller, all, key
   const ids = all.map(() => newId())
   return database.transaction(async client => {
     if (key !== null && !await claimKey(client, caller, key, ids[0]!)) return { ids: (await findBegun(client, caller, key, all.length > 1))!, replayed: true }
+    await checkParents(client, all)
     await countExecutions(client, caller, all.filter(one => one.parentId === null).length)
     for (const [index, one] of all.entries()) await insert(client, kinds, ids[index]!, one)
     return { ids, replayed: false }
   })
+}
+
+/** Calls come from executions that go on: whoever cancels one finds all it has called, or this finds it cancelled. */
+async function checkParents(client: Client, all: Beginning[]): Promise<void> {
+  const ids = [...new Set(all.flatMap(({ parentId }) => parentId === null ? [] : [parentId]))]
+  if (ids.length === 0) return
+  const { rows } = await client.query<{ state: string }>({ name: 'executions calling', text: 'select state from execution where id = any($1::uuid[]) order by id for share' }, [ids])
+  if (rows.length < ids.length || rows.some(({ state }) => state !== 'running')) throw new Problem('conflict', 'The execution that calls this was ended meanwhile.')
 }
 
 async function insert(client: Client, kinds: Kinds, id: string, one: Beginning): Promise<void> {

@@ -3,7 +3,7 @@ import { Compile } from 'typebox/compile'
 import type { CheckSetting } from '../domain/graph/lint.ts'
 import type { Json } from '../domain/outcome.ts'
 import type { NodeFace, Port } from '../domain/graph/graph.ts'
-import { mediaIn, refuse, type Values } from '../domain/graph/values.ts'
+import { mediaIn, refuse, unknown, type Resolved } from '../domain/graph/values.ts'
 import { faceOf, type Node } from '../nodes/contract.ts'
 
 export interface Kinds {
@@ -11,8 +11,8 @@ export interface Kinds {
   node(kind: string): Node
   /** A sentence for a setting that does not fit; media in settings may still be an id, a link or a data URL. */
   checkSetting: CheckSetting
-  /** Refuses inputs of a run that do not fit. @throws {Problem} `bad_request` */
-  checkInputs(nodeId: string, face: NodeFace, values: Values): void
+  /** Refuses inputs of a run that do not fit, as far as they are known. @throws {Problem} `bad_request` */
+  checkInputs(nodeId: string, face: NodeFace, values: Resolved): void
 }
 
 const isMediaPort = ({ type }: Port) => type === 'image' || type === 'video' || type === 'audio'
@@ -59,7 +59,7 @@ export function createKinds(all: Node[]): Kinds {
           if (port.required) refuse(nodeId, { port: port.id, message: 'is missing: nothing came to it, and nothing stands in the settings.' })
           continue
         }
-        if (face.role === 'collect') continue
+        if (value === unknown || face.role === 'collect') continue
         const flaw = flawOf(face, port, value)
         if (flaw !== null) refuse(nodeId, { port: port.id, message: `${flaw}.` })
         const other = isMediaPort(port) ? [...mediaIn(value)].find(({ mime }) => !isOf(port.type, mime)) : undefined

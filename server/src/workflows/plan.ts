@@ -110,6 +110,8 @@ export async function plan(planning: Planning, tools: PlanTools): Promise<{ plan
       const resolved = resolve(layout.nodes.get(id)!, face, arrived, planning.given)
       const one: Foreseen = { ...unforeseen, certain: isCertain(layout, id, item, foreseen, lengths, certainty), because: !face.reusable || isCheap(face) ? 'it runs every time' : isKnown(resolved) ? 'nothing was made of this before' : 'what goes in is made by the run' }
       try {
+        // Before it is priced: an order is written from values that fit.
+        if (face.role !== 'collect' || item !== undefined) tools.kinds.checkInputs(id, face, resolved)
         if ('order' in node) {
           const checked = await prices(id, face, node, resolved)
           step.model ??= checked.card.id
@@ -117,20 +119,18 @@ export async function plan(planning: Planning, tools: PlanTools): Promise<{ plan
           one.priceMicros = checked.priceMicros
           one.leastMicros = isByTokens(checked.card) ? 0 : checked.priceMicros
           one.open = followsWords(checked.card) && face.inputs.some(({ id, type }) => type === 'text' && resolved[id] === unknown)
-          if (isKnown(resolved)) { tools.kinds.checkInputs(id, face, resolved); one.key = keyOf(face, resolved, checked) }
+          if (isKnown(resolved)) one.key = keyOf(face, resolved, checked)
           one.fresh = isForced || one.key !== null
         } else if ('call' in node) {
-          if (isKnown(resolved)) tools.kinds.checkInputs(id, face, resolved)
           // What is inside is planned like this one, as long as it is known what is called and with what.
           if (!isKnown(resolved) || planning.calls.left === 0) one.open = true
           else {
             planning.calls.left--
-            const { plan: inside, refused: problem } = await tools.foresee(planning, node.call(resolved as never), isForced, planning.calls).catch(thrown => { throw inNode(id, thrown) })
-            if (problem) throw inNode(id, problem)
+            const { plan: inside, refused: problem } = await tools.foresee(planning, node.call(resolved as never), isForced, planning.calls)
+            if (problem) throw problem
             Object.assign(one, { fresh: true, priceMicros: inside.priceMaxMicros ?? 0, leastMicros: inside.priceMinMicros, open: inside.priceMaxMicros === null, seconds: inside.secondsTypical } satisfies Partial<Foreseen>)
           }
         } else if (isKnown(resolved)) {
-          if (face.role !== 'collect' || item !== undefined) tools.kinds.checkInputs(id, face, resolved)
           if (isCheap(face) && 'run' in node) {
             one.outputs = await foresee(node, resolved)
           } else if (face.reusable && face.makes === 'nothing') one.key = keyOf(face, resolved, null)
@@ -138,7 +138,7 @@ export async function plan(planning: Planning, tools: PlanTools): Promise<{ plan
       } catch (thrown) {
         const problem = asProblem(thrown)
         if (problem.code === 'internal') throw thrown
-        refuse(problem)
+        refuse(inRun(id, item, problem))
       }
       if (item === undefined) { step.because = one.because; certainty.set(id, one.certain); continue }
       if (one.key !== null && isKnown(resolved)) pending.push({ item, values: resolved, foreseen: one })
@@ -196,10 +196,10 @@ function noteLength(layout: Layout, node: string, item: Item, length: number, le
   return earlier !== undefined && earlier !== length ? earlier : null
 }
 
-/** A problem of what a node calls, told as that node's. */
-function inNode(id: string, thrown: unknown): Problem {
-  const problem = asProblem(thrown)
-  return problem.code === 'internal' ? problem : new Problem(problem.code, `${id}: ${problem.message}`, problem.details)
+/** A problem of one run, told with its node and item, as an execution that failed of it tells it. */
+function inRun(id: string, item: Item | undefined, { code, message, details }: Problem): Problem {
+  const place = item === undefined || item.length === 0 ? id : `${id} (item ${item.map(index => index + 1).join('.')})`
+  return new Problem(code, `${place}: ${message.startsWith(`${id}: `) ? message.slice(id.length + 2) : message}`, details)
 }
 
 /** Whether a run surely takes place, as far as can be said beforehand: ports that may give nothing leave it open. Without an item, for all there will be. */

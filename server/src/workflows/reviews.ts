@@ -10,14 +10,12 @@ import { instanceKey, type Instance, type Media } from '../domain/graph/graph.ts
 import type { Values } from '../domain/graph/values.ts'
 import { Problem } from '../domain/problem.ts'
 import type { Node } from '../nodes/contract.ts'
-import type { Client, Database } from '../db/pool.ts'
+import type { Client } from '../db/pool.ts'
 import { beginAgain } from './again.ts'
 import { gather, readsOf } from './gather.ts'
-import type { Graphs } from './graphs.ts'
-import type { Kinds } from './kinds.ts'
-import { readReview, type ExecutionRow, type Owner, type ReviewRow } from './rows.ts'
+import { findExecutionRow, readReview, type ExecutionRow, type Owner, type ReviewRow } from './rows.ts'
 import { lockExecution, settleRuns, type RunSettlement, type SettledRuns } from './settle.ts'
-import { valuesOf } from './step.ts'
+import { picturesOf, valuesOf, writeOrder, type StepTools } from './step.ts'
 
 const columns = 'id, execution_id, node, item, state, candidates, choose_min, choose_max, note, due_at, on_timeout, chosen, reason, decided_by, decided_at, created_at'
 
@@ -35,10 +33,34 @@ export async function listReviews(client: Client, owner: Owner, { state, executi
   return rows.map(readReview)
 }
 
-export interface ReviewTools { database: Database; kinds: Kinds; graphs: Graphs; layoutOf(execution: ExecutionRow): Promise<Layout> }
+export interface ReviewTools extends Pick<StepTools, 'database' | 'kinds' | 'graphs' | 'check' | 'log'> { layoutOf(execution: ExecutionRow): Promise<Layout> }
 
-/** @throws {Problem} `not_found`; `conflict` where it was answered already; `bad_request` for a choice that does not fit */
-export const answerReview = ({ database, kinds, graphs, layoutOf }: ReviewTools, owner: Owner, id: string, answer: ReviewAnswer, by: string): Promise<SettledRuns> => database.transaction(async client => {
+/** @throws {Problem} `not_found`; `conflict` where it was answered already; `bad_request` for a choice that does not fit; as `desk.estimate` for a prompt the model refuses */
+export async function answerReview(tools: ReviewTools, owner: Owner, id: string, answer: ReviewAnswer, by: string): Promise<SettledRuns> {
+  if (answer.kind === 'redo' && answer.prompt !== undefined && (answer.prompt.trim().length === 0 || answer.prompt.length > 1_000_000)) throw new Problem('bad_request', 'A prompt to redo with must not be empty.', { field: 'prompt' })
+  if (answer.kind === 'redo' && answer.prompt !== undefined) await checkRedo(tools, owner, id, answer.prompt, answer.node)
+  return decide(tools, owner, id, answer, by)
+}
+
+/** Refuses a prompt its model would refuse, while the review is still there to be answered otherwise: a run that was begun with it could only fail, as often as it is resumed. */
+async function checkRedo({ database, kinds, graphs, check, layoutOf }: ReviewTools, owner: Owner, id: string, prompt: string, node: string | undefined): Promise<void> {
+  const review = await findReview(database, owner, id)
+  const execution = review?.state === 'open' ? await findExecutionRow(database, review.executionId) : null
+  if (!review || !execution) return
+  const layout = await layoutOf(execution)
+  const given = await graphs.given(database, execution.id)
+  for (const maker of findMakers(layout, review, node)) {
+    const face = layout.faceOf(maker.node)
+    const buying = kinds.node(face.id) as Extract<Node, { order: unknown }>
+    const { arrived } = await gather(database, readsOf(database), execution.id, layout, maker)
+    const values = valuesOf(layout, { node: maker.node, override: { prompt } }, arrived, given)
+    kinds.checkInputs(maker.node, face, values)
+    const order = writeOrder(execution, { ...maker, item: [...maker.item], attempt: 1 }, buying.order(values as never))
+    await check(order, picturesOf(order, values), owner)
+  }
+}
+
+const decide = ({ database, kinds, graphs, layoutOf }: ReviewTools, owner: Owner, id: string, answer: ReviewAnswer, by: string): Promise<SettledRuns> => database.transaction(async client => {
   const { rows: [found] } = await client.query<{ execution_id: string }>('select execution_id from review where id = $1 and project_id = $2 and livemode = $3', [id, owner.projectId, owner.livemode])
   if (!found) throw new Problem('not_found', 'There is no such review.')
   // The execution first: everybody locks in that order.
@@ -50,12 +72,12 @@ export const answerReview = ({ database, kinds, graphs, layoutOf }: ReviewTools,
   const layout = await layoutOf(execution)
   const { rows: [run] } = await client.query<{ turn: number; override: Values | null }>('select turn, override from node_run where execution_id = $1 and node = $2 and item = $3', [execution.id, review.node, row!.item])
   const common = { executionId: execution.id, node: review.node, item: row!.item, turn: run!.turn, forced: true } satisfies Partial<RunSettlement>
-  const decide = (state: Review['state'], chosen: number[] | null, reason: string | null) => client.query(
+  const write = (state: Review['state'], chosen: number[] | null, reason: string | null) => client.query(
     `update review set state = $2, chosen = $3, reason = $4, decided_by = $5, decided_at = now() where id = $1`, [id, state, chosen === null ? null : JSON.stringify(chosen), reason, by])
   switch (answer.kind) {
     case 'approve': {
       checkChoice(answer.chosen, review)
-      await decide('approved', answer.chosen, null)
+      await write('approved', answer.chosen, null)
       const node = kinds.node(layout.faceOf(review.node).id) as Extract<Node, { review: unknown }>
       const { arrived } = await gather(client, readsOf(client), execution.id, layout, review)
       const outputs = node.chosen(answer.chosen.map(index => review.candidates[index]!), valuesOf(layout, { node: review.node, override: run!.override }, arrived, await graphs.given(client, execution.id)) as never) as Values
@@ -63,13 +85,12 @@ export const answerReview = ({ database, kinds, graphs, layoutOf }: ReviewTools,
     }
     case 'reject': {
       if (answer.reason.trim().length === 0 || answer.reason.length > 2_000) throw new Problem('bad_request', 'A rejection needs a reason of 1 to 2,000 characters.', { field: 'reason' })
-      await decide('rejected', null, answer.reason)
+      await write('rejected', null, answer.reason)
       return settleRuns(client, [{ ...common, state: 'done', outputs: {}, because: `rejected by ${by}: ${answer.reason.slice(0, 200)}` }], layoutOf)
     }
     case 'redo': {
       const makers = findMakers(layout, review, answer.node)
-      if (answer.prompt !== undefined && (answer.prompt.trim().length === 0 || answer.prompt.length > 1_000_000)) throw new Problem('bad_request', 'A prompt to redo with must not be empty.', { field: 'prompt' })
-      await decide('redone', null, answer.prompt ?? null)
+      await write('redone', null, answer.prompt ?? null)
       await beginAgain(client, execution, layout, makers.map(maker => ({ ...maker, ...(answer.prompt === undefined ? {} : { override: { prompt: answer.prompt } }) })))
       return { held: new Set<string>(), opened: makers.length, ended: [], told: false }
     }
@@ -107,15 +128,16 @@ function findMakers(layout: Layout, review: Instance, wanted: string | undefined
   return all
 }
 
-/** Reviews nobody answered in time: what their node says becomes of them. */
+/** Reviews nobody answered in time: what their node says becomes of them. One that cannot be ended keeps no other waiting. */
 export async function endOverdue(tools: ReviewTools): Promise<SettledRuns[]> {
-  const { rows } = await tools.database.query<{ id: string; project_id: string; livemode: boolean; on_timeout: Review['onTimeout']; candidates: Media[]; choose_min: number; choose_max: number }>(
-    `select id, project_id, livemode, on_timeout, candidates, choose_min, choose_max from review where state = 'open' and due_at <= now() order by due_at limit 100`)
+  const { rows } = await tools.database.query<{ id: string; project_id: string; livemode: boolean; on_timeout: Review['onTimeout']; candidates: Media[]; choose_min: number }>(
+    `select id, project_id, livemode, on_timeout, candidates, choose_min from review where state = 'open' and due_at <= now() order by due_at limit 100`)
   const settled: SettledRuns[] = []
-  for (const row of rows) {
-    const answer: ReviewAnswer = row.on_timeout === 'approve' ? { kind: 'approve', chosen: row.candidates.slice(0, Math.max(1, row.choose_min)).map((_, index) => index) } : { kind: 'reject', reason: 'Nobody answered in time.' }
-    await answerReview(tools, { projectId: row.project_id, livemode: row.livemode }, row.id, answer, 'the clock').then(one => settled.push(one), (thrown: unknown) => {
-      if (!(thrown instanceof Problem && (thrown.code === 'conflict' || thrown.code === 'not_found'))) throw thrown
+  for (const { id, project_id, livemode, on_timeout, candidates, choose_min } of rows) {
+    // Fewer than must be chosen cannot be approved by anybody.
+    const answer: ReviewAnswer = on_timeout === 'approve' && candidates.length >= choose_min ? { kind: 'approve', chosen: candidates.slice(0, choose_min).map((_, index) => index) } : { kind: 'reject', reason: 'Nobody answered in time.' }
+    await answerReview(tools, { projectId: project_id, livemode }, id, answer, 'the clock').then(one => settled.push(one), (error: unknown) => {
+      if (!(error instanceof Problem && (error.code === 'conflict' || error.code === 'not_found'))) tools.log.warn({ reviewId: id, error }, 'an overdue review could not be ended')
     })
   }
   return settled
@@ -127,10 +149,8 @@ export const reviewToken = (secret: Buffer, id: string, expiresS: number): strin
 
 /** The review a token opens. @throws {Problem} `not_found`, `link_expired` */
 export function readToken(secret: Buffer, token: string, now: Date): string {
-  const [id = '', expires = '', signature = ''] = token.split('.')
-  if (!/^[0-9a-f]{32}$/.test(id) || !/^\d{1,12}$/.test(expires)) throw new Problem('not_found', 'There is no such review.')
-  const expected = reviewToken(secret, id, Number(expires)).split('.')[2]!
-  if (signature.length !== expected.length || !timingSafeEqual(Buffer.from(signature), Buffer.from(expected))) throw new Problem('not_found', 'There is no such review.')
+  const [, id, expires] = /^([0-9a-f]{32})\.([1-9]\d{0,11})\.[\w-]{32}$/.exec(token) ?? []
+  if (id === undefined || !timingSafeEqual(Buffer.from(token), Buffer.from(reviewToken(secret, id, Number(expires))))) throw new Problem('not_found', 'There is no such review.')
   if (Number(expires) * 1_000 <= now.getTime()) throw new Problem('link_expired', 'This link has expired. Ask for a new one.')
   return id
 }

@@ -98,6 +98,7 @@ export const publishWorkflow = (database: Database, projectId: string, id: strin
   const { rows: [row] } = await client.query<{ graph_sha256: Buffer; published: number | null }>('select graph_sha256, published from workflow where id = $1 and project_id = $2 for update', [id, projectId])
   if (!row) throw new Problem('not_found', 'There is no such workflow.')
   if (name !== null && !/^[\w.-]{1,60}$/.test(name)) throw new Problem('bad_request', 'A version is named with 1 to 60 letters, digits, dots, hyphens and underscores.', { field: 'name', value: name.slice(0, 100) })
+  if (name !== null && (name === 'draft' || /^\d+$/.test(name))) throw new Problem('bad_request', `A version cannot be called ${name}: that is how ${name === 'draft' ? 'the draft' : 'a version by its number'} is asked for. Choose another name.`, { field: 'name', value: name })
   const { rows: [last] } = await client.query<{ number: number; graph_sha256: Buffer; name: string | null; created_at: Date }>('select number, graph_sha256, name, created_at from workflow_version where workflow_id = $1 order by number desc limit 1', [id])
   // Names move: the version that had it gives it up.
   if (name !== null) await client.query('update workflow_version set name = null where workflow_id = $1 and name = $2', [id, name])

@@ -22,7 +22,7 @@ import type { Client, Database } from '../db/pool.ts'
 import { createGate } from '../kit/gate.ts'
 import { isId } from '../kit/id.ts'
 import type { Log } from '../kit/log.ts'
-import { calledBy, resume } from './again.ts'
+import { calledBy, resume, stillStopping } from './again.ts'
 import { approveBaseline, findBaseline, listBaselines, propose, rejectBaseline, removeBaseline } from './baselines.ts'
 import { begin, findBegun, type BeginKey } from './begin.ts'
 import { createBought } from './bought.ts'
@@ -103,6 +103,7 @@ const refuseDepth = (depth: number) => { if (depth >= depthMax) throw new Proble
 /** What is run where a workflow is called by another one: the version that is published, or as it is pinned. What may be spent is up to those that call. */
 const callOf = ({ pins }: Pick<ExecutionRow, 'pins'>, workflow: string, inputs: Record<string, Json>, force: boolean): ExecutionOrder => ({ workflowId: workflow, inputs, force, trigger: 'workflow', ...(pins ? { pins } : {}) })
 const lookMs = 500
+type Stopping = Pick<RunRow, 'execution_id' | 'node' | 'item' | 'task_id' | 'child_id' | 'price_micros'>
 /** What pictures that nodes work on may take at once, decoded; a larger one is worked on alone. */
 const decodedBytesMax = 400_000_000
 /** Executions begun in one transaction. */
@@ -315,27 +316,36 @@ export function createWorkflows(options: WorkflowsOptions): Workflows {
     })
     options.deliver()
     await stopPurchases()
+    await stopCalled()
     told()
     return findExecution(owner, id)
   }
 
+  /** Stops what cancelled executions had called, whether or not the run that called has heard what it began. */
+  async function stopCalled(): Promise<void> {
+    const { rows } = await database.query<{ id: string; project_id: string; livemode: boolean }>({ name: 'executions orphaned', text: `
+      select c.id, c.project_id, c.livemode from execution c join execution p on p.id = c.parent_id where c.state = 'running' and p.state = 'cancelled' limit 200` })
+    for (const { id, project_id, livemode } of rows) await cancelExecution({ projectId: project_id, livemode }, id)
+  }
+
   /** Stops what cancelled executions had bought and not got. */
   async function stopPurchases(): Promise<void> {
-    const { rows } = await database.query<{ execution_id: string; node: string; item: number[]; task_id: string | null; child_id: string | null; price_micros: number }>(
-      `select execution_id, node, item, task_id, child_id, price_micros from node_run where stopping limit 200`)
-    for (const row of rows) {
-      const execution = await findExecutionRow(database, row.execution_id)
-      if (!execution) continue
-      const desk = options.deskFor(callerOf(execution))
-      let chargedMicros = 0
-      if (row.task_id !== null) chargedMicros = (await desk.cancel(row.task_id)).chargedMicros ?? 0
-      if (row.child_id !== null) await cancelExecution({ projectId: execution.project_id, livemode: execution.livemode }, row.child_id)
-      await database.transaction(async client => {
-        await lockExecution(client, row.execution_id)
-        const { rowCount } = await client.query('update node_run set stopping = false, charged_micros = charged_micros + $4 where execution_id = $1 and node = $2 and item = $3 and stopping', [row.execution_id, row.node, row.item, chargedMicros])
-        if (rowCount === 1) await book(client, new Map([[row.execution_id, { committed: chargedMicros - row.price_micros, cost: chargedMicros }]]))
-      })
-    }
+    const { rows } = await database.query<Stopping>(`select execution_id, node, item, task_id, child_id, price_micros from node_run where stopping order by random() limit 200`)
+    for (const row of rows) await stopPurchase(row).catch(error => log.warn({ executionId: row.execution_id, node: row.node, error }, 'a purchase could not be stopped yet'))
+  }
+
+  async function stopPurchase(row: Stopping): Promise<void> {
+    const execution = await findExecutionRow(database, row.execution_id)
+    if (!execution) return
+    const desk = options.deskFor(callerOf(execution))
+    let chargedMicros = 0
+    if (row.task_id !== null) chargedMicros = (await desk.cancel(row.task_id)).chargedMicros ?? 0
+    if (row.child_id !== null) await cancelExecution({ projectId: execution.project_id, livemode: execution.livemode }, row.child_id)
+    await database.transaction(async client => {
+      await lockExecution(client, row.execution_id)
+      const { rowCount } = await client.query('update node_run set stopping = false, charged_micros = charged_micros + $4 where execution_id = $1 and node = $2 and item = $3 and stopping', [row.execution_id, row.node, row.item, chargedMicros])
+      if (rowCount === 1) await book(client, new Map([[row.execution_id, { committed: chargedMicros - row.price_micros, cost: chargedMicros }]]))
+    })
   }
 
   async function resumeExecution(owner: Owner, id: string, only: { node?: string; item?: Item; costMaxMicros?: number | null }): Promise<Execution | null> {
@@ -343,6 +353,8 @@ export function createWorkflows(options: WorkflowsOptions): Workflows {
     if (found === null) return null
     await database.transaction(async client => {
       const executions = await lockExecutions(client, [found.id, ...await calledBy(client, found.id)])
+      const { rowCount: called } = await client.query(`select from execution c where c.parent_id = $1 and c.state = 'running' and exists (select from execution p where p.id = $1 and p.state = 'cancelled') limit 1`, [found.id])
+      if (called !== 0) throw stillStopping()
       if (only.costMaxMicros !== undefined) await client.query('update execution set cost_max_micros = $2 where id = $1', [found.id, only.costMaxMicros])
       const count = await resume(client, executions.get(found.id)!, executions, layoutOf, { ...(only.node === undefined ? {} : { node: only.node }), ...(only.item === undefined ? {} : { item: only.item }) })
       if (count === 0) throw new Problem('conflict', 'Nothing of this execution failed, so there is nothing to resume.')
@@ -351,9 +363,11 @@ export function createWorkflows(options: WorkflowsOptions): Workflows {
     return findExecution(owner, id)
   }
 
+  const reviewTools = { database, kinds, graphs, layoutOf, log, check: options.check }
+
   async function answer(owner: Owner, id: string, given: ReviewAnswer, by: string): Promise<Review> {
     if (!isId(id)) throw new Problem('not_found', 'There is no such review.')
-    afterwards(await answerReview({ database, kinds, graphs, layoutOf }, owner, id, given, by))
+    afterwards(await answerReview(reviewTools, owner, id, given, by))
     runner?.wake()
     return (await findReview(database, owner, id))!
   }
@@ -364,8 +378,9 @@ export function createWorkflows(options: WorkflowsOptions): Workflows {
     runner = createRunner({
       database, workerId: options.workerId, slots: options.work.slots, log, settle: settleGroup, step: (run: RunRow, signal) => stepRun(run, tools, signal),
       sweeps: [
-        async () => { for (const settled of await endOverdue({ database, kinds, graphs, layoutOf })) afterwards(settled) },
+        async () => { for (const settled of await endOverdue(reviewTools)) afterwards(settled) },
         stopPurchases,
+        stopCalled,
         () => runDue(database, now, (fired, idempotencyKey) => fill(fired, {}, idempotencyKey).then(order => beginFor(fired.caller, order)), (triggerId, error) => log.warn({ triggerId, error }, 'a scheduled workflow could not be begun')),
         () => forgetPublished(database),
         () => database.query(`delete from execution_key where ctid in (select ctid from execution_key where created_at < now() - interval '24 hours' limit 1000)`),

@@ -47,9 +47,9 @@ export type Pins = Record<string, { sha256: string; version: number | null }>
 
 /** What may be asked for with an execution. */
 export interface ExecutionOrder {
-  /** A saved workflow (or `ready:<slug>`, one that comes with the house) and which version of it (null: the draft), or a graph that is sent along; with both, the graph is run under the workflow's name. */
+  /** A saved workflow (or `ready:<slug>`, one that comes with the house) and which version of it, by number or name (null: the draft), or a graph that is sent along; with both, the graph is run under the workflow's name. */
   workflowId?: string
-  version?: number | null
+  version?: number | string | null
   graph?: Graph
   /** Runs workflows of these names, this one and those it calls, as they stood then. */
   pins?: Pins

@@ -154,7 +154,11 @@ export function lint(graph: Graph, faces: ReadonlyMap<string, NodeFace>, checkSe
   }
 
   const names = new Set<string>()
+  const fills = new Map<string, string>()
   for (const { name, node, port } of graph.exposed) {
+    const other = fills.get(`${node}\n${port}`)
+    if (other !== undefined) warnings.push({ rule: 'same-port', node, port, message: `The inputs ${other} and ${name} both fill ${port} of ${node}; where both are given, ${name} counts.`, fix: 'Remove one of the two.' })
+    fills.set(`${node}\n${port}`, name)
     if (names.has(name)) say({ rule: 'same-input', node, message: `Two inputs of the workflow are called ${name}.`, fix: 'Give each a name of its own.' })
     names.add(name)
     if (isReserved(name)) say({ rule: 'reserved-id', node, message: `An input cannot be called ${name}.`, fix: 'Give it another name.' })
@@ -174,6 +178,15 @@ export function lint(graph: Graph, faces: ReadonlyMap<string, NodeFace>, checkSe
       if (!port.required || wired.has(place) || filled.has(place) || node.settings[port.id] !== undefined || port.schema.default !== undefined) continue
       say({ rule: 'missing-value', node: node.id, port: port.id, message: `${node.id} (${face!.title}) needs ${port.id}.`, fix: port.wireable ? `Wire something to it, write it in the settings, or make it an input of the workflow.` : 'Write it in the settings.' })
     }
+  }
+
+  const outputs = new Map<string, string>()
+  for (const { id, kind, settings } of nodes.values()) {
+    if (kind !== 'output') continue
+    const name = String(settings.name ?? id)
+    const other = outputs.get(name)
+    if (other !== undefined) warnings.push({ rule: 'same-output', node: id, message: `${other} and ${id} are both given as ${name}; where a run reaches both, one of the two is lost.`, fix: 'Give each a name of its own, unless they stand on ways of which one run takes only one.' })
+    outputs.set(name, id)
   }
 
   const order = sortNodes({ nodes: [...nodes.values()], edges: sound })

@@ -19,13 +19,13 @@ export const unknown: unique symbol = Symbol('unknown')
 export type Resolved = Record<string, Json | typeof unknown>
 
 export const isMedia = (value: unknown): value is Media =>
-  typeof value === 'object' && value !== null && 'asset' in value && 'sha256' in value && typeof value.asset === 'string' && typeof value.sha256 === 'string'
+  typeof value === 'object' && value !== null && 'asset' in value && 'sha256' in value && 'mime' in value && typeof value.asset === 'string' && typeof value.sha256 === 'string' && typeof value.mime === 'string'
 
 /**
  * The inputs of one run.
  *
  * Single values wired to a list are a list of one, several edges follow each other in the order of the graph, numbers and yes/no become text
- * where text is wanted. A port with neither value nor default is left out.
+ * where text is wanted. An item that is a list itself is iterated over item by item. A port with neither value nor default is left out.
  */
 export function resolve(node: GraphNode, face: NodeFace, arrived: Arrived[], given: Given, override: Values | null = null): Resolved {
   const resolved: Resolved = {}
@@ -44,7 +44,7 @@ export function resolve(node: GraphNode, face: NodeFace, arrived: Arrived[], giv
 function join(port: Port, face: NodeFace, came: Arrived[]): Json | typeof unknown {
   if (came.some(one => 'unknown' in one)) return unknown
   const values = came as Extract<Arrived, { value: Json }>[]
-  if (port.list && face.role !== 'collect') return values.flatMap(({ value, list }) => list && Array.isArray(value) ? value.map(one => convert(port, one)) : [convert(port, value)])
+  if (port.list && face.role !== 'collect') return values.flatMap(({ value, list }) => (list || face.role === 'iterate') && Array.isArray(value) ? value.map(one => convert(port, one)) : [convert(port, value)])
   // A tolerant node takes the first that came.
   return convert(port, values[0]!.value)
 }

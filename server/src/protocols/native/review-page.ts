@@ -84,7 +84,10 @@ function readForm(text: string): { answer: ReviewAnswer; by: string } {
   switch (form.get('action')) {
     case 'approve': return { by, answer: { kind: 'approve', chosen: form.getAll('chosen').map(Number) } }
     case 'redo': return { by, answer: { kind: 'redo', ...(said === '' ? {} : { prompt: said }) } }
-    case 'reject': return { by, answer: { kind: 'reject', reason: said === '' ? 'No reason was given.' : said.slice(0, 2_000) } }
+    case 'reject': {
+      if (said === '') throw new Problem('bad_request', 'Please say why, so that whoever made this can do better; then reject it.')
+      return { by, answer: { kind: 'reject', reason: said } }
+    }
     default: throw new Problem('bad_request', 'Approve, make again or reject.')
   }
 }

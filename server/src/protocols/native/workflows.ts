@@ -44,10 +44,10 @@ const WorkflowBody = Type.Object({
   graph: GraphBody,
 }, { additionalProperties: false, title: 'NewWorkflow' })
 const WorkflowChangeBody = Type.Object({ ...Type.Partial(WorkflowBody).properties, revision: Type.Optional(Type.Integer({ minimum: 1, description: 'The revision you have seen; refused with 409 when there is a newer one.' })) }, { additionalProperties: false, minProperties: 1 })
-const PublishBody = Type.Object({ name: Type.Optional(Type.String({ minLength: 1, maxLength: 60 })) }, { additionalProperties: false })
+const PublishBody = Type.Object({ name: Type.Optional(Type.String({ minLength: 1, maxLength: 60, description: 'A name by which this version may be run (`"version": "production"`); it moves here from the version that had it.' })) }, { additionalProperties: false })
 const ExecutionBody = Type.Object({
   workflow: Type.Optional(Type.String({ minLength: 1, maxLength: 100, description: 'A workflow by id or slug, or `ready:<slug>` for one that comes with the house. Without it, send a `graph`.' })),
-  version: Type.Optional(Type.Union([Type.Integer({ minimum: 1 }), Type.Literal('draft')], { description: 'Default: the published version; the draft where none was published.' })),
+  version: Type.Optional(Type.Union([Type.Integer({ minimum: 1 }), Type.String({ minLength: 1, maxLength: 60 })], { description: 'A version by its number or name, or `draft`. Default: the published version; the draft where none was published.' })),
   graph: Type.Optional(GraphBody),
   inputs: Type.Optional(Values),
   target: Type.Optional(Type.String({ minLength: 1, maxLength: 100, description: 'Runs this node and what it needs, nothing else.' })),
@@ -151,6 +151,7 @@ const ListOf = (schema: Parameters<typeof Type.Array>[0]) => Type.Object({ items
 
 const readOrder = (body: unknown): ExecutionOrder => {
   const wire = read.execution(body)
+  if (wire.graph !== undefined && wire.version !== undefined) throw new Problem('bad_request', 'A graph that is sent along has no versions. Leave out version, or graph.', { field: 'version' })
   if (wire.workflow === undefined && wire.graph === undefined) throw new Problem('bad_request', 'Name a workflow, or send a graph along.', { field: 'workflow' })
   return {
     ...(wire.workflow === undefined ? {} : { workflowId: wire.workflow }), ...(wire.version === undefined ? {} : { version: wire.version === 'draft' ? null : wire.version }),
