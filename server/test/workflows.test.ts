@@ -370,7 +370,7 @@ describe('from outside', () => {
     const answer = (form: Record<string, string>) => fetch(url, { method: 'POST', body: new URLSearchParams(form) })
     assert.equal((await answer({ action: 'approve' })).status, 400)
     assert.match(await (await answer({ action: 'approve', chosen: '1', name: 'Ada' })).text(), /Approved/)
-    assert.equal((await answer({ action: 'reject' })).status, 409)
+    assert.equal((await answer({ action: 'reject', words: 'Too late' })).status, 409)
     assert.equal((await ask('GET', `/reviews/${review.id}`)).body.decided_by, 'Ada (by link)')
     assert.equal((await fetch(`${url}x`)).status, 404)
     const { url: short } = (await ask('POST', `/reviews/${review.id}/link`, { seconds: 60 })).body
