@@ -79,6 +79,39 @@ describe('an iteration that makes three runs at once', () => {
   })
 })
 
+describe('an execution that calls others', () => {
+  const inner = {
+    nodes: [{ id: 'all', kind: 'list' }, { id: 'each', kind: 'iterate' }, { id: 'words', kind: 'concat', settings: { text2: 'rehearse:slow' } }, { id: 'made', kind: 'generate', settings: { model: 'rehearsal-1' } }, { id: 'list', kind: 'collect' }, { id: 'out', kind: 'output', settings: { name: 'made' } }],
+    edges: [wire('all.items', 'each.items'), wire('each.item', 'words.text1'), wire('words.text', 'made.prompt'), wire('made.image', 'list.items'), wire('list.items', 'out.value')],
+    inputs: [{ name: 'prompts', node: 'all', port: 'items' }],
+  }
+  const calling = (workflow: string, into: string) => ({
+    nodes: [{ id: 'all', kind: 'list' }, { id: 'each', kind: 'iterate' }, { id: 'call', kind: 'workflow', settings: { workflow, into } }, { id: 'list', kind: 'collect' }, { id: 'out', kind: 'output', settings: { name: 'made' } }],
+    edges: [wire('all.items', 'each.items'), wire('each.item', 'call.value'), wire('call.value', 'list.items'), wire('list.items', 'out.value')],
+    inputs: [{ name: 'lists', node: 'all', port: 'items' }],
+  })
+
+  test('makes as much at once as it may, all of them together and however deep, also when a worker is killed', async () => {
+    house.upstream.reset()
+    for (const [slug, graph] of [['makes', inner], ['calls', calling('makes', 'prompts')]] as const) assert.equal((await ask('POST', '/plantain/v1/workflows', { name: slug, slug, graph })).status, 201)
+    const lists = Array.from({ length: 3 }, (_, one) => Array.from({ length: 2 }, (_, two) => Array.from({ length: 3 }, (_, three) => `picture ${one} ${two} ${three}`)))
+    const { body: begun } = await ask('POST', '/plantain/v1/executions', { graph: calling('calls', 'lists'), inputs: { lists }, parallelism: 3 })
+    const family = `with recursive f as (select id from execution where id = $1 union all select e.id from execution e join f on e.parent_id = f.id)`
+    const done = (count: number) => async () => (await rows<{ count: number }>(`${family} select count(*)::int as count from node_run where execution_id in (select id from f) and node = 'made' and state = 'done'`, [begun.id]))[0]!.count >= count
+    await until(done(4), 'Some of it')
+    await workers[0]!.kill()
+    await workers[0]!.start()
+    const ended = await until(async () => { const { body } = await ask('GET', `/plantain/v1/executions/${begun.id}`); return body.state !== 'running' && body }, 'The end')
+    assert.deepEqual([ended.state, ended.outputs.made.flat(2).length], ['done', 18], JSON.stringify(ended.problem))
+    const [most] = await rows<{ made: number; calls: number }>(`${family}
+      select max(made)::int as made, max(calls)::int as calls from (
+        select sum(making) filter (where node <> 'call') as made, sum(making) filter (where node = 'call') as calls from seen where execution_id in (select id from f) group by moment) s`, [begun.id])
+    assert.equal(most!.made, 3)
+    assert.ok(most!.calls > 3, `calls of calls wait beside: ${most!.calls}`)
+    assert.deepEqual([bought(), await house.audit()], [{ count: 18, most: 1 }, []])
+  })
+})
+
 describe('executions of one call at Wireflow\'s door', () => {
   const nodes = [{ id: 'words', data: { nodeType: 'input:text', config: { prompt: 'x' } } }, { id: 'made', data: { nodeType: 'generate:rehearsal_1', config: {} } }]
   const edges = [{ source: 'words', target: 'made', sourceHandle: 'out-prompt', targetHandle: 'in-prompt' }]

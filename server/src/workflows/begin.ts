@@ -33,6 +33,8 @@ export interface Beginning {
   costMaxMicros: number | null
   depth: number
   parentId: string | null
+  /** What began the execution that calls this one, that one itself where nothing did. */
+  rootId: string | null
   batchId: string | null
   position: number
   /** How many of those with the same batch may be at work at once. */
@@ -78,11 +80,11 @@ async function insert(client: Client, kinds: Kinds, id: string, one: Beginning):
   const bounds = boundsOf(layout, one.given)
   const sha256 = await keepGraph(client, one.graph)
   await client.query({ name: 'execution begin', text: `
-    insert into execution (id, account_id, project_id, key_id, livemode, workflow_id, version, graph_sha256, given, trigger, target, force, anew, parallelism, cost_max_micros, depth, parent_id, batch_id, position, metadata,
+    insert into execution (id, account_id, project_id, key_id, livemode, workflow_id, version, graph_sha256, given, trigger, target, force, anew, parallelism, cost_max_micros, depth, parent_id, root_id, batch_id, position, metadata,
       callback_url, wire, pins, together_max, bounds, open)
-    values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24, $25, $26)` },
+    values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24, $25, $26, $27)` },
   [id, one.caller.accountId, one.caller.projectId, one.caller.keyId, one.caller.livemode, one.workflowId, one.version, sha256, JSON.stringify(one.given), one.trigger, one.target, one.force, one.anew, one.parallelism,
-    one.costMaxMicros, one.depth, one.parentId, one.batchId, one.position, JSON.stringify(one.metadata), one.callbackUrl, one.wire === null ? null : JSON.stringify(one.wire), one.pins === null ? null : JSON.stringify(one.pins), one.togetherMax, bounds.length === 0 ? null : JSON.stringify(bounds), first.length])
+    one.costMaxMicros, one.depth, one.parentId, one.rootId ?? (layout.order.some(node => layout.faceOf(node).makes === 'call') ? id : null), one.batchId, one.position, JSON.stringify(one.metadata), one.callbackUrl, one.wire === null ? null : JSON.stringify(one.wire), one.pins === null ? null : JSON.stringify(one.pins), one.togetherMax, bounds.length === 0 ? null : JSON.stringify(bounds), first.length])
   if (one.linkRow && !await one.linkRow(client, id)) throw new Problem('conflict', 'Somebody else has taken this row of the batch.', { row: 'taken' })
   await insertRuns(client, id, first.map(instance => ({ ...instance, state: 'ready', because: null })))
 }

@@ -34,7 +34,7 @@ async function claimPlain(client: Client, worker: string, free: number): Promise
   const { rows } = await client.query<RunRow>({ name: 'runs claim ready', text: `
     with room as materialized (
       select e.id, e.parallelism - (select count(*) from node_run m where m.execution_id = e.id and m.state in ('running', 'waiting'))::int as places
-      from execution e where e.state = 'running' and e.together_max is null and e.bounds is null and exists (select from node_run q where q.execution_id = e.id and q.state = 'ready' and q.due_at <= now())),
+      from execution e where e.state = 'running' and e.together_max is null and e.bounds is null and e.root_id is null and exists (select from node_run q where q.execution_id = e.id and q.state = 'ready' and q.due_at <= now())),
     open as materialized (select id, places from room where places > 0 order by id limit ${executionsMax}),
     chosen as materialized (
       select q.execution_id, q.node, q.item from open cross join lateral (

@@ -17,7 +17,7 @@ export interface ExecutionRow {
   id: string; account_id: string; project_id: string; key_id: string | null; livemode: boolean
   workflow_id: string | null; version: number | null; graph_sha256: Buffer
   state: ExecutionState; trigger: string; target: string | null; force: boolean; anew: string[]; parallelism: number
-  cost_max_micros: number | null; committed_micros: number; cost_micros: number; open: number; depth: number; parent_id: string | null
+  cost_max_micros: number | null; committed_micros: number; cost_micros: number; open: number; depth: number; parent_id: string | null; root_id: string | null
   batch_id: string | null; position: number; outputs: Values | null; problem: StoredProblem | null
   metadata: Record<string, string>; callback_url: string | null; wire: Json; pins: Pins | null; rounds: number; created_at: Date; ended_at: Date | null
 }
@@ -30,7 +30,7 @@ export interface RunRow {
 }
 
 export const executionColumns = `e.id, e.account_id, e.project_id, e.key_id, e.livemode, e.workflow_id, e.version, e.graph_sha256, e.state, e.trigger, e.target, e.force, e.anew, e.parallelism,
-  e.cost_max_micros, e.committed_micros, e.cost_micros, e.open, e.depth, e.parent_id, e.batch_id, e.position, e.outputs, e.problem, e.metadata, e.callback_url, e.wire, e.pins, e.rounds, e.created_at, e.ended_at`
+  e.cost_max_micros, e.committed_micros, e.cost_micros, e.open, e.depth, e.parent_id, e.root_id, e.batch_id, e.position, e.outputs, e.problem, e.metadata, e.callback_url, e.wire, e.pins, e.rounds, e.created_at, e.ended_at`
 
 export const runColumns = `r.execution_id, r.node, r.item, r.state, r.turn, r.worker, r.attempt, r.due_at, r.task_id, r.child_id, r.override, r.key, r.reused, r.because, r.outputs, r.ports, r.length,
   r.price_micros, r.charged_micros, r.problem, r.started_at, r.ended_at`

@@ -43,7 +43,7 @@ export interface StepTools {
   /** Begins another workflow inside this run; the same run gets the same execution. */
   call(execution: ExecutionRow, run: RunRow, workflow: string, inputs: Record<string, Json>): Promise<string>
   /** What such a call would do and cost. @throws {Problem} for a workflow that is not there, or inputs it has not */
-  foresee(within: Pick<Planning, 'caller' | 'depth' | 'pins'>, call: { workflow: string; inputs: Record<string, Json> }, force: boolean, calls: Planning['calls']): Promise<{ plan: Plan; refused: Problem | null }>
+  foresee(within: Pick<Planning, 'caller' | 'depth' | 'pins' | 'parallelism'>, call: { workflow: string; inputs: Record<string, Json> }, force: boolean, calls: Planning['calls']): Promise<{ plan: Plan; refused: Problem | null }>
   /** Checks and prices an order whose pictures are these, buying nothing. @throws {Problem} as `desk.estimate` */
   check(order: Order, media: Media[], owner: Owner, options?: { /** Its words are still to come. */ isOpen?: boolean }): Promise<CheckedOrder>
   reads: StepReads

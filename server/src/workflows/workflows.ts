@@ -141,12 +141,12 @@ export function createWorkflows(options: WorkflowsOptions): Workflows {
     async call(execution, run, workflow, inputs) {
       refuseDepth(execution.depth)
       const name = createHash('sha256').update(JSON.stringify([execution.id, run.node, run.item, run.attempt, workflow, inputs])).digest('hex')
-      const { execution: child } = await beginFor(callerOf(execution), { ...callOf(execution, workflow, inputs, execution.force || execution.anew.includes(run.node)), idempotencyKey: `call-${name}` }, execution)
+      const { execution: child } = await beginFor(callerOf(execution), { ...callOf(execution, workflow, inputs, execution.force || execution.anew.includes(run.node)), parallelism: execution.parallelism, idempotencyKey: `call-${name}` }, execution)
       return child.id
     },
-    async foresee({ caller, depth, pins }, { workflow, inputs }, force, calls) {
+    async foresee({ caller, depth, pins, parallelism }, { workflow, inputs }, force, calls) {
       refuseDepth(depth)
-      const order = callOf({ pins }, workflow, inputs, force)
+      const order = { ...callOf({ pins }, workflow, inputs, force), parallelism }
       return planFor(caller, await prepare(caller, order), order, { depth: depth + 1, calls })
     },
   }
@@ -265,7 +265,7 @@ export function createWorkflows(options: WorkflowsOptions): Workflows {
     const { ids, replayed } = await begin(database, kinds, {
       caller, key, all: orders.map((order, index) => ({
         caller, graph: prepared[index]!.graph, given: prepared[index]!.given, workflowId: prepared[index]!.workflow?.id ?? null, version: prepared[index]!.version, trigger: order.trigger ?? 'api', target: order.target ?? null,
-        force: order.force ?? false, anew: order.anew ?? [], ...prepared[index]!.limits, depth: parent ? parent.depth + 1 : 0, parentId: parent?.id ?? null, batchId: order.batch?.id ?? null, position: order.batch?.position ?? 0, togetherMax: order.batch?.atOnceMax ?? null,
+        force: order.force ?? false, anew: order.anew ?? [], ...prepared[index]!.limits, depth: parent ? parent.depth + 1 : 0, parentId: parent?.id ?? null, rootId: parent && (parent.root_id ?? parent.id), batchId: order.batch?.id ?? null, position: order.batch?.position ?? 0, togetherMax: order.batch?.atOnceMax ?? null,
         metadata: order.metadata ?? {}, callbackUrl: order.callbackUrl ?? null, wire: order.wire ?? null, pins: order.pins ?? null,
         linkRow: order.batch?.turn === undefined ? null : (client, id) => options.linkRow(client, { batchId: order.batch!.id, number: order.batch!.position + 1, turn: order.batch!.turn! }, id),
       })),
