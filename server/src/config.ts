@@ -100,7 +100,7 @@ export const readAccounts = (text: string | undefined): { id: string; of: string
   (text ?? '').split(',').filter(part => part.trim() !== '').map(part => { const [id, of] = part.split('=').map(word => word.trim()); return { id: id!, of: of! } })
 
 const pacing = Type.Object({
-  concurrency: Type.Optional(Type.Integer({ minimum: 1, maximum: 100_000, description: 'Jobs this upstream makes for us at once, over all processes.' })),
+  concurrency: Type.Optional(Type.Integer({ minimum: 1, maximum: 100_000, description: 'Jobs this upstream makes for us at once, over all processes; calls, where each picture of an order is one.' })),
   perMinute: Type.Optional(Type.Integer({ minimum: 1, maximum: 1_000_000, description: 'Submissions to this upstream a minute, over all processes.' })),
   imagesPerMinute: Type.Optional(Type.Integer({ minimum: 1, maximum: 1_000_000, description: 'Pictures asked of this upstream a minute, over all processes.' })),
 })

@@ -26,11 +26,11 @@ export async function findProviders(config: Config, folders: string[] = []): Pro
 /**
  * What a provider bears: its own word, what a setting of its connection makes of it, and the operator's.
  *
- * Where an order of several pictures becomes as many calls, its pictures are held to the calls a minute: the limit an upstream names is of calls.
+ * Where an order of several pictures becomes as many calls, its pictures are held to the calls a minute and to those at once: the limits an upstream names are of calls.
  */
 export function limitsOf({ limits, oneEach }: Pick<Provider, 'limits' | 'oneEach'>, connection: Pick<Connection, 'limits'>, said: Partial<ProviderLimits>): ProviderLimits {
   const all = { ...limits, ...connection.limits, ...said }
-  return oneEach && (all.imagesPerMinute ?? null) === null ? { ...all, imagesPerMinute: all.perMinute } : all
+  return oneEach ? { ...all, imagesPerMinute: all.imagesPerMinute ?? all.perMinute, countsCalls: true } : all
 }
 
 /** Where a provider's settings lead, as host and port. */

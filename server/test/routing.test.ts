@@ -6,6 +6,7 @@ import { startHouse } from '../src/house.ts'
 import { newId } from '../src/kit/id.ts'
 import { createLog } from '../src/kit/log.ts'
 import { startUpstream, type Upstream } from '../src/providers/rehearsal/upstream.ts'
+import type { ProviderLimits } from '../src/providers/contract.ts'
 import type { Rule } from '../src/providers/rehearsal/rules.ts'
 import { testHouse, type TestHouse } from './kit/house.ts'
 import { moneyOf, send } from './kit/live.ts'
@@ -327,29 +328,66 @@ test('an operator sees how every provider stands', async () => {
   assert.deepEqual([kie.configured, kie.missing, kie.state, down.configured, down.state, down.open_until !== null], [false, ['KIE_API_KEY'], 'closed', true, 'open', true])
 })
 
-test('pictures a minute are exact, and one order that is more than a minute’s gets a minute of its own', async () => {
-  const room = (imagesPerMinute: number) => [{ provider: 'rehearsal-c', slots: 100, limits: { concurrency: null, perMinute: null, imagesPerMinute, perProcess: null } }]
-  await youngMinute()
+/** What a worker would be given of orders that wait for one provider, under other limits than the house's. */
+async function waitingOrders(counts: number[]) {
   // Kept from the house's own worker by its breaker while they are ordered.
   await house.database.query(`insert into provider_health (provider, state, trips, open_until) values ('rehearsal-c', 'open', 1, now() + interval '1 hour')`)
   await setRoutes('rehearsal-3', [c])
-  for (const count of [2, 2, 2, 1]) await order({ parameters: { count } }, 0)
+  for (const count of counts) await order({ parameters: { count } }, 0)
   await house.database.query(`delete from provider_pace where provider = 'rehearsal-c'`)
-  const claimAs = async (imagesPerMinute: number) => {
-    const worker = newId()
-    return house.database.transaction(async client => {
-      await client.query(`update provider_health set state = 'closed', open_until = null where provider = 'rehearsal-c'`)
-      const { claims } = await claim({ ...house.database, transaction: work => work(client) }, worker, room(imagesPerMinute), 0)
-      await client.query(`update provider_health set state = 'open', open_until = now() + interval '1 hour' where provider = 'rehearsal-c'`)
-      return claims.map(one => one.row.count)
-    })
+  return {
+    async claimWith(limits: Partial<ProviderLimits>) {
+      const worker = newId()
+      return house.database.transaction(async client => {
+        await client.query(`update provider_health set state = 'closed', open_until = null where provider = 'rehearsal-c'`)
+        const { claims } = await claim({ ...house.database, transaction: work => work(client) }, worker, [{ provider: 'rehearsal-c', slots: 100, limits: { concurrency: null, perMinute: null, perProcess: null, ...limits } }], 0)
+        await client.query(`update provider_health set state = 'open', open_until = now() + interval '1 hour' where provider = 'rehearsal-c'`)
+        return claims.map(one => one.row.count)
+      })
+    },
+    async forget() {
+      await house.database.query(`update task set state = 'cancelled' where state in ('queued', 'running', 'waiting') and provider = 'rehearsal-c'`)
+      await setRoutes('rehearsal-3', null)
+    },
   }
+}
+
+test('pictures a minute are exact, and one order that is more than a minute’s gets a minute of its own', async () => {
+  await youngMinute()
+  const { claimWith, forget } = await waitingOrders([2, 2, 2, 1])
+  const claimAs = (imagesPerMinute: number) => claimWith({ imagesPerMinute })
   assert.deepEqual(await claimAs(5), [2, 2], 'the third does not fit, and the small one behind it waits its turn')
   assert.deepEqual(await claimAs(5), [])
   await house.database.query(`update task set operation = 'write' where state = 'queued' and count = 1 and provider = 'rehearsal-c'`)
   assert.deepEqual(await claimAs(5), [1], 'a text is no picture, and goes by them')
   await house.database.query(`update provider_pace set images = 0 where provider = 'rehearsal-c'`)
   assert.deepEqual(await claimAs(1), [2], 'more than a minute’s worth, alone')
-  await house.database.query(`update task set state = 'cancelled' where state in ('queued', 'running') and provider = 'rehearsal-c'`)
-  await setRoutes('rehearsal-3', null)
+  await forget()
+})
+
+test('where a call makes one picture, an order takes as many of the places at once; more than there are waits until all are free', async () => {
+  const { claimWith, forget } = await waitingOrders([2, 2, 1, 4, 1])
+  const atOnce = (concurrency: number) => claimWith({ concurrency, countsCalls: true })
+  const end = (one: string) => house.database.query(`update task set state = 'cancelled' where id = (select id from task where provider = 'rehearsal-c' and state = 'running' order by ${one} limit 1)`)
+  assert.deepEqual(await atOnce(3), [2], 'the second does not fit, and the small one behind it waits its turn')
+  assert.deepEqual(await atOnce(3), [])
+  await end('rank')
+  assert.deepEqual(await atOnce(3), [2, 1])
+  await end('count')
+  assert.deepEqual(await atOnce(3), [], 'four do not go beside two')
+  await house.database.query(`update task set state = 'waiting' where provider = 'rehearsal-c' and state = 'running'`)
+  assert.deepEqual(await atOnce(3), [], 'what waits at the upstream keeps its places')
+  await house.database.query(`update task set state = 'cancelled' where provider = 'rehearsal-c' and state = 'waiting'`)
+  assert.deepEqual(await atOnce(3), [4], 'alone')
+  assert.deepEqual(await atOnce(3), [])
+  assert.deepEqual(await claimWith({ concurrency: 3 }), [1], 'where a call makes several, an order is one')
+  await forget()
+})
+
+test('orders that wait for another minute keep no text from the places at once', async () => {
+  await youngMinute()
+  const { claimWith, forget } = await waitingOrders([4, 4, 1])
+  await house.database.query(`update task set operation = 'write' where state = 'queued' and count = 1 and provider = 'rehearsal-c'`)
+  assert.deepEqual(await claimWith({ concurrency: 6, imagesPerMinute: 4, countsCalls: true }), [4, 1])
+  await forget()
 })

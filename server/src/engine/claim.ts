@@ -51,9 +51,9 @@ async function claimFresh(client: Client, worker: string, rooms: Room[]): Promis
   const claims: Claim[] = []
   const left = new Set<string>()
   for (const room of rooms) {
-    const { free, limited, pictures, probe } = await freePlaces(client, room)
-    const rows = free <= 0 ? [] : await claimQueued(client, worker, room, { free, limited, pictures })
-    if (limited || rows.length >= free || pictures) left.add(room.provider)
+    const { probe, ...places } = await freePlaces(client, room)
+    const rows = places.free <= 0 ? [] : await claimQueued(client, worker, room, places)
+    if (places.limited || rows.length >= places.free || places.pictures || places.calls) left.add(room.provider)
     if (rows.length > 0 && probe) await beginProbe(client, room.provider, rows[0]!.id)
     for (const row of rows) claims.push({ row, first: true })
   }
@@ -69,31 +69,50 @@ async function readDue(client: Client, queued: string[], waiting: string[]): Pro
   return { queued: new Set(rows.flatMap(({ provider }) => provider === null ? [] : [provider])), waiting: rows.some(({ provider }) => provider === null) }
 }
 
+/** What a task is in calls, where a call makes one picture. */
+const callsOf = `case when t.operation = 'write' then 1 else t.count end`
+/** More than a claim can hold. */
+const everything = 1_000_000_000
+
 const hasPictureRate = ({ limits }: Room): boolean => (limits.imagesPerMinute ?? null) !== null
 
-/** Pictures that may still be asked for in this minute; `fresh`: none was yet, so that one task of more than fit in a minute gets a minute of its own. */
-interface Pictures { left: number; fresh: boolean }
+/** What still fits; `fresh`: nothing is in the way, so that one task of more than ever fit gets all there is to itself. */
+interface Fit { left: number; fresh: boolean }
 
-interface Places { free: number; /** Some account or key has a limit of tasks in the making. */ limited: boolean; pictures: Pictures | null; probe: boolean }
+interface Places {
+  free: number
+  /** Some account or key has a limit of tasks in the making. */
+  limited: boolean
+  /** Pictures that may still be asked for in this minute; null where they are not counted. */
+  pictures: Fit | null
+  /** Calls that may still be begun; null where a task is one. */
+  calls: Fit | null
+  probe: boolean
+}
 
 /** How many more submissions the provider's limits and its breaker allow now. `probe`: one, to find out whether it is back. */
 async function freePlaces(client: Client, room: Room): Promise<Places> {
   const { provider, slots, limits } = room
-  const { rows: [row] } = await client.query<{ limited: boolean; making: number; sent: number; images: number; paused: boolean; state: Health['state'] | null; open_until: Date | null; probing: boolean; now: Date }>({ name: 'claim places', text: `
+  const countsCalls = limits.countsCalls === true && limits.concurrency !== null
+  const { rows: [row] } = await client.query<{ limited: boolean; making: number; sent: number; images: number; paused: boolean; state: Health['state'] | null; open_until: Date | null; probing: boolean; now: Date }>({ name: `claim places${countsCalls ? ' by calls' : ''}`, text: `
     select exists (select from account where concurrent is not null) or exists (select from api_key where concurrent is not null) as limited,
-      case when $2 then (select count(*)::int from task where provider = $1 and state in ('running', 'waiting')) else 0 end as making,
+      case when $2 then (select ${countsCalls ? `coalesce(sum(${callsOf}), 0)` : 'count(*)'}::int from task t where provider = $1 and state in ('running', 'waiting')) else 0 end as making,
       coalesce(p.count, 0) as sent, coalesce(p.images, 0) as images, coalesce(w.pause_until > now(), false) as paused,
       h.state, h.open_until, coalesce((select t.state = 'running' from task t where t.id = h.probe_task), false) as probing, now() as now
     from (select $1::text as provider) one left join provider_pace w using (provider) left join provider_health h using (provider)
       left join provider_pace p on p.provider = one.provider and p.minute = date_trunc('minute', now())` }, [provider, limits.concurrency !== null])
   const { limited, making, sent, images, paused, state, open_until, probing, now } = row!
   // A model in our own process has no upstream to spare.
-  if (limits.concurrency === null && limits.perMinute === null && !hasPictureRate(room) && limits.perProcess !== null) return { free: slots, limited, pictures: null, probe: false }
+  if (limits.concurrency === null && limits.perMinute === null && !hasPictureRate(room) && limits.perProcess !== null) return { free: slots, limited, pictures: null, calls: null, probe: false }
   const asking = state === null ? 'freely' : mayAsk({ state, openUntil: open_until }, { now, probing })
-  if (paused || asking === 'no') return { free: 0, limited, pictures: null, probe: false }
+  if (paused || asking === 'no') return { free: 0, limited, pictures: null, calls: null, probe: false }
   const free = Math.min(slots, limits.concurrency === null ? Infinity : limits.concurrency - making, limits.perMinute === null ? Infinity : limits.perMinute - sent, asking === 'once' ? 1 : Infinity)
   // None left is no reason to stop here: texts are no pictures.
-  return { free, limited, pictures: hasPictureRate(room) ? { left: limits.imagesPerMinute! - images, fresh: images === 0 } : null, probe: asking === 'once' }
+  return {
+    free, limited, probe: asking === 'once',
+    pictures: hasPictureRate(room) ? { left: limits.imagesPerMinute! - images, fresh: images === 0 } : null,
+    calls: countsCalls ? { left: limits.concurrency! - making, fresh: making === 0 } : null,
+  }
 }
 
 /** An upstream asked to be left alone: nobody in the house asks it before then. */
@@ -106,10 +125,10 @@ export const pauseProvider = (client: Client, provider: string, ms: number) => c
  * over: the sweep ends them.
  *
  * The counts are read only for accounts and keys that have a limit; the window functions keep one claim from taking more than
- * is left for each of them. Where pictures a minute are counted, the first task that does not fit is waited for: many small ones
+ * is left for each of them. Where pictures a minute or calls at once are counted, the first task that does not fit is waited for: many small ones
  * would otherwise starve a large one.
  */
-async function claimQueued(client: Client, worker: string, room: Room, { free, limited, pictures }: Pick<Places, 'free' | 'limited' | 'pictures'>): Promise<TaskRow[]> {
+async function claimQueued(client: Client, worker: string, room: Room, { free, limited, pictures, calls }: Omit<Places, 'probe'>): Promise<TaskRow[]> {
   const isPaced = room.limits.perMinute !== null || pictures !== null
   const candidates = limited ? `
     , making as materialized (select account_id, key_id from task where state in ('running', 'waiting')),
@@ -130,12 +149,16 @@ async function claimQueued(client: Client, worker: string, room: Room, { free, l
       order by t.rank limit $3 for update of t skip locked)` : `
     , chosen as materialized (
       select id from task where provider = $2 and state = 'queued' and due_at <= now() and end_by > now() order by rank limit $3 for update skip locked)`
-  const fitting = pictures === null ? '' : `
-    , fitting as materialized (
-      select id from (
-        select t.id, t.operation = 'write' as is_text, row_number() over (partition by t.operation = 'write' order by t.rank, t.id) as place,
+  const fits = pictures !== null || calls !== null
+  const fitting = !fits ? '' : `
+    , in_time as materialized (
+      select id, rank, calls from (
+        select t.id, t.rank, ${callsOf} as calls, t.operation = 'write' as is_text, row_number() over (partition by t.operation = 'write' order by t.rank, t.id) as place,
           sum(t.count) filter (where t.operation <> 'write') over (order by t.rank, t.id) as pictures from task t join chosen using (id)) c
-      where is_text or pictures <= $4 or $5 and place = 1)`
+      where is_text or pictures <= $4 or $5 and place = 1),
+    fitting as materialized (
+      select id from (select id, sum(calls) over (order by rank, id) as calls, row_number() over (order by rank, id) as place from in_time) c
+      where calls <= $6 or $7 and place = 1)`
   const pace = isPaced ? `
     paced as (
       insert into provider_pace (provider, minute, count, images)
@@ -143,18 +166,18 @@ async function claimQueued(client: Client, worker: string, room: Room, { free, l
       on conflict (provider) do update set minute = excluded.minute,
         count = excluded.count + case when provider_pace.minute = excluded.minute then provider_pace.count else 0 end,
         images = excluded.images + case when provider_pace.minute = excluded.minute then provider_pace.images else 0 end),` : ''
-  const { rows } = await client.query<TaskRow>({ name: `claim queued${limited ? ' limited' : ''}${pictures ? ' pictures' : isPaced ? ' paced' : ''}`, text: `
+  const { rows } = await client.query<TaskRow>({ name: `claim queued${limited ? ' limited' : ''}${fits ? ' fitting' : ''}${isPaced ? ' paced' : ''}`, text: `
     with nothing as (select 1) ${candidates}${fitting},
     taken as (
       update task t set state = 'running', turn = turn + 1, worker = $1, attempts = attempts + 1, polls = 0, receipt = null, started_at = coalesce(started_at, now())
-      from ${pictures ? 'fitting' : 'chosen'} chosen where t.id = chosen.id returning ${taskColumns}),
+      from ${fits ? 'fitting' : 'chosen'} chosen where t.id = chosen.id returning ${taskColumns}),
     ${pace}
     written as (
       insert into attempt (task_id, number, provider, upstream_model) select id, attempts, provider, upstream_model from taken
       on conflict (task_id, number) do update set sent_at = now(), ended_at = null, outcome = null, asked = attempt.asked + 1),
     told as (
       insert into event (project_id, livemode, task_id, type) select project_id, livemode, id, 'task.started' from taken where attempts = 1)
-    select * from taken` }, [worker, room.provider, free, ...pictures ? [pictures.left, pictures.fresh] : []])
+    select * from taken` }, [worker, room.provider, free, ...fits ? [pictures?.left ?? everything, pictures?.fresh ?? true, calls?.left ?? everything, calls?.fresh ?? true] : []])
   return rows
 }
 

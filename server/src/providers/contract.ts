@@ -129,6 +129,8 @@ export interface ProviderLimits {
   perMinute: number | null
   /** Pictures asked for a minute over all our processes; absent or null for no limit. */
   imagesPerMinute?: number | null
+  /** Said of `oneEach` by the house: a job of several takes as many places of `concurrency`. */
+  countsCalls?: true
   /** Jobs one process may have in its hands at once (in-process models: how many fit). */
   perProcess: number | null
 }
@@ -168,7 +170,7 @@ export interface Provider<Settings extends TObject = TObject> {
    * `find`: ask it what became of the key. `never`: the outcome is unknown, and only the caller may ask again.
    */
   repeat: 'safe' | 'find' | 'never'
-  /** A call makes one picture, so an order of several becomes as many calls. Each of them counts against what the upstream bears a minute. */
+  /** A call makes one picture, so an order of several becomes as many calls. Each of them counts against what the upstream bears at once and a minute. */
   oneEach?: true
   /** It makes text too. Without this it is never asked to write, whatever a card says. */
   writes?: true
