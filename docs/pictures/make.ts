@@ -16,11 +16,17 @@ try {
   const bytesOf = async (media: Media) => Buffer.concat(await (await desk.assets.open((await desk.assets.find(media.asset))!)).stream().toArray() as Buffer[])
   /** Pictures for the inputs that take one: a product and a wide view. */
   const draw = async (prompt: string, aspect_ratio: string) => (await desk.make({ model: 'sandbox-1', prompt, parameters: { resolution: '2K', aspect_ratio, seed: 5 }, inputs: [] }, { waitMs: 60_000, signal: AbortSignal.timeout(60_000) })).task.outputs[0]!.id
-  const photos: Record<string, [string, string]> = { photo: ['product photo of a green sneaker on a plain white background', '1:1'], picture: ['a hot air balloon over green hills at sunset', '3:2'] }
+  const photos: Record<string, [string, string]> = { photo: ['product photo of a green sneaker on a plain white background', '1:1'], picture: ['a red fox in a meadow', '3:2'] }
 
   for (const { slug, graph, example } of desk.workflows.readyMade()) {
     const inputs: Record<string, Json> = { ...example }
     for (const { name } of graph.exposed) if (!(name in inputs)) inputs[name] = await draw(...photos[name]!)
+    // A comparison shows something once there is a baseline, and one of the pictures has changed.
+    if (slug === 'visual-regression') {
+      const { execution } = await desk.workflows.begin({ workflowId: `ready:${slug}`, inputs })
+      await desk.workflows.settled(execution.id, 120_000)
+      inputs.fixtures = (inputs.fixtures as string[]).with(1, 'a red car in the city')
+    }
     const { execution } = await desk.workflows.begin({ workflowId: `ready:${slug}`, inputs })
     let ended = await desk.workflows.settled(execution.id, 120_000)
     // Whoever is asked says yes to the first.
@@ -32,7 +38,8 @@ try {
     const outputs = ended.outputs as Record<string, Json>
     const sheet = (outputs.sheet ?? outputs.storyboard) as unknown as Media | undefined
     const pictures = sheet ? [await bytesOf(sheet)] : await Promise.all([...Object.keys(photos).flatMap(name => inputs[name] && typeof inputs[name] === 'string' ? [desk.assets.find(inputs[name] as string).then(asset => bytesOf({ asset: asset!.id } as Media))] : []), ...Object.values(outputs).flat().filter(one => typeof one === 'object').map(one => bytesOf(one as unknown as Media))])
-    await (sheet ? sharp(pictures[0]).resize({ width: 1_200, withoutEnlargement: true }) : await inARow(pictures, 300)).webp({ quality: 80 }).toFile(join(import.meta.dirname, `${slug}.webp`))
+    if (slug === 'visual-regression') pictures.push(await bytesOf((outputs.differences as unknown as Media[])[1]!))
+    await (pictures.length === 1 && sheet ? sharp(pictures[0]).resize({ width: 1_200, withoutEnlargement: true }) : await inARow(pictures, 300)).webp({ quality: 80 }).toFile(join(import.meta.dirname, `${slug}.webp`))
     console.log(`${slug}: $${ended.costMicros / 1e6} of play money, ${Object.values(ended.counts).reduce((sum, one) => sum + one, 0)} steps`)
   }
 } finally {

@@ -144,7 +144,7 @@ const read = (prompt: string, kind: string, more: Partial<Parameters<typeof read
 const reads: [prompt: string, kinds: string, more?: Partial<Parameters<typeof readInstruction>[1]>][] = [
   ['Put the shoe on a beach', 'background'], ['put a cat on the beach', 'add'], ['把背景换成绿色', 'background'], ['背景を青にして', 'background'], ['배경을 파란색으로 바꿔줘', 'background'],
   ['сделай фон синим', 'background'], ['اجعل الخلفية زرقاء', 'background'], ['mach den Hintergrund grün', 'background'], ['去除背景', 'remove_background'], ['blur the background', 'blur_background'],
-  ['make the car red', 'recolour', { labels: ['car'] }], ['make the car red', ''], ['remove this', 'erase', { hasMask: true }], ['a red apple', 'add', { hasMask: true }], ['make it brighter and warmer', 'tone tone'],
+  ['make the car red', 'recolour', { labels: ['car'] }], ['make the car red', ''], ['remove this', 'erase', { hasMask: true }], ['a red apple', 'add', { hasMask: true }], ['make it brighter and warmer', 'tone tone'], ['Change the background to a plain warm grey', 'background'],
   ['convert to anime style', 'style'], ['extend to 16:9', 'outpaint'], ['upscale 2x', 'enlarge'], ['Make her smile', ''],
 ]
 for (const [prompt, kinds, more] of reads) test(`reads: ${prompt}${more ? ` ${JSON.stringify(more)}` : ''}`, () => { read(prompt, kinds, more) })

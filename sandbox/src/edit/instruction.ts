@@ -179,8 +179,8 @@ export function readInstruction(prompt: string, { pictures, hasMask, seed, width
   const isPlaced = edits.length > 0
   if (!isPlaced && texts.length === 0 && has(asks.add) && meant.subjects.length > 0) edits.push({ kind: 'add', place: readPlace(text, { across: 'right', down: 'bottom' }, 'bottom') })
   if (!isPlaced && !has(asks.add) && namesOurs && colour && meant.style === 'photo') edits.push({ kind: 'recolour', colour })
-  // "a cool cat" is a cat.
-  const isDescribing = meant.subjects.length > 0 && /\b(?:warm|cool|negative|vivid|vibrant)\s+\p{L}+/u.test(text) && !/\b(?:make|turn|more)\b/.test(text)
+  // "a cool cat" is a cat, and the warm grey of a new ground no wish for the thing before it.
+  const isDescribing = (meant.subjects.length > 0 || edits.some(({ kind }) => kind === 'background')) && /\b(?:warm|cool|negative|vivid|vibrant)\s+\p{L}+/u.test(text) && !/\b(?:make|turn|more)\b/.test(text)
   for (const [tone, pattern] of tones) if (has(pattern) && !(isDescribing && (tone === 'warm' || tone === 'cool' || tone === 'saturate'))) edits.push({ kind: 'tone', tone })
   if (has(asks.blur) && !isBackground) edits.push({ kind: 'blur' })
   if (has(asks.sharpen)) edits.push({ kind: 'sharpen' })

@@ -94,6 +94,22 @@ test('nothing is claimed that was not said', () => {
   assert.deepEqual([told.subjects, told.setting, told.time, told.style], [['dog'], null, null, null])
 })
 
+test('what is ruled out is not drawn', () => {
+  const labels = (prompt: string) => shown(read(prompt))
+  assert.deepEqual(labels('a desk lamp on a plain background, no people'), labels('a desk lamp on a plain background'))
+  assert.deepEqual(labels('a vase\n\nBrand: calm, no text or flowers\n\nAvoid: dogs, people'), labels('a vase'))
+  assert.deepEqual(labels('a beach without people, cars and birds'), labels('a beach'))
+  // "no" is Portuguese for "in the"; and who is wanted is drawn.
+  assert.deepEqual(labels('um gato no parque'), labels('um gato em um parque'))
+  assert.deepEqual(labels('a portrait of two people'), ['2 person'])
+})
+
+test('with one seed a poster is composed alike for every headline', () => {
+  const [german, japanese] = ['Sommer-Sale', 'サマーセール'].map(headline => read(`A poster of a sailing boat with the headline "${headline}" in large letters`, 11))
+  assert.equal(german!.seed, japanese!.seed)
+  assert.notEqual(read('A poster of a boat that says "A"').seed, read('A poster of a boat that says "B"').seed)
+})
+
 test('no prompt breaks the reader', () => {
   for (const prompt of ['"', '""', "'", '«»', '🙂🙂', '-', '((((', 'a'.repeat(5000), '的'.repeat(500), '\u0000\u202e', 'says: A', '9'.repeat(40), 'infographic:', 'infographic: ,,,,']) {
     const p = read(prompt)

@@ -10,6 +10,7 @@ import { hex, hsl, toHex } from '../kernel/colour.ts'
 import { Random, hash32 } from '../kernel/random.ts'
 import { iconName, lookup } from './lexicon.ts'
 import { takeQuotes } from './quotes.ts'
+import { withoutUnwanted } from './unwanted.ts'
 import { readSteps } from './steps.ts'
 import { singulars, tokenise } from './tokens.ts'
 import { afterNoun, alsoThings, colours } from './words/colours.ts'
@@ -347,10 +348,12 @@ const usualTime: Partial<Record<Setting, Time>> = { meadow: 'golden', forest: 'd
 
 /** Reads `prompt` into a Plan. */
 export function plan(prompt: string, options: PlanOptions): Plan {
-  const base = hash32(prompt.trim().toLowerCase())
+  const { texts, rest: said } = takeQuotes(prompt)
+  // With one seed the same poster is composed for every headline: what it says is no part of how it looks.
+  const base = hash32((options.seed === undefined ? prompt : said).trim().toLowerCase())
   const seed = hash32(`${rendererVersion}:${options.seed ?? base}:${base}:${options.variation ?? 0}`)
   const random = new Random(seed)
-  const { texts, rest } = takeQuotes(prompt)
+  const rest = withoutUnwanted(said)
   const text = rest.normalize('NFKC').toLowerCase()
 
   const named = findAll(text, kinds)

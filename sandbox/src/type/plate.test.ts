@@ -33,7 +33,7 @@ test('lines of different letters stand level', () => {
   assert.equal(flat!.top, deep!.top)
   assert.ok(deep!.height > flat!.height)
 })
-for (const text of ['', '   ', '\n']) test(`${JSON.stringify(text)} is nothing to see`, () => assert.deepEqual(setPlate(text, { width: 50, height: 20 }), { pixels: Buffer.alloc(4), width: 1, height: 1, left: 0, top: 0 }))
+for (const text of ['', '   ', '\n']) test(`${JSON.stringify(text)} is nothing to see`, () => assert.deepEqual(setPlate(text, { width: 50, height: 20 }), { pixels: Buffer.alloc(4), width: 1, height: 1, left: 0, top: 0, size: 20 }))
 test('however much room there is, a letter is no larger than four million pixels, and stands in its middle', () => {
   const plate = setPlate('.', { width: 16_000, height: 4_000 })
   assert.ok(plate.width < 600 && plate.height < 600, `${plate.width} × ${plate.height}`)

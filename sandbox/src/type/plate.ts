@@ -8,7 +8,7 @@ import { drawText } from './draw.ts'
 import type { TextOptions } from './draw.ts'
 
 /** RGBA, not premultiplied, row by row; `left` and `top` are where the ink begins in its box, so that lines of different letters stand level. */
-export interface Plate { pixels: Buffer; width: number; height: number; left: number; top: number }
+export interface Plate { pixels: Buffer; width: number; height: number; left: number; top: number; /** Of the letters, as they were set. */ size: number }
 
 export interface PlateOptions extends Pick<TextOptions, 'face' | 'fill' | 'align' | 'maxLines' | 'maxSize' | 'stroke' | 'shadow'> {
   /** The box the text has to fit, in pixels. */
@@ -32,13 +32,13 @@ export function setPlate(text: string, { width, height, maxSize = height, ...opt
   const [left, top] = [Math.floor(x) - rim, Math.floor(y) - rim]
   const canvas = makeCanvas(Math.ceil(x + wide) + rim - left, Math.ceil(y + high) + rim - top)
   drawText(canvas.getContext('2d'), text, { ...set, x: -left, y: -top })
-  const plate = cutToInk(Buffer.from(readPixels(canvas).buffer), canvas.width, canvas.height, { left, top })
+  const plate = { ...cutToInk(Buffer.from(readPixels(canvas).buffer), canvas.width, canvas.height, { left, top }), size }
   release(canvas)
   return plate
 }
 
 /** `from`: where the corner of the canvas is in the box. */
-function cutToInk(pixels: Buffer, width: number, height: number, from: { left: number; top: number }): Plate {
+function cutToInk(pixels: Buffer, width: number, height: number, from: { left: number; top: number }): Omit<Plate, 'size'> {
   const isInk = (x: number, y: number) => pixels[(y * width + x) * 4 + 3] !== 0
   const inRow = (y: number) => { for (let x = 0; x < width; x++) if (isInk(x, y)) return true; return false }
   let [top, bottom] = [0, height - 1]

@@ -41,13 +41,19 @@ export default node({
       const plate = await bench.type(title!, { width: sheet.width - 2 * gap, height: head, maxSize: head * 0.75, maxLines: 1, face: 'sans', align: 'left', fill: paint.title })
       layers.push({ ...plate, left: gap + plate.left, top: gap + plate.top })
     }
+    // All in the size of the longest: side by side, captions of many sizes look like headlines. Very long ones are smaller for themselves.
+    const set = (caption: string, maxSize: number) => caption === '' ? null : bench.type(caption, { width: box.width, height: words, maxSize, maxLines: 2, face: 'body', fill: paint.words })
+    const said = shown.map((_, index) => captions?.[index]?.trim() ?? String(index + 1))
+    const named: Awaited<ReturnType<typeof set>>[] = []
+    for (const caption of said) named.push(await set(caption, words * 0.5))
+    const common = Math.max(words * 0.28, Math.min(...named.map(plate => plate?.size ?? Infinity)))
+    for (const [index, plate] of named.entries()) if (plate && plate.size > common) named[index] = await set(said[index]!, common)
     for (const [index, picture] of shown.entries()) {
       const corner = { left: gap + index % across * (cell.width + gap), top: gap + (head > 0 ? head + gap : 0) + Math.floor(index / across) * (cell.height + gap) }
       const inside = placeAt('centre', box, picture)
-      const caption = captions?.[index]?.trim() ?? String(index + 1)
       layers.push({ ...ground, ...corner }, { ...picture, left: corner.left + pad + inside.left, top: corner.top + pad + inside.top })
-      if (caption === '') continue
-      const plate = await bench.type(caption, { width: box.width, height: words, maxSize: words * 0.5, maxLines: 2, face: 'body', fill: paint.words })
+      const plate = named[index]
+      if (!plate) continue
       layers.push({ ...plate, left: corner.left + pad + plate.left, top: corner.top + box.height + 2 * pad + plate.top })
     }
     return { image: await bench.keep(await (await lay(blank(sheet, background ?? paint.ground), sheet, layers)).png().toBuffer()) }

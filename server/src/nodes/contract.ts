@@ -91,8 +91,8 @@ export interface Bench {
   read(media: Media): Promise<Buffer>
   /** A file of the project; as `media` too where it is a picture. @throws {Problem} `not_found` */
   file(id: string): Promise<{ name: string | null; mime: string; sizeBytes: number; media: Media | null; open(): Promise<Buffer> }>
-  /** Sets a text in type of our own, on nothing, as large as it fits the box or as `maxSize` says; cut to the ink, with where that begins in the box. */
-  type(text: string, options: TypeOptions): Promise<Plate & { left: number; top: number }>
+  /** Sets a text in type of our own, on nothing, as large as it fits the box or as `maxSize` says; cut to the ink, with where that begins in the box and the size of the letters. */
+  type(text: string, options: TypeOptions): Promise<Plate & { left: number; top: number; size: number }>
   /** Keeps bytes that were made here as an asset of the project. Type and size are checked. */
   keep(bytes: Uint8Array, name?: string): Promise<Media>
   /** The approved picture of this name, to compare with; null where none was approved yet. */

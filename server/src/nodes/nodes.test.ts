@@ -344,6 +344,15 @@ describe('pictures', () => {
     near(made.at(2, 2), [236, 238, 241, 255])
   })
   draws('dark, numbered', 'contact_sheet', { images: [red, red], size: 60, theme: 'dark' }, made => near(made.at(1, 1), [20, 22, 26, 255]))
+  test('contact_sheet: captions side by side are of one size, but for one that is far longer', async () => {
+    const set = new Map<string, number>()
+    const at = { ...desk, type: async (text: string, options: TypeOptions) => { const plate = setPlate(text, options); set.set(text, plate.size); return plate } } as Bench
+    await run('contact_sheet', { images: [red, red], captions: ['owl', 'on a wooden table by a window'], size: 200 }, at)
+    assert.equal(set.get('owl'), set.get('on a wooden table by a window'))
+    const long = Array(6).fill('a very long caption indeed').join(', ')
+    await run('contact_sheet', { images: [red, red], captions: ['owl', long], size: 200 }, at)
+    assert.ok(set.get('owl')! > set.get(long)! * 1.2, `${set.get('owl')} beside ${set.get(long)}`)
+  })
   refuses('captions that are too few', 'contact_sheet', { images: [red, red], captions: ['one'] }, /one for each/, desk)
   refuses('no pictures', 'contact_sheet', { images: [] }, /no pictures/, desk)
 })

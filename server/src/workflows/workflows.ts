@@ -214,7 +214,7 @@ export function createWorkflows(options: WorkflowsOptions): Workflows {
     if (!ok) throw new Problem('bad_request', `${unsound} The first: ${violations[0]!.message} ${violations[0]!.fix}`, { violations: violations as unknown as Json, field: 'graph' })
   }
 
-  interface Prepared { graph: Graph; layout: Layout; given: Given; workflow: Workflow | null; version: number | null; limits: { parallelism: number; costMaxMicros: number | null } }
+  interface Prepared { graph: Graph; layout: Layout; given: Given; workflow: Workflow | null; version: number | null; anew: string[]; limits: { parallelism: number; costMaxMicros: number | null } }
 
   async function prepare(caller: Caller, order: ExecutionOrder): Promise<Prepared> {
     const { graph: whole, workflow, version } = await readGraph(caller, order)
@@ -225,7 +225,8 @@ export function createWorkflows(options: WorkflowsOptions): Workflows {
     for (const [node, values] of Object.entries(order.given ?? {})) placed[node] = { ...values, ...placed[node] }
     const wanted = order.parallelism ?? parallelism.default
     if (!Number.isInteger(wanted) || wanted < 1 || wanted > parallelism.max) throw new Problem('bad_request', `parallelism is a whole number from 1 to ${parallelism.max}.`, { field: 'parallelism', value: wanted })
-    return { graph, layout, given: await takeIn(layout, placed, options.deskFor(caller)), workflow, version, limits: { parallelism: wanted, costMaxMicros: order.costMaxMicros ?? null } }
+    const anew = [...new Set([...order.anew ?? [], ...graph.nodes.flatMap(({ id, fresh }) => fresh ? [id] : [])])]
+    return { graph, layout, given: await takeIn(layout, placed, options.deskFor(caller)), workflow, version, anew, limits: { parallelism: wanted, costMaxMicros: order.costMaxMicros ?? null } }
   }
 
   /** With a target, inputs of nodes it does not need are left aside rather than refused. */
@@ -234,7 +235,7 @@ export function createWorkflows(options: WorkflowsOptions): Workflows {
     return Object.fromEntries(Object.entries(inputs).filter(([name]) => !outside.has(name)))
   }
 
-  async function planFor(caller: Caller, { layout, given, limits }: Prepared, { force = false, anew = [], pins = {} }: Pick<ExecutionOrder, 'force' | 'anew' | 'pins'>, within = { depth: 0, calls: { left: callsPlannedMax } }): ReturnType<typeof plan> {
+  async function planFor(caller: Caller, { layout, given, anew, limits }: Prepared, { force = false, pins = {} }: Pick<ExecutionOrder, 'force' | 'pins'>, within = { depth: 0, calls: { left: callsPlannedMax } }): ReturnType<typeof plan> {
     const { availableMicros } = await options.deskFor(caller).money.balance()
     const foreseen = await plan({ layout, given, caller, projectId: caller.projectId, livemode: caller.livemode, force, anew, pins, target: null, parallelism: limits.parallelism, availableMicros, ...within }, tools)
     const { priceMaxMicros, warnings } = foreseen.plan
@@ -265,7 +266,7 @@ export function createWorkflows(options: WorkflowsOptions): Workflows {
     const { ids, replayed } = await begin(database, kinds, {
       caller, key, all: orders.map((order, index) => ({
         caller, graph: prepared[index]!.graph, given: prepared[index]!.given, workflowId: prepared[index]!.workflow?.id ?? null, version: prepared[index]!.version, trigger: order.trigger ?? 'api', target: order.target ?? null,
-        force: order.force ?? false, anew: order.anew ?? [], ...prepared[index]!.limits, depth: parent ? parent.depth + 1 : 0, parentId: parent?.id ?? null, rootId: parent && (parent.root_id ?? parent.id), batchId: order.batch?.id ?? null, position: order.batch?.position ?? 0, togetherMax: order.batch?.atOnceMax ?? null,
+        force: order.force ?? false, anew: prepared[index]!.anew, ...prepared[index]!.limits, depth: parent ? parent.depth + 1 : 0, parentId: parent?.id ?? null, rootId: parent && (parent.root_id ?? parent.id), batchId: order.batch?.id ?? null, position: order.batch?.position ?? 0, togetherMax: order.batch?.atOnceMax ?? null,
         metadata: order.metadata ?? {}, callbackUrl: order.callbackUrl ?? null, wire: order.wire ?? null, pins: order.pins ?? null,
         linkRow: order.batch?.turn === undefined ? null : (client, id) => options.linkRow(client, { batchId: order.batch!.id, number: order.batch!.position + 1, turn: order.batch!.turn! }, id),
       })),

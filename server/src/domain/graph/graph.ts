@@ -57,6 +57,8 @@ export interface GraphNode {
   title?: string
   /** Values of inputs that nothing is wired to, by port. */
   settings: Record<string, Json>
+  /** Made anew by every execution, where the point is what comes of it today: it takes no earlier results. */
+  fresh?: boolean
   position?: { x: number; y: number }
 }
 

@@ -22,6 +22,7 @@ const GraphBody = Type.Object({
     kind: Type.String({ minLength: 1, maxLength: 100, description: 'Of `GET /plantain/v1/nodes`.' }),
     title: Type.Optional(Type.String({ maxLength: 200 })),
     settings: Type.Optional(Values),
+    fresh: Type.Optional(Type.Boolean({ description: 'Made anew by every execution: it takes no earlier results.' })),
     position: Type.Optional(Type.Object({ x: Type.Number(), y: Type.Number() }, { additionalProperties: false })),
   }, { additionalProperties: false }), { maxItems: graphLimits.nodes + 1 }),
   edges: Type.Optional(Type.Array(Type.Object({ from: End, to: End }, { additionalProperties: false }), { maxItems: graphLimits.edges + 1 })),
