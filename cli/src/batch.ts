@@ -89,7 +89,7 @@ export async function runBatch(file: string, options: BatchOptions, terminal: Te
   try {
     batch = await remote.post<BatchView>('/plantain/v1/batches?wait=5', order, { idempotencyKey: randomUUID() })
   } catch (thrown) {
-    throw explain(thrown, terminal)
+    throw await explain(thrown, remote, terminal)
   } finally {
     forget()
   }
@@ -134,18 +134,44 @@ export function showChecked({ rows, price, columns, unmapped, livemode }: BatchV
 
 const showError = ({ row, column, value, message }: RowError): string[] => [row === null ? '' : `row ${row}`, plainLine(column ?? '', 40), plainLine(value ?? '', 40), plainLine(message, 300)]
 
+/** Numbers of rows as people write them: 2–5, 9. Pure. */
+export function showRows(rows: number[]): string {
+  const runs: [number, number][] = []
+  for (const row of rows) {
+    const last = runs.at(-1)
+    if (last && row === last[1] + 1) last[1] = row
+    else runs.push([row, row])
+  }
+  return `${rows.length > 1 ? 'rows' : 'row'} ${runs.slice(0, 5).map(([from, to]) => from === to ? `${from}` : `${from}–${to}`).join(', ')}${runs.length > 5 ? ', …' : ''}`
+}
+
+/** What is wrong, a line for each mistake however many rows make it. Pure. */
+export function showMistakes(errors: RowError[]): string[] {
+  const alike = Map.groupBy(errors, ({ column, value, message }) => JSON.stringify([column, value, message]))
+  return formatTable([...alike.values()].map(same => [same[0]!.row === null ? '' : showRows(same.flatMap(({ row }) => row ?? [])), ...showError(same[0]!).slice(1)]))
+}
+
+/** What to type where the sheet has no column for what a row needs. Pure. */
+export function hintAt({ errors, unmapped }: Pick<BatchView, 'errors' | 'unmapped'>): string {
+  const missing = errors.find(({ message }) => /^[\w.]+ is missing\b/.test(message))?.message.split(' ')[0]
+  if (missing === undefined) return ''
+  if (missing === 'model') return ' Say what makes them with --model (plantain models list) or --workflow.'
+  const column = unmapped[0] === undefined ? 'column' : plainLine(unmapped[0], 40)
+  return ` Say which column is the ${missing} with --map "${column}=${missing}", or write it with --set "${missing}=… {{${column}}}".`
+}
+
 function refused(batch: BatchView, terminal: Terminal): Exit {
-  for (const line of formatTable(batch.errors.map(showError))) terminal.note(line)
-  const more = batch.rows.failed > batch.errors.length ? ` (${batch.errors.length} of them are shown)` : ''
-  return new Exit(exitCodes.usage, 'bad_request', `${batch.rows.failed} of ${batch.rows.total} rows cannot be made${more}, so nothing was. All of them, with what to do: plantain batch errors ${batch.id} --out errors.csv. Leave them out with --skip-errors.`, { batch: batch.id, errors: batch.errors })
+  for (const line of showMistakes(batch.errors)) terminal.note(line)
+  const more = batch.rows.failed > batch.errors.length ? ` (the first ${batch.errors.length} mistakes are shown)` : ''
+  const leave = batch.rows.failed < batch.rows.total ? ' Leave them out with --skip-errors.' : ''
+  return new Exit(exitCodes.usage, 'bad_request', `${batch.rows.failed} of ${batch.rows.total} rows cannot be made${more}, so nothing was.${hintAt(batch)} All of them, with what to do: plantain batch errors ${batch.id} --out errors.csv.${leave}`, { batch: batch.id, errors: batch.errors })
 }
 
 /** A refusal that came with what is wrong, row by row. */
-function explain(thrown: unknown, terminal: Terminal): unknown {
+async function explain(thrown: unknown, remote: Remote, terminal: Terminal): Promise<unknown> {
   const { violations, batch } = thrown instanceof Exit ? thrown.details as { violations?: RowError[]; batch?: string } : {}
   if (!(thrown instanceof Exit) || !violations || !batch) return thrown
-  for (const line of formatTable(violations.map(showError))) terminal.note(line)
-  return new Exit(thrown.exitCode, thrown.code, `${thrown.message.replace(/ Mend them.*$/s, '')} All of them, with what to do: plantain batch errors ${batch} --out errors.csv. Leave them out with --skip-errors.`, thrown.details)
+  return refused(await remote.get<BatchView>(pathOf(batch)), terminal)
 }
 
 const barCells = 24
@@ -267,8 +293,8 @@ export async function listBatches(options: Shared & { limit: number }, terminal:
   const page = await remote.get<{ data: BatchView[] }>(`/plantain/v1/batches?limit=${options.limit}`)
   if (options.json) return terminal.print(JSON.stringify(page))
   if (page.data.length === 0) return terminal.note('No batches yet. Make one with: plantain batch run sheet.csv --model sandbox-1')
-  const rows = page.data.map(({ id, state, rows: { done, failed, total }, cost, created_at, name, dialect }) =>
-    [id, state, `${done}/${total}${failed > 0 ? ` (${failed} failed)` : ''}`, `$${cost.usd}`, created_at.slice(0, 19).replace('T', ' '), plainLine(name ?? dialect, 40)])
+  const rows = page.data.map(({ id, state, rows: { done, failed, total }, cost, created_at, name, source, dialect }) =>
+    [id, state, `${done}/${total}${failed > 0 ? ` (${failed} failed)` : ''}`, `$${cost.usd}`, created_at.slice(0, 19).replace('T', ' '), plainLine(name ?? source ?? dialect, 40)])
   for (const line of formatTable([['batch', 'state', 'rows', 'cost', 'made (UTC)', 'name'], ...rows])) terminal.print(line)
 }
 

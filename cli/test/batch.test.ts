@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, test } from 'node:test'
 import { testHouse, type TestHouse } from '../../server/test/kit/house.ts'
-import { nameFile, readMapping, readSetting, readTarget, showBar, showChecked, showTime, type BatchView } from '../src/batch.ts'
+import { hintAt, nameFile, readMapping, readSetting, readTarget, showBar, showChecked, showMistakes, showRows, showTime, type BatchView } from '../src/batch.ts'
 import { plantain, start } from './cli.ts'
 
 let house: TestHouse
@@ -111,6 +111,24 @@ test('names that are no field are parameters of the model, or inputs of the work
   assert.deepEqual(readTarget({ workflow: 'w', workflowVersion: 2, set: readSetting('parallelism=4', { prompt: 'p' }) }), { workflow: 'w', version: 2, inputs: { prompt: 'p' }, parallelism: 4 })
   assert.deepEqual(readSetting('a={{b}} = c', readSetting('l=[1]')), { l: [1], a: '{{b}} = c' })
   assert.deepEqual(readMapping('a=b=prompt', readMapping('c=')), { c: null, 'a=b': 'prompt' })
+})
+
+test('one mistake of many rows is one line, with what to type', () => {
+  const missing = (row: number) => ({ row, column: null, code: 'bad_request', message: 'prompt is missing; m needs words to make something by.' })
+  assert.deepEqual(showMistakes([missing(2), missing(3), { row: 4, column: 'seed', value: 'x', code: 'bad_request', message: 'no' }, missing(6)]), ['rows 2–3, 6           prompt is missing; m needs words to make something by.', 'row 4        seed  x  no'])
+  assert.equal(showRows([1, 3, 5, 7, 9, 11]), 'rows 1, 3, 5, 7, 9, …')
+  assert.equal(hintAt({ errors: [missing(2)], unmapped: ['product'] }), ' Say which column is the prompt with --map "product=prompt", or write it with --set "prompt=… {{product}}".')
+  assert.match(hintAt({ errors: [{ ...missing(2), message: 'model is missing.' }], unmapped: [] }), /--model/)
+  assert.equal(hintAt({ errors: [{ ...missing(2), message: 'seed must be a whole number.' }], unmapped: ['a'] }), '')
+})
+
+test('a sheet of which no row can be made is not to be begun without its rows', async () => {
+  await writeFile(join(cwd, 'no-words.csv'), 'product\nmug\ncup\n')
+  const { code, err } = await call(['run', 'no-words.csv', ...small])
+  assert.equal(code, 2, err)
+  assert.match(err, /rows 2–3 +prompt is missing/)
+  assert.match(err, /--map "product=prompt"/)
+  assert.doesNotMatch(err, /--skip-errors/)
 })
 
 test('the line that moves says how far it is, what it cost and how long it will take', () => {

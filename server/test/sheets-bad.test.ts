@@ -84,6 +84,7 @@ refused('a key that may only read', 403, /tasks:write/, async () => {
 
 sheet('an empty file', () => '', /empty/)
 sheet('names and no rows', () => 'prompt,seed\r\n', /no rows/)
+sheet('a cover before the table', () => pack(workbookParts([{ name: 'Cover', rows: [['Catalogue']] }, { name: 'Products', rows: [['prompt'], ['a mug']] }])), /\("Catalogue"\) and no rows.*name another sheet of the workbook: .*"Products"/)
 sheet('a table without names', () => '\n\n', /first row is empty/)
 sheet('text of an old Windows', () => Buffer.from('prompt\nK\u00f6ln', 'latin1'), /not UTF-8 text/)
 sheet('two columns of one name', () => 'prompt,prompt\na,b', /Two columns are called "prompt"/)

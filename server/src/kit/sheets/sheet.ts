@@ -16,6 +16,8 @@ export async function openSheet({ head, stream, sizeBytes }: { head: Buffer; str
   const starts = (...bytes: number[]) => bytes.every((byte, index) => head[index] === byte)
   if (sizeBytes === 0) throw new Problem('bad_request', 'The sheet is empty. Send a table with names in its first row, and rows below.', { field: 'file' })
   if (starts(0x50, 0x4b)) {
+    // It says what it is in its first part, which is never packed.
+    if (head.subarray(30, 120).includes('application/vnd.oasis.opendocument')) throw new Problem('unsupported_media', 'This is an OpenDocument file (.ods). Save it as .xlsx, or as CSV.', { field: 'file' })
     if (sizeBytes > sheetLimits.workbookBytes) throw new Problem('too_large', `A workbook may have ${sheetLimits.workbookBytes / 2 ** 20} MB. Send it as CSV, or split it.`, { field: 'file', allowed: sheetLimits.workbookBytes })
     return openWorkbook(await whole(stream()), options)
   }
@@ -24,7 +26,10 @@ export async function openSheet({ head, stream, sizeBytes }: { head: Buffer; str
     throw new Problem('unsupported_media', 'This is not a table. Send CSV, XLSX or JSON Lines, not packed.', { field: 'file' })
   }
   if (options.sheet !== undefined) throw new Problem('bad_request', 'Only a workbook (XLSX) has sheets to choose from. Leave sheet out.', { field: 'sheet', value: options.sheet.slice(0, 100) })
-  const first = head.toString('latin1').replace(/^\xef\xbb\xbf/, '').trimStart()[0]
+  const text = head.toString('latin1').replace(/^\xef\xbb\xbf/, '').trimStart()
+  // Many programs write a page with a table and call it .xls.
+  if (/^<(?:!doctype|html|head|body|table|\?xml)/i.test(text)) throw new Problem('unsupported_media', 'This is a web page or XML, whatever its name says. Open it in a spreadsheet program and save it as .xlsx, or as CSV.', { field: 'file' })
+  const first = text[0]
   if (first === '{') return { kind: 'jsonl', columns: null, sheets: [], rows: () => readJsonLines(stream()) }
   if (first === '[') throw new Problem('bad_request', 'This is a JSON list. Send JSON Lines (an object a line), or the list as rows of the body.', { field: 'file' })
   return { kind: 'csv', sheets: [], ...await readCsv(stream, head, options) }

@@ -35,6 +35,11 @@ describe('csv', () => {
   })
   for (const delimiter of [',', ';', '\t', '|']) test(`"${delimiter}" is found out`, async () => assert.deepEqual(await cellsOf(`a${delimiter}"b,;|"\n1${delimiter}2`), [['1', '2']]))
   test('a delimiter that is said counts', async () => assert.deepEqual((await read('a,b;c\n1,2;3', { delimiter: ';' })).rows[0]!.cells, { 'a,b': '1,2', c: '3' }))
+  test('the line that Excel writes before the names says the delimiter and is no row', async () => {
+    for (const mark of ['', '\ufeff']) assert.deepEqual(await read(`${mark}sep=;\r\nprompt;seed\r\na, b;1\r\n`), { columns: ['prompt', 'seed'], rows: [{ number: 2, cells: { prompt: 'a, b', seed: '1' } }] })
+    assert.deepEqual((await read(Buffer.from('\ufeffsep=|\r\na|b\r\n1,2|3', 'utf16le'))).rows[0]!.cells, { a: '1,2', b: '3' })
+    assert.deepEqual((await read('sep=,size\n1,2')).columns, ['sep=', 'size'])
+  })
   test('what stands in quotes is no delimiter', () => assert.equal(findDelimiter('"a;b;c",d\n;;;;'), ','))
   const text = 'größe;ß\nä;😀'
   const marked = (mark: number[], bytes: Buffer) => Buffer.concat([Buffer.from(mark), bytes])
@@ -56,6 +61,9 @@ describe('csv', () => {
   test('a picture', () => refused(Buffer.from([0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a, 0, 0]), 'unsupported_media', /not a table/))
   test('bytes that are no text', () => refused(Buffer.from([0x61, 0, 0, 0, 0x62, 1, 2, 3, 0, 0, 0, 0]), 'unsupported_media', /not text/))
   test('an old workbook', () => refused(Buffer.from([0xd0, 0xcf, 0x11, 0xe0, 0xa1, 0xb1, 0x1a, 0xe1]), 'unsupported_media', /\.xls/))
+  test('an OpenDocument table', async () => refused(await pack({ mimetype: 'application/vnd.oasis.opendocument.spreadsheet', 'content.xml': '<x/>' }), 'unsupported_media', /OpenDocument.*\.xlsx/))
+  test('a binary workbook', async () => refused(await pack({ 'xl/workbook.bin': 'x' }), 'unsupported_media', /binary workbook/))
+  test('a page that calls itself a workbook', () => refused('<html><body><table><tr><td>prompt</td></tr></table></body></html>', 'unsupported_media', /web page/))
   test('a sheet of what has none', () => refused('a\n1', 'bad_request', /Only a workbook/, { sheet: 'x' }))
 })
 

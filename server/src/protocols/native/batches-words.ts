@@ -47,7 +47,7 @@ export async function createBatch(order: BatchOrder, attached: Attached | null, 
   const table = await openTable(order, attached, desk)
   const columns = mapColumns(table.columns, order.map ?? {}, fields)
   checkHoles(order.target, table.columns)
-  const taken = await desk.files.take(Readable.from(writeLines(table.rows(), columns, order.target, fields)))
+  const taken = await desk.files.take(Readable.from(writeLines(table, columns, order.target, fields, order.sheet)))
   const kept: Kept = { target: order.target, columns, onErrors: order.on_errors ?? 'stop', source: table.source, ...(workflow ? { workflow } : {}) }
   return desk.batches.create({
     protocol, call: order.target.kind, input: { taken }, windowS: order.end_within_s ?? weekS, options: kept as unknown as Record<string, Json>, metadata: order.metadata ?? {}, dryRun: order.dry_run ?? false,
@@ -108,7 +108,7 @@ function schemaOf(port: Port | undefined): JsonSchema {
   return { ...(type === null ? {} : { type }), ...(Array.isArray(port.schema.enum) ? { enum: port.schema.enum } : {}) }
 }
 
-interface Table { columns: string[]; rows(): AsyncIterable<SheetRow> | Iterable<SheetRow>; fileId: string | null; source: string }
+interface Table { columns: string[]; /** Of a workbook: which was read, and which others there are. */ sheets?: string[]; rows(): AsyncIterable<SheetRow> | Iterable<SheetRow>; fileId: string | null; source: string }
 
 async function openTable(order: BatchOrder, attached: Attached | null, desk: Desk): Promise<Table> {
   const given = order.rows ?? (order.grid ? [...readGrid(order.grid)] : null)
@@ -120,7 +120,7 @@ async function openTable(order: BatchOrder, attached: Attached | null, desk: Des
   const file = attached ?? await openSource(order, desk)
   const sheet = await openSheet({ head: file.taken.head, sizeBytes: file.taken.sizeBytes, stream: () => desk.files.openTaken(file.taken) }, { sheet: order.sheet, delimiter: order.delimiter })
   const source = file.name ?? sheet.kind
-  if (sheet.columns) return { columns: sheet.columns, rows: () => sheet.rows(), fileId: file.file?.id ?? null, source }
+  if (sheet.columns) return { columns: sheet.columns, sheets: sheet.sheets, rows: () => sheet.rows(), fileId: file.file?.id ?? null, source }
   // Lines of JSON say only one by one which columns there are.
   const names: Record<string, true> = {}
   for await (const { cells } of sheet.rows()) { Object.assign(names, Object.fromEntries(Object.keys(cells).map(name => [name, true]))); if (Object.keys(names).length > 10_000) break }
@@ -143,18 +143,18 @@ export async function asTaken(file: StoredFile, desk: Desk): Promise<Taken> {
 }
 
 /** The lines of a table: each stands at its row's number, so that both count alike. @throws {Problem} `too_large` for too many rows */
-async function* writeLines(rows: AsyncIterable<SheetRow> | Iterable<SheetRow>, columns: Column[], target: Target, fields: Fields): AsyncGenerator<Buffer> {
+async function* writeLines({ rows, sheets = [] }: Table, columns: Column[], target: Target, fields: Fields, chosen: string | undefined): AsyncGenerator<Buffer> {
   let at = 1
   let count = 0
   const turns = takeTurns()
-  for await (const row of rows) {
+  for await (const row of rows()) {
     if (turns.isDue()) await turns.give()
     if (++count > rowsMax) throw tooMany()
     if (row.number < at) throw new Problem('bad_request', `Row ${row.number} stands below a later one. Save the workbook again.`, { field: 'file' })
     yield Buffer.from(`${'\n'.repeat(row.number - at)}${JSON.stringify(mapRow(row, columns, target, fields))}\n`)
     at = row.number + 1
   }
-  if (count === 0) throw new Problem('bad_request', 'The sheet has names of columns and no rows. Write at least one.', { field: 'file' })
+  if (count === 0) throw new Problem('bad_request', `The sheet has names of columns (${columns.map(({ name }) => `"${name}"`).join(', ').slice(0, 200)}) and no rows. Write at least one${sheets.length > 1 ? `, or name another sheet of the workbook: ${sheets.filter(name => name !== chosen).map(name => `"${name}"`).join(', ').slice(0, 500)}` : ''}.`, sheets.length > 1 ? { field: 'sheet', allowed: sheets } : { field: 'file' })
 }
 
 // Making its rows ----------------------------------------------------------------------------------------------------------
