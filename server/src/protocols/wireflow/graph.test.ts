@@ -19,6 +19,7 @@ const pro = (id: string, data: object = {}) => ({ id, data: { nodeType: 'generat
 const read = (graphNodes: unknown[], edges: unknown[] = []): WireGraph => readGraph(graphNodes, edges)
 const made = (graphNodes: unknown[], edges: unknown[] = []) => translate(read(graphNodes, edges), house)
 const settings = (node: object) => made([node]).graph.nodes.at(-1)!.settings
+const serveTitle = (nodeType: string) => { const served = serve(nodeType, undefined, house); return 'row' in served ? served.row.label || served.face.title : '' }
 const joined = (graph: ReturnType<typeof made>['graph']) => graph.edges.map(({ from, to }) => `${from.node}.${from.port}>${to.node}.${to.port}`)
 
 test('values are looked for in config, params and data, and empty fields are none', () => {
@@ -30,6 +31,11 @@ test('parameters go by the card\'s names, numbers may be text, and unknown ones 
   assert.deepEqual(settings(pro('a', { prompt: 'd', config: { image_size: { width: 1200, height: 1600 } } })).parameters, { aspect_ratio: '3:4' })
   assert.deepEqual(settings({ id: 'a', data: { nodeType: 'generate:openai_gpt_image_2', prompt: 'd', config: { image_size: { width: 512, height: 768 } } } }), { prompt: 'd', model: 'gpt-image-2', parameters: { size: '512x768' } })
   assert.deepEqual(settings({ id: 'a', data: { nodeType: 'video:kling_2_6', prompt: 'd', config: { duration: '5s' } } }).parameters, { duration_s: 5 })
+})
+test('a node nobody gave a label is called as the catalogue calls it, its input by its id', () => {
+  const { graph } = made([text('t'), pro('a'), pro('b', { label: 'Hero' }), { id: 'j', data: { nodeType: 'utility:prompt_concat' } }])
+  assert.deepEqual(graph.nodes.map(({ title }) => title), ['Text', 'nano-banana-pro', 'Hero', serveTitle('utility:prompt_concat')])
+  assert.equal(graph.exposed[0]!.title, 't')
 })
 test('a type that names a model is served by whatever does what it does', () => {
   const kinds = ['generate:nano_banana_pro', 'edit:nano_banana_pro', 'video:kling_2_6', 'process:topaz_upscale', 'plantain:resize', 'iterator:anything', 'model:fal:text-to-image'].map(one => { const served = serve(one, undefined, house); return 'row' in served ? served.face.id : served.message })

@@ -59,7 +59,8 @@ export function readGraph(nodes: unknown, edges: unknown): WireGraph {
   }
 }
 
-export const labelOf = ({ id, data }: WireNode): string => typeof data.label === 'string' && data.label !== '' ? data.label.slice(0, 200) : id
+const hasLabel = ({ data }: WireNode): boolean => typeof data.label === 'string' && data.label !== ''
+export const labelOf = (node: WireNode): string => hasLabel(node) ? (node.data.label as string).slice(0, 200) : node.id
 export const typeOf = ({ data }: WireNode): string => typeof data.nodeType === 'string' ? data.nodeType : ''
 
 /** Nothing was chosen: an empty field of its editor is no value. */
@@ -161,7 +162,8 @@ export function translate(wire: WireGraph, given: House, filling: Filling = null
       nodes.push({ id, kind: 'image', settings: { image: image.value } })
       more.push({ from: { node: id, port: 'image' }, to: { node: node.id, port: image.port } })
     }
-    nodes.push({ id: node.id, kind: service.face.id, title: labelOf(node), settings, ...(node.position ? { position: { x: node.position.x, y: node.position.y } } : {}) })
+    // Where nobody wrote a label, estimates and polls say what the catalogue calls it.
+    nodes.push({ id: node.id, kind: service.face.id, title: hasLabel(node) ? labelOf(node) : service.card?.title ?? (service.row.label || service.face.title), settings, ...(node.position ? { position: { x: node.position.x, y: node.position.y } } : {}) })
   }
   const graph = { nodes, edges: [...wired.map(({ edge }) => edge), ...more], exposed: exposable(served, into, filling, [...wired.map(({ edge }) => edge), ...more]) }
   return { graph, edgeIds: wired.map(({ edgeId }) => edgeId), violations, warnings, migrations }
