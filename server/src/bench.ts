@@ -7,7 +7,7 @@ import type { ThreadJob } from './bench-thread.ts'
 import type { Database } from './db/pool.ts'
 import { signWebhook } from './delivery/signature.ts'
 import type { Log } from './kit/log.ts'
-import { handOver, type Calls, type Threads } from './kit/threads.ts'
+import { handOver, ThreadLost, type Calls, type Threads } from './kit/threads.ts'
 import type { Bench, Computing } from './nodes/contract.ts'
 import type { Desk, OpenAsset } from './protocols/contract.ts'
 import type { Publish } from './publish.ts'
@@ -81,10 +81,20 @@ async function whole({ asset, stream }: OpenAsset): Promise<Buffer> {
   return bytes.subarray(0, at)
 }
 
-/** Has nodes compute: on a thread what may take more than a moment, here what is done before a thread had heard of it. */
+/**
+ * Has nodes compute: on a thread what may take more than a moment, here what is done before a thread had heard of it.
+ *
+ * What a thread died of may not have been this node: it is done once more by another one, since computing again buys nothing and keeps the same bytes.
+ */
 export const computeWith = (threads: Threads) => async (node: Computing, values: Values, bench: Bench): Promise<Values> => {
   const isHeavy = node.heavy?.(values as never) ?? (node.category === 'picture' || node.category === 'check')
-  return isHeavy ? threads.run<Values>({ node: node.id, values, livemode: bench.livemode, nowMs: bench.now().getTime() } satisfies ThreadJob, { signal: bench.signal, calls: callsTo(bench) }) : await node.run(values as never, bench) as Values
+  if (!isHeavy) return await node.run(values as never, bench) as Values
+  const onThread = () => threads.run<Values>({ node: node.id, values, livemode: bench.livemode, nowMs: bench.now().getTime() } satisfies ThreadJob, { signal: bench.signal, calls: callsTo(bench) })
+  return onThread().catch(thrown => {
+    if (!(thrown instanceof ThreadLost)) throw thrown
+    bench.log.warn({ node: node.id, error: thrown }, 'the thread of a node died; another one does it again')
+    return onThread()
+  }).catch(thrown => { throw thrown instanceof ThreadLost ? new Problem('internal', 'The thread that worked on this ended twice before it was done; perhaps it had too little memory. Resume it, or give it smaller pictures or fewer at once.', { cause: thrown }) : thrown })
 }
 
 /** What a node on a thread asks of its bench. Bytes change owner on their way. */

@@ -73,6 +73,51 @@ test('an address nobody can be told at is refused before anything runs', async (
   assert.equal(await counted(), before)
 })
 
+describe('values that grow by themselves are refused where they become too large, and hold nobody up', () => {
+  const range = (count: number) => Array.from({ length: count }, (_, index) => index)
+  /** Eight times as long with every node. */
+  const texts = (deep: number) => ({
+    nodes: [node('c0', 'text', { text: 'x'.repeat(1_000) }), ...range(deep).map(at => node(`c${at + 1}`, 'concat'))],
+    edges: range(deep).flatMap(at => range(8).map(to => wire(`c${at}.text`, `c${at + 1}.text${to + 1}`))),
+  })
+  /** Twice as long with every two. */
+  const lists = (deep: number) => ({
+    nodes: [node('a0', 'list', { items: ['x', 'y'] }), node('b0', 'list', { items: ['x', 'y'] }), ...range(deep).flatMap(at => [node(`a${at + 1}`, 'merge'), node(`b${at + 1}`, 'merge')])],
+    edges: range(deep).flatMap(at => ['a', 'b'].flatMap(from => ['a', 'b'].map(to => wire(`${from}${at}.${at === 0 ? 'items' : 'values'}`, `${to}${at + 1}.values`)))),
+  })
+  for (const [what, graph, words] of [['texts', texts(9), /^c4: what comes out at text is more than 4 million characters/], ['lists', lists(60), /^[ab]\d+: .* is more than (4|16) million characters/]] as const) test(what, async () => {
+    const before = await counted()
+    for (const path of ['/executions/estimate', '/executions']) {
+      const refused = await ask('POST', path, { graph })
+      assert.equal(refused.status, 413, JSON.stringify(refused.body).slice(0, 300))
+      assert.match(refused.body.error.message, words)
+    }
+    assert.equal(await counted(), before)
+  })
+  describe('in the run, where only it can tell', () => {
+    const upload = async (text: string) => {
+      const form = new FormData()
+      form.set('purpose', 'user_data')
+      form.set('file', new Blob([text], { type: 'text/plain' }), 'long.txt')
+      return (await (await fetch(`${house.url}/v1/files`, { method: 'POST', headers: { authorization: `Bearer ${house.testKey}` }, body: form })).json() as { id: string }).id
+    }
+    const refused = async (text: string, words: RegExp) => {
+      const graph = { nodes: [node('read', 'file', { file: await upload(text) }), node('long', 'concat'), node('out', 'output')], edges: [...range(8).map(to => wire('read.text', `long.text${to + 1}`)), wire('long.text', 'out.value')] }
+      const failed = await run({ graph })
+      assert.deepEqual([failed.state, failed.problem?.code], ['failed', 'too_large'], JSON.stringify(failed).slice(0, 300))
+      assert.match(failed.problem.message, words)
+    }
+    test('a long file, eight times', () => refused('x'.repeat(600_000), /^long: what comes out at text is more than 4 million characters/))
+    test('lists in lists', () => refused(`${'['.repeat(5_000)}${']'.repeat(5_000)}`, /^read: what comes out at json is nested more than 100 deep/))
+  })
+  test('an estimate of many long texts leaves to the run what it cannot have at hand', async () => {
+    const graph = { nodes: [node('words', 'text', { text: 'x'.repeat(200_000) }), node('all', 'list', { items: range(800).map(String) }), node('each', 'iterate'), node('long', 'concat'), make('picture'), node('out', 'output')],
+      edges: [wire('all.items', 'each.items'), wire('each.item', 'long.text1'), wire('words.text', 'long.text2'), wire('long.text', 'out.value'), wire('each.item', 'picture.prompt')] }
+    const { status, body } = await ask('POST', '/executions/estimate', { graph })
+    assert.deepEqual([status, body.steps.find((step: any) => step.node === 'picture').price_max.micros], [200, 800_000])
+  })
+})
+
 describe('versions by name', () => {
   const graph = (text: string) => ({ nodes: [node('words', 'text', { text }), node('out', 'output')], edges: [wire('words.text', 'out.value')] })
   const outputs = async (version?: string | number) => (await run({ workflow: 'named', ...(version === undefined ? {} : { version }) })).outputs?.out

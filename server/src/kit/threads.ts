@@ -14,6 +14,7 @@ export type Calls = Record<string, (...given: never[]) => unknown>
 export interface Threads {
   /**
    * @throws what the job threw: a `Problem` as itself, anything else with its words and stack
+   * @throws {ThreadLost} when its thread ended first
    * @throws {Problem} `unavailable` when too many wait, `shutting_down` once closed; the signal's reason when it fires
    */
   run<Result>(job: unknown, options?: { signal?: AbortSignal; calls?: Calls }): Promise<Result>
@@ -76,6 +77,9 @@ export function handOver(bytes: Uint8Array): Handed<Uint8Array> {
 export const unhand = (value: unknown): { value: unknown; memory: ArrayBuffer[] } =>
   typeof value === 'object' && value !== null && handed in value ? value as Handed<unknown> : { value, memory: [] }
 
+/** A thread ended, of itself or by what it was at, before its job was done. */
+export class ThreadLost extends Error { override name = 'ThreadLost' }
+
 interface Job { id: number; job: unknown; calls: Calls; resolve(value: unknown): void; reject(reason: unknown): void }
 interface Hand { worker: Worker; job: Job | null; done: number; idle: NodeJS.Timeout | null }
 
@@ -127,7 +131,7 @@ export function openThreads({ script, threads, queueMax = 500, jobsMax = 200, id
   function lose(hand: Hand, why: string): void {
     if (!hands.delete(hand)) return
     if (hand.idle) clearTimeout(hand.idle)
-    hand.job?.reject(new Error(`The thread that was at this ended before it was done (${why}).`))
+    hand.job?.reject(new ThreadLost(`The thread that was at this ended before it was done (${why}).`))
     hand.job = null
     advance()
   }

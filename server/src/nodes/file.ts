@@ -5,7 +5,7 @@ import { node, port, type Bench } from './contract.ts'
 import { readJson } from './toolkit/json.ts'
 
 /** Longer texts are no input for a workflow; a batch takes them line by line. */
-const bytesMax = 16_000_000
+const bytesMax = 4_000_000
 
 /**
  * A file of the project, or a text or JSON value in its place: as text, as JSON, as a list of its lines or rows, and as a picture where it is one.

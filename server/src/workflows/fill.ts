@@ -83,8 +83,17 @@ export async function takeIn(layout: Layout, given: Given, desk: Desk): Promise<
 }
 
 /** Whether what this node gives goes into a port for pictures, directly or through nodes that only pass it on. */
-const wantsMedia = (layout: Layout, node: string): boolean => (layout.outOf.get(node) ?? []).some(({ to }) => {
-  const face = layout.faceOf(to.node)
-  const port = face.inputs.find(({ id }) => id === to.port)
-  return port !== undefined && (isMediaPort(port) || face.outputs.some(({ follows }) => follows === port.id) && wantsMedia(layout, to.node))
-})
+function wantsMedia(layout: Layout, from: string): boolean {
+  // Each node once: ways that part and meet again are as many as two to their number.
+  const passing = new Set([from])
+  for (const node of passing) {
+    for (const { to } of layout.outOf.get(node) ?? []) {
+      const face = layout.faceOf(to.node)
+      const port = face.inputs.find(({ id }) => id === to.port)
+      if (port === undefined) continue
+      if (isMediaPort(port)) return true
+      if (face.outputs.some(({ follows }) => follows === port.id)) passing.add(to.node)
+    }
+  }
+  return false
+}

@@ -3,7 +3,7 @@ import { Compile } from 'typebox/compile'
 import type { CheckSetting } from '../domain/graph/lint.ts'
 import type { Json } from '../domain/outcome.ts'
 import type { NodeFace, Port } from '../domain/graph/graph.ts'
-import { mediaIn, refuse, unknown, type Resolved } from '../domain/graph/values.ts'
+import { mediaIn, refuse, refuseLarge, unknown, type Resolved } from '../domain/graph/values.ts'
 import { faceOf, type Node } from '../nodes/contract.ts'
 
 export interface Kinds {
@@ -53,6 +53,7 @@ export function createKinds(all: Node[]): Kinds {
       return flaw === null ? null : `${port.id} ${flaw}.`
     },
     checkInputs(nodeId, face, values) {
+      refuseLarge(nodeId, values, 'in')
       for (const port of face.inputs) {
         const value = values[port.id]
         if (value === undefined) {

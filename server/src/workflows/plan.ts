@@ -9,9 +9,9 @@ import type { Caller } from '../domain/caller.ts'
 import { collected, judge, needed, project, tooMany, unequal, type Known } from '../domain/graph/advance.ts'
 import { boundsOf } from '../domain/graph/bounds.ts'
 import type { Pins, Plan, PlanStep } from '../domain/graph/execution.ts'
-import { graphLimits, itemKey, type Instance, type Item, type Media, type NodeFace } from '../domain/graph/graph.ts'
+import { graphLimits, inPlace, itemKey, type Instance, type Item, type Media, type NodeFace } from '../domain/graph/graph.ts'
 import { groupOf, type Layout } from '../domain/graph/layout.ts'
-import { isKnown, mediaIn, resolve, unknown, type Arrived, type Given, type Resolved, type Values } from '../domain/graph/values.ts'
+import { isKnown, mediaIn, refuseLarge, resolve, sizeOf, unknown, type Arrived, type Given, type Resolved, type Values } from '../domain/graph/values.ts'
 import type { Order } from '../domain/order.ts'
 import type { Json } from '../domain/outcome.ts'
 import { isTemplateName } from '../domain/template.ts'
@@ -62,6 +62,9 @@ const unseen: Media = { asset: '0'.repeat(32), sha256: '0'.repeat(64), mime: 'im
 
 const isUnseen = ({ asset }: Media): boolean => asset === unseen.asset
 
+/** Characters of values that are at hand while planning; what comes beyond is left to the run. */
+const keptMax = 64_000_000
+
 /** What a node hears that asks for something of the world while it is planned. */
 class NotYet extends Error {}
 const noBench = new Proxy({}, { get(_target, name) { throw new NotYet(String(name)) } }) as Bench
@@ -87,6 +90,7 @@ export async function plan(planning: Planning, tools: PlanTools): Promise<{ plan
   let refused: Problem | null = null
   const refuse = (problem: Problem) => { refused ??= problem; warnings.push(problem.message) }
   const prices = createPrices(planning, tools)
+  let kept = 0
 
   for (const id of layout.order) {
     if (!wanted.has(id)) continue
@@ -133,12 +137,17 @@ export async function plan(planning: Planning, tools: PlanTools): Promise<{ plan
         } else if (isKnown(resolved)) {
           if (isCheap(face) && 'run' in node) {
             one.outputs = await foresee(node, resolved)
+            if (one.outputs !== null) {
+              refuseLarge(id, one.outputs, 'out')
+              kept += sizeOf(one.outputs as Json)
+              if (kept > keptMax && face.role !== 'iterate') one.outputs = null
+            }
           } else if (face.reusable && face.makes === 'nothing') one.key = keyOf(face, resolved, null)
         }
       } catch (thrown) {
         const problem = asProblem(thrown)
         if (problem.code === 'internal') throw thrown
-        refuse(inRun(id, item, problem))
+        refuse(new Problem(problem.code, inPlace({ node: id, item: item ?? [] }, problem.message), problem.details))
       }
       if (item === undefined) { step.because = one.because; certainty.set(id, one.certain); continue }
       if (one.key !== null && isKnown(resolved)) pending.push({ item, values: resolved, foreseen: one })
@@ -194,12 +203,6 @@ function noteLength(layout: Layout, node: string, item: Item, length: number, le
   const earlier = known.get(itemKey(item))
   known.set(itemKey(item), length)
   return earlier !== undefined && earlier !== length ? earlier : null
-}
-
-/** A problem of one run, told with its node and item, as an execution that failed of it tells it. */
-function inRun(id: string, item: Item | undefined, { code, message, details }: Problem): Problem {
-  const place = item === undefined || item.length === 0 ? id : `${id} (item ${item.map(index => index + 1).join('.')})`
-  return new Problem(code, `${place}: ${message.startsWith(`${id}: `) ? message.slice(id.length + 2) : message}`, details)
 }
 
 /** Whether a run surely takes place, as far as can be said beforehand: ports that may give nothing leave it open. Without an item, for all there will be. */

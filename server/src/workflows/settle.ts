@@ -5,7 +5,7 @@
  * write names the turn it holds; who lost it changes nothing. What follows is decided by `domain/graph/advance.ts`.
  */
 import { awaited, candidates, collecting, countItems, decided, judge, tooMany, unequal, type Known, type Opening, type RunState } from '../domain/graph/advance.ts'
-import { graphLimits, instanceKey, type Instance, type Item } from '../domain/graph/graph.ts'
+import { graphLimits, inPlace, instanceKey, type Instance, type Item } from '../domain/graph/graph.ts'
 import type { Layout } from '../domain/graph/layout.ts'
 import type { Values } from '../domain/graph/values.ts'
 import type { Json } from '../domain/outcome.ts'
@@ -321,7 +321,7 @@ export async function close(client: Client, execution: ExecutionRow, layout: Lay
   const failure = failures[0]
   // What failed inside an iteration stays with its item, as long as anything came out of it.
   const failed = failure !== undefined && (failure.item.length === 0 || Object.keys(outputs).length === 0)
-  const problem = failed ? storeProblem(new Problem(failure.problem.code, `${failure.node}${failure.item.length > 0 ? ` (item ${failure.item.map(index => index + 1).join('.')})` : ''}: ${failure.problem.message}`)) : null
+  const problem = failed ? storeProblem(new Problem(failure.problem.code, inPlace(failure, failure.problem.message))) : null
   const state = failed ? 'failed' : 'done'
   await client.query({ name: 'execution end', text: 'update execution set state = $2, outputs = $3, problem = $4, ended_at = now() where id = $1' }, [execution.id, state, JSON.stringify(outputs), problem === null ? null : JSON.stringify(problem)])
   await tell(client, execution, failed ? 'execution.failed' : 'execution.completed')

@@ -16,7 +16,7 @@ import type { Asset } from '../domain/asset.ts'
 import type { Plan } from '../domain/graph/execution.ts'
 import { itemKey, type Media, type NodeFace } from '../domain/graph/graph.ts'
 import type { Layout } from '../domain/graph/layout.ts'
-import { isKnown, keyText, mediaIn, resolve, type Given, type Values } from '../domain/graph/values.ts'
+import { isKnown, keyText, mediaIn, refuseLarge, resolve, type Given, type Values } from '../domain/graph/values.ts'
 import type { Bench, Computing, Node, NodeOrder } from '../nodes/contract.ts'
 import type { Desk } from '../protocols/contract.ts'
 import type { Database } from '../db/pool.ts'
@@ -75,9 +75,11 @@ export async function stepRun(run: RunRow, tools: StepTools, signal: AbortSignal
     const layout = await tools.graphs.layout(tools.database, execution.graph_sha256)
     const given = await tools.graphs.given(tools.database, execution.id)
     const step = { ...common, run, execution, layout, given, desk: tools.deskFor(callerOf(execution)) }
+    // What was bought is paid and comes whole.
     if (run.task_id !== null) return await readTask(step, tools)
-    if (run.child_id !== null) return await readChild(step, tools)
-    return await begin(step, tools, signal)
+    const settled = run.child_id !== null ? await readChild(step, tools) : await begin(step, tools, signal)
+    if (settled.outputs) refuseLarge(run.node, settled.outputs, 'out')
+    return settled
   } catch (thrown) {
     if (signal.aborted) return { ...common, state: 'ready' }
     const problem = asProblem(thrown)

@@ -78,3 +78,9 @@ export const graphLimits = { nodes: 1_000, edges: 5_000, depth: 500, exposed: 10
 
 export const itemKey = (item: Item): string => item.join('.')
 export const instanceKey = ({ node, item }: Instance): string => `${node} ${itemKey(item)}`
+
+/** A problem of one run, told with its node and item; one that names its node already is not told twice. */
+export function inPlace({ node, item }: Instance, message: string): string {
+  const place = item.length === 0 ? node : `${node} (item ${item.map(index => index + 1).join('.')})`
+  return `${place}: ${message.startsWith(`${node}: `) ? message.slice(node.length + 2) : message}`
+}

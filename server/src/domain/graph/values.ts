@@ -71,6 +71,38 @@ export function keyText(face: Pick<NodeFace, 'id' | 'version'>, values: Values, 
   })
 }
 
+/** What one value may be at most, and all that goes into one run: every megabyte on its way holds everybody up for some milliseconds, and values that are put together grow by themselves. */
+export const valueLimits = { characters: 4_000_000, charactersIn: 16_000_000, depth: 100 } as const
+
+const sizes = new WeakMap<object, number>()
+
+/** About how many characters a value is when it is written down; Infinity for one that is nested too deep. What stands in several places counts in each. */
+export function sizeOf(value: Json | undefined, depth = 0): number {
+  if (typeof value === 'string') return value.length + 2
+  if (value === null || typeof value !== 'object') return 8
+  const known = depth === 0 ? sizes.get(value) : undefined
+  if (known !== undefined) return known
+  if (depth >= valueLimits.depth) return Infinity
+  let size = 2
+  if (Array.isArray(value)) for (const one of value) size += sizeOf(one, depth + 1)
+  else for (const name in value) size += name.length + 3 + sizeOf(value[name], depth + 1)
+  if (depth === 0) sizes.set(value, size)
+  return size
+}
+
+/** @throws {Problem} `too_large` for what goes into a run, or comes out of it, where it is more than may be on its way */
+export function refuseLarge(node: string, values: Resolved, side: 'in' | 'out'): void {
+  let all = 0
+  for (const [port, value] of Object.entries(values)) {
+    if (value === unknown) continue
+    const size = sizeOf(value)
+    all += size
+    if (size === Infinity) throw new Problem('too_large', `${node}: what ${side === 'in' ? 'goes in' : 'comes out'} at ${port} is nested more than ${valueLimits.depth} deep. Make it flatter.`, { field: `nodes.${node}.${port}` })
+    if (size > valueLimits.characters) throw new Problem('too_large', `${node}: what ${side === 'in' ? 'goes in' : 'comes out'} at ${port} is more than ${valueLimits.characters / 1e6} million characters, written down. Take a part of it, or send long lists as a batch.`, { field: `nodes.${node}.${port}`, allowed: { maximum: valueLimits.characters } })
+  }
+  if (side === 'in' && all > valueLimits.charactersIn) throw new Problem('too_large', `${node}: all that goes in is more than ${valueLimits.charactersIn / 1e6} million characters, written down. Give it less at once.`, { field: `nodes.${node}`, allowed: { maximum: valueLimits.charactersIn } })
+}
+
 /** Every picture, film and sound in a value, however deep. */
 export function* mediaIn(value: Json | undefined): Generator<Media> {
   if (value === null || typeof value !== 'object') return

@@ -19,7 +19,7 @@ export function lookUp(values: Json, path: string): Json | undefined {
 const written = (value: Json): string => value === null ? '' : typeof value === 'object' ? Array.isArray(value) && value.every(one => typeof one !== 'object') ? value.join(', ') : JSON.stringify(value) : String(value)
 
 /** As long as a file that is read. A long value in many places is more than anybody could hold. */
-const charactersMax = 16_000_000
+const charactersMax = 4_000_000
 
 /** What to do about a name nothing was given for. */
 export type Missing = 'refuse' | 'empty' | 'keep'
