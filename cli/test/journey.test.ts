@@ -143,8 +143,8 @@ test('under a live key the upstream is asked once, and its trouble is survived',
 })
 
 test('Ctrl-C leaves the task in the making', async () => {
-  const running = start(['generate', 'a dog sandbox:slow=2s', '--resolution', '512'], { cwd, env: { PLANTAIN_URL: house.url, PLANTAIN_KEY: house.testKey } })
-  const waiting = async () => (await house.database.query<{ id: string }>(`select id from task where prompt = 'a dog sandbox:slow=2s' and state = 'waiting'`)).rows[0]?.id
+  const running = start(['generate', 'a dog sandbox:slow=6s', '--resolution', '512'], { cwd, env: { PLANTAIN_URL: house.url, PLANTAIN_KEY: house.testKey } })
+  const waiting = async () => (await house.database.query<{ id: string }>(`select id from task where prompt = 'a dog sandbox:slow=6s' and state = 'waiting'`)).rows[0]?.id
   let id: string | undefined
   while ((id = await waiting()) === undefined) await new Promise(setImmediate)
   running.child.kill('SIGINT')

@@ -60,8 +60,8 @@ test('what upstreams took is shown against what was charged, by day, provider an
   assert.match((await call(['costs'])).out, /^Nothing was bought from \d{4}-\d\d-\d\d to \d{4}-\d\d-\d\d\.\n$/)
   const day = new Date().toISOString().slice(0, 10)
   const buy = (micros: number | null, charged: number, late = false) => database.query(
-    `insert into provider_cost (task_id, number, account_id, project_id, provider, upstream_model, model, micros, basis, charged_micros, late)
-     values ($1, 1, $1, $1, 'gemini', 'there', 'nano-banana-pro', $2, $3, $4, $5)`, [newId(), micros, micros === null ? 'unknown' : 'usage', charged, late])
+    `insert into provider_cost (task_id, number, account_id, project_id, provider, upstream_model, model, micros, basis, charged_micros, late, created_at)
+     values ($1, 1, $1, $1, 'gemini', 'there', 'nano-banana-pro', $2, $3, $4, $5, $6)`, [newId(), micros, micros === null ? 'unknown' : 'usage', charged, late, `${day}T00:00:00Z`])
   await buy(134_000, 180_000)
   await buy(134_000, 0, true)
   await buy(null, 180_000)
@@ -128,7 +128,7 @@ test('an alias is set, used by the running server, moved and removed; one that h
   await json(['aliases', 'set', 'hero', 'sandbox-1'])
   const key = (await readFile(join(cwd, 'data/first-key.txt'), 'utf8')).trim()
   const estimate = (model: string) => fetch(`${url}/plantain/v1/estimate`, { method: 'POST', headers: { authorization: `Bearer ${key}`, 'content-type': 'application/json' }, body: JSON.stringify({ model, prompt: 'a pear' }) })
-  const until = async (status: number) => { for (let looks = 0; looks < 200 && (await estimate('hero')).status !== status; looks++) await new Promise((resume) => { setTimeout(resume, 50) }); return (await estimate('hero')).status }
+  const until = async (status: number) => { for (let looks = 0; looks < 2_400 && (await estimate('hero')).status !== status; looks++) await new Promise((resume) => { setTimeout(resume, 50) }); return (await estimate('hero')).status }
   assert.equal(await until(200), 200)
   assert.match((await call(['aliases', 'list'])).out, /hero +sandbox-1/)
   const hidden = await call(['aliases', 'set', 'nano-banana', 'sandbox-1'])

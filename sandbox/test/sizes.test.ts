@@ -38,10 +38,12 @@ test(`a 4K panorama takes less than ${megabytesMax} MB`, async () => {
 })
 
 test('a strip is drawn as quickly as a picture', () => {
+  // Of the processor's time: what else the machine does meanwhile is not the strip's fault.
   const millisecondsFor = (width: number, height: number): number => {
-    const startedAt = performance.now()
+    const startedAt = process.cpuUsage()
     paint(plan('a forest', { width, height, seed: 3 }), width, height)
-    return performance.now() - startedAt
+    const { user, system } = process.cpuUsage(startedAt)
+    return (user + system) / 1_000
   }
   const picture = Math.min(millisecondsFor(256, 256), millisecondsFor(256, 256))
   assert.ok(millisecondsFor(2048, 16) < picture * 12 + 200)

@@ -66,7 +66,7 @@ after(async () => {
 beforeEach(() => { clock = new Date() })
 
 const openFetch = (codes: typeof intakeCodes, options: Partial<Parameters<typeof createFetch>[0]> = {}) => {
-  const made = createFetch({ ...codes, allowPrivate: (host, asked) => host === '127.0.0.1' && asked === port, deadlineMs: 3_000, sizeMax: 600_000, redirectsMax: 3, ...options })
+  const made = createFetch({ ...codes, allowPrivate: (host, asked) => host === '127.0.0.1' && asked === port, deadlineMs: 60_000, sizeMax: 600_000, redirectsMax: 3, ...options })
   fetches.push(made)
   return made
 }
@@ -267,7 +267,7 @@ test('a slow drip ends with the deadline', async () => {
     const timer = setInterval(() => response.write('.'), 10)
     response.on('close', () => clearInterval(timer))
   })
-  const problem = await problemOf(make({ fetch: openFetch(intakeCodes, { deadlineMs: 150 }) }).keep(owner, { url: `http://127.0.0.1:${port}/drip` }))
+  const problem = await problemOf(make({ fetch: openFetch(intakeCodes, { deadlineMs: 2_000 }) }).keep(owner, { url: `http://127.0.0.1:${port}/drip` }))
   assert.deepEqual([problem.code, problem.details['late']], ['input_unreachable', true])
 })
 

@@ -33,7 +33,7 @@ async function measure(base64: string): Promise<string> {
 }
 const count = async (table: string, where = 'true', values: unknown[] = []) => (await house.database.query<{ count: number }>(`select count(*)::int as count from ${table} where ${where}`, values)).rows[0]!.count
 async function until<T>(look: () => Promise<T | null | false>, what: string): Promise<T> {
-  for (const end = performance.now() + 60_000; performance.now() < end;) {
+  for (const end = performance.now() + 180_000; performance.now() < end;) {
     const found = await look()
     if (found) return found
     await pause(25)

@@ -11,7 +11,7 @@ import { Webhook } from 'standardwebhooks'
 import { readConfig } from '../src/config.ts'
 import { DatabaseDown } from '../src/db/down.ts'
 import { writeOutgoing, type Outgoing } from '../src/db/deliveries.ts'
-import type { Database } from '../src/db/pool.ts'
+import type { Client, Database } from '../src/db/pool.ts'
 import { migrate, migrationsDirectory } from '../src/db/migrate.ts'
 import { createDelivery, type DeliveryOptions } from '../src/delivery/delivery.ts'
 import { createHands, createRecord, holdFresh } from '../src/delivery/outbox.ts'
@@ -68,10 +68,10 @@ let offsetMs = 0
 const now = () => new Date(Date.now() + offsetMs)
 
 const until = async <Value>(look: () => Promise<Value> | Value, what = look.toString()): Promise<NonNullable<Value>> => {
-  for (const end = Date.now() + 10_000; ;) {
+  for (const end = Date.now() + 120_000; ;) {
     const found = await look()
     if (found) return found
-    if (Date.now() > end) throw new Error(`This did not become true within 10 s: ${what}`)
+    if (Date.now() > end) throw new Error(`This did not become true within two minutes: ${what}`)
     await pause(5)
   }
 }
@@ -84,7 +84,7 @@ const bodyOf = (delivery: Pick<Outgoing, 'taskId' | 'eventType'>) => JSON.string
 const open = async (t: { after(work: () => Promise<void>): void }, changed: Partial<DeliveryOptions> = {}) => {
   const workerId = changed.workerId ?? newId()
   await database.query(`insert into worker (id, host, pid) values ($1, 'test', 1) on conflict do nothing`, [workerId])
-  const room = createDelivery({ database, allowPrivate: true, writeBody: async delivery => bodyOf(delivery), now, log, random: () => 0.5, pollMs: 3_600_000, ...changed, workerId })
+  const room = createDelivery({ database, allowPrivate: true, writeBody: async delivery => bodyOf(delivery), now, log, random: () => 0.5, pollMs: 3_600_000, timeoutMs: 600_000, ...changed, workerId })
   t.after(async () => room.stop())
   return { ...room, workerId }
 }
@@ -100,17 +100,21 @@ const tenant = async () => {
 }
 type Tenant = Awaited<ReturnType<typeof tenant>>
 
-/** Writes an outbox row as the settling transaction does. */
-const write = async ({ projectId, livemode }: Tenant, url: string, { worker = null, ...changed }: Partial<Outgoing> & { worker?: string | null } = {}): Promise<Outgoing> => {
-  const [row] = await writeOutgoing(database, [{ id: newId(), projectId, livemode, taskId: newId(), endpointId: null, eventType: 'task.completed', style: 'plantain', url, ...changed }], worker)
-  await setDue(row!, now())
-  if (row!.hand) await database.query('update delivery_hand set created_at = $2 where id = $1', [row!.hand, now()])
-  return row!
-}
+/** Writes outbox rows as the settling transaction does, and as of the clock of these tests: by it a row of the database's own clock may be days old, and lost. */
+const writeAll = (rows: Outgoing[], worker: string | null = null): Promise<Outgoing[]> => database.transaction(async client => {
+  const written = await writeOutgoing(client, rows, worker)
+  for (const row of written) {
+    await setDue(row, now(), client)
+    if (row.hand) await client.query('update delivery_hand set created_at = $2 where id = $1', [row.hand, now()])
+  }
+  return written
+})
+const write = async ({ projectId, livemode }: Tenant, url: string, { worker = null, ...changed }: Partial<Outgoing> & { worker?: string | null } = {}): Promise<Outgoing> =>
+  (await writeAll([{ id: newId(), projectId, livemode, taskId: newId(), endpointId: null, eventType: 'task.completed', style: 'plantain', url, ...changed }], worker))[0]!
 
-const setDue = async ({ id }: { id: string }, due: Date) => {
-  await database.query('update delivery set due_at = $2 where id = $1', [id, due])
-  await database.query('update delivery_due set due_at = $2 where delivery_id = $1', [id, due])
+const setDue = async ({ id }: { id: string }, due: Date, client: Client = database) => {
+  await client.query('update delivery set due_at = $2 where id = $1', [id, due])
+  await client.query('update delivery_due set due_at = $2 where delivery_id = $1', [id, due])
 }
 
 /** With `worker`, who is to send it, and how many attempts are told of. */
@@ -245,17 +249,18 @@ test("the house's own signature is there for who asks for it, verifies from the 
 
 // When it goes wrong -----------------------------------------------------------------------------------------------------
 
-const fails = (name: string, answer: Answer, expected: [number | null, RegExp], { timeoutMs = 15_000 } = {}) => test(`${name} is tried again`, async t => {
+const fails = (name: string, answer: Answer, expected: [number | null, RegExp], { timeoutMs = 600_000 } = {}) => test(`${name} is tried again`, async t => {
   const room = await open(t, { timeoutMs })
   room.start()
   const owner = await tenant()
   const { url, got } = place([answer, say(204)])
   const row = await write(owner, url)
+  const begun = now().getTime()
   room.wake()
   const found = await settled(row)
   assert.deepEqual([found.state, found.last_status], ['pending', expected[0]])
   assert.match(found.last_error, expected[1])
-  assert.ok(Math.abs(found.due_at - now().getTime() - 5_000) < 4_000, 'the first pause is 5 s')
+  assert.ok(found.due_at >= begun + 4_900 && found.due_at <= now().getTime() + 5_100, 'the first pause is 5 s')
   offsetMs += 6_000
   room.wake()
   assert.deepEqual(stateOf(await settled(row, 2)), ['delivered', 2, 204, null])
@@ -267,7 +272,7 @@ const fails = (name: string, answer: Answer, expected: [number | null, RegExp], 
 fails('a 500', say(500, 'oh no'), [500, /answered 500/])
 fails('a 404', say(404), [404, /answered 404/])
 fails('a cut connection', cut, [null, /closed the connection/])
-fails('a receiver that hangs', hang, [null, /No answer within 0.2 s/], { timeoutMs: 200 })
+fails('a receiver that hangs', hang, [null, /No answer within 3 s/], { timeoutMs: 3_000 })
 fails('a redirect, which is shown and not followed,', say(302, '', { location: 'http://127.0.0.1:1/elsewhere' }), [302, /redirects to http:\/\/127.0.0.1:1\/elsewhere/])
 fails('an answer with a NUL in it', say(500, 'a\0b'), [500, /answered 500/])
 
@@ -303,9 +308,10 @@ test('Retry-After is honoured', async t => {
   const room = await open(t)
   room.start()
   const row = await write(await tenant(), place(say(429, '', { 'retry-after': '600' })).url)
+  const begun = now().getTime()
   room.wake()
   const found = await settled(row)
-  assert.ok(Math.abs(found.due_at - now().getTime() - 600_000) < 5_000, String(found.due_at))
+  assert.ok(found.due_at >= begun + 600_000 && found.due_at <= now().getTime() + 601_000, String(found.due_at))
 })
 
 test('410 parks at once', async t => {
@@ -453,7 +459,7 @@ test('over HTTP: the secret of call backs is read and replaced, and servers of o
   }
   const ring = async (prompt: string) => {
     const { url, got } = place()
-    assert.equal((await call('tasks?wait=30', { method: 'POST', body: { model: 'rehearsal-1', prompt, callback_url: url } })).status, 200)
+    assert.equal((await call('tasks?wait=60', { method: 'POST', body: { model: 'rehearsal-1', prompt, callback_url: url } })).status, 200)
     return until(() => got()[0], `the call back of "${prompt}"`)
   }
   const verifies = (secret: string, letter: Letter) => { new Webhook(secret).verify(letter.body, letter.headers as Record<string, string>) }
@@ -531,7 +537,7 @@ test('a process that dies with a settlement in its hand loses nothing, and what 
   const owner = await tenant()
   let answerLate!: () => void
   const [told, refused, unanswered, unsent] = [place(), place([say(500), say(200)]), place([response => { answerLate = () => response.end('late') }, say(200)]), place()]
-  const rows = await writeOutgoing(database, [told, refused, unanswered, unsent].map(({ url }) => (
+  const rows = await writeAll([told, refused, unanswered, unsent].map(({ url }) => (
     { id: newId(), projectId: owner.projectId, livemode: false, taskId: newId(), endpointId: null, eventType: 'task.completed', style: 'plantain', url })), dead.workerId)
   const hand = rows[0]!.hand!
   dead.wake(rows.slice(0, 3))
@@ -557,7 +563,7 @@ test('what of a hand never came to its holder is not forgotten with the rest', a
   const owner = await tenant()
   const { url, got } = place()
   const outgoing = () => ({ id: newId(), projectId: owner.projectId, livemode: false, taskId: newId(), endpointId: null, eventType: 'task.completed', style: 'plantain', url })
-  const [first, second] = await writeOutgoing(database, [outgoing(), outgoing()], room.workerId)
+  const [first, second] = await writeAll([outgoing(), outgoing()], room.workerId)
   room.wake([first!])
   await settled(first!)
   // Its attempt takes the empty hands away.

@@ -183,7 +183,7 @@ test('a server that is killed between storing the words and storing the picture 
     ...(body === undefined ? {} : { method: 'POST', body: JSON.stringify(body) }), headers: { authorization: `Bearer ${secret}`, 'content-type': 'application/json' }, ...(signal ? { signal } : {}),
   })).json()
   const until = async (what: string, look: () => Promise<boolean>) => {
-    for (const end = performance.now() + 120_000; performance.now() < end; await pause(25)) if (await look()) return
+    for (const end = performance.now() + 240_000; performance.now() < end; await pause(25)) if (await look()) return
     throw new Error(`It did not come to this: ${what}.`)
   }
 

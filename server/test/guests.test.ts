@@ -34,7 +34,7 @@ const [postcard] = await loadFolders<Provider>(await welcomeFolder(folder))
 keepsContract(postcard!, () => ({ settings: { baseUrl: press.url }, model: 'glossy' }))
 
 test('a problem made out there is one in here', async () => {
-  const outcome = await open(postcard!, { baseUrl: press.url }).submit(job({ count: 5 }), AbortSignal.timeout(5_000))
+  const outcome = await open(postcard!, { baseUrl: press.url }).submit(job({ count: 5 }), AbortSignal.timeout(60_000))
   assert.ok(outcome.kind === 'failed' && outcome.problem instanceof Problem)
 })
 

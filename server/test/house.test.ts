@@ -12,7 +12,7 @@ import { until } from './kit/engine.ts'
 import { testHouse, testSettings } from './kit/house.ts'
 import { freePort } from './kit/port.ts'
 
-const order = (url: string, key: string, body: object, wait = 20, headers: Record<string, string> = {}) => fetch(`${url}/plantain/v1/tasks?wait=${wait}`, {
+const order = (url: string, key: string, body: object, wait = 60, headers: Record<string, string> = {}) => fetch(`${url}/plantain/v1/tasks?wait=${wait}`, {
   method: 'POST', headers: { authorization: `Bearer ${key}`, 'content-type': 'application/json', ...headers }, body: JSON.stringify(body) }).then(async answer => ({ status: answer.status, body: await answer.json() as any }))
 
 test('one process answers and another works, on one database and one folder', async () => {
@@ -96,13 +96,13 @@ test('a database that goes away under load comes back to work that ends', async 
       // What is not acknowledged is sent again under the same key, as clients do.
       const send = () => order(house.url, house.liveKey, { model: 'rehearsal-1', prompt: index % 2 ? 'rehearse:queued' : 'rehearse:slow' }, 0, { 'idempotency-key': `k${index}` })
       let answer = await send()
-      for (let tries = 0; answer.status === 503 && tries < 50; tries++) answer = await send()
+      await until(async () => answer.status !== 503 || (answer = await send()).status !== 503, 'the database to be back')
       assert.equal(answer.status, 202)
       ids.push(answer.body.id)
       // Every connection is cut, as a restart of the server does.
       if (index % 10 === 5) await house.database.query('select count(pg_terminate_backend(pid)) from pg_stat_activity where datname = current_database() and pid <> pg_backend_pid()')
     }
-    await until(async () => (await house.database.query('select count(*)::int as open from task where ended_at is null')).rows[0].open === 0, 'every task to end', 60_000)
+    await until(async () => (await house.database.query('select count(*)::int as open from task where ended_at is null')).rows[0].open === 0, 'every task to end')
     const { rows } = await house.database.query(`select state, problem->>'code' as code, count(*)::int as count from task group by 1, 2`)
     assert.deepEqual(rows, [{ state: 'done', code: null, count: 30 }])
     for (const id of ids) assert.equal(house.upstream.stats().tasks[id]?.accepted, 1)

@@ -51,7 +51,7 @@ async function made(at: TestHouse, body: unknown, options: Ask = {}): Promise<{ 
 }
 
 async function ended(at: TestHouse, taskId: string, options: Ask = {}): Promise<any> {
-  for (let looks = 0; looks < 600; looks++) {
+  for (let looks = 0; looks < 2_400; looks++) {
     const { code, msg, data } = await record(at, taskId, options)
     assert.equal(code, 200, msg)
     if (data.state === 'success' || data.state === 'fail') return data
@@ -63,7 +63,7 @@ async function ended(at: TestHouse, taskId: string, options: Ask = {}): Promise<
 
 /** Everything that may not change when the answer is no. Looked at once everything under way has ended. */
 const traces = async (at: TestHouse) => {
-  for (let looks = 0; looks < 600; looks++) {
+  for (let looks = 0; looks < 2_400; looks++) {
     const { rows } = await at.database.query("select 1 from task where state not in ('done', 'failed', 'cancelled') limit 1")
     if (rows.length === 0) break
     await pause(50)
@@ -104,7 +104,7 @@ async function startOutside() {
   return {
     url, heard,
     async hear(path: string) {
-      for (let looks = 0; looks < 600; looks++) {
+      for (let looks = 0; looks < 2_400; looks++) {
         const call = heard.find(one => one.path === path)
         if (call) return call
         await pause(50)
@@ -223,7 +223,7 @@ test('unknown fields never fail a request', async () => {
 })
 
 test('a task of another door is read here', async () => {
-  const response = await fetch(`${house.url}/plantain/v1/tasks?wait=30`, {
+  const response = await fetch(`${house.url}/plantain/v1/tasks?wait=60`, {
     method: 'POST', headers: { authorization: `Bearer ${house.testKey}`, 'content-type': 'application/json' },
     body: JSON.stringify({ model: 'sandbox-1', prompt: 'a red kite', parameters: { resolution: '512', output_format: 'webp' } }),
   })

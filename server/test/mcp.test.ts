@@ -204,14 +204,14 @@ for (const [way, connect] of [['streamable HTTP', overHttp], ['plantain mcp', ov
 
     test('whoever asks for progress gets it, rising', async () => {
       const heard: Progress[] = []
-      await call(client, 'generate_image', { prompt: 'a fox sandbox:slow=300ms', ...small }, { onprogress: progress => { heard.push(progress) } })
+      await call(client, 'generate_image', { prompt: 'a fox sandbox:slow=1500ms', ...small }, { onprogress: progress => { heard.push(progress) } })
       assert.ok(heard.length >= 2, `${heard.length} words`)
       assert.ok(heard.every(({ progress }, index) => index === 0 || progress > heard[index - 1]!.progress), JSON.stringify(heard))
       assert.match(heard[0]!.message!, /^Task [0-9a-f]{32} is (queued|running|waiting)/)
     })
 
     test('a wait that runs out leaves the task, and wait_for_task brings it', async () => {
-      const { task, words, isError } = await call(client, 'generate_image', { prompt: 'an owl sandbox:slow=700ms', ...small, wait_s: 0 })
+      const { task, words, isError } = await call(client, 'generate_image', { prompt: 'an owl sandbox:slow=3s', ...small, wait_s: 0 })
       assert.deepEqual([isError, task.outputs], [false, []])
       assert.match(words, new RegExp(`wait_for_task with task_id ${task.id}`))
       assert.notEqual((await call(client, 'get_task', { task_id: task.id })).task.state, 'done')
@@ -230,7 +230,7 @@ for (const [way, connect] of [['streamable HTTP', overHttp], ['plantain mcp', ov
     })
 
     test('a call that is cancelled leaves its task in the making and says so; the same call again is given that task', async () => {
-      const prompt = `an owl over ${way} sandbox:slow=1500ms`
+      const prompt = `an owl over ${way} sandbox:slow=4s`
       const said = new Promise<string>(resolve => { client.setNotificationHandler(LoggingMessageNotificationSchema, ({ params }) => { resolve(String(params.data)) }) })
       const gone = new AbortController()
       await assert.rejects(call(client, 'generate_image', { prompt, ...small }, { signal: gone.signal, onprogress: () => gone.abort() }), McpError)
@@ -347,7 +347,7 @@ describe('over HTTP', () => {
   })
 
   test('a dropped line leaves the task in the making; the same call again is given it', async () => {
-    const prompt = 'a heron sandbox:slow=1s'
+    const prompt = 'a heron sandbox:slow=4s'
     const gone = new AbortController()
     const response = await fetch(`${house.url}/mcp`, {
       method: 'POST', body: JSON.stringify(rpc('generate_image', { prompt, ...small })), signal: gone.signal,
@@ -367,7 +367,7 @@ describe('over HTTP', () => {
     const [one, other] = [await overHttp(house), await overHttp(house)]
     // Both clients count alike, so their calls have the same id.
     const gone = new AbortController()
-    const left = call(one, 'generate_image', { prompt: 'a wren sandbox:slow=1s', ...small }, { signal: gone.signal, onprogress: () => gone.abort() })
+    const left = call(one, 'generate_image', { prompt: 'a wren sandbox:slow=4s', ...small }, { signal: gone.signal, onprogress: () => gone.abort() })
     const stays = made(other, 'generate_image', { prompt: 'a robin sandbox:slow=1s', ...small })
     await assert.rejects(left, McpError)
     assert.equal((await stays).pictures.length, 1)

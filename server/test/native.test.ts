@@ -25,12 +25,12 @@ async function call(path: string, { key = house.liveKey, body, headers = {}, met
   return { status: answer.status, headers: answer.headers, body: /json/.test(answer.headers.get('content-type') ?? '') && text ? JSON.parse(text) : text }
 }
 
-const make = (prompt: string, more: Record<string, unknown> = {}, path = 'tasks?wait=30') => call(path, { body: { model: 'rehearsal-1', prompt, ...more } })
+const make = (prompt: string, more: Record<string, unknown> = {}, path = 'tasks?wait=60') => call(path, { body: { model: 'rehearsal-1', prompt, ...more } })
 const photo = (width = 40, height = 30) => sharp({ create: { width, height, channels: 3, background: '#c08040' } }).png().toBuffer()
 const base64Of = async () => (await photo()).toString('base64')
 
 async function until<T>(what: string, look: () => Promise<T | null | undefined | false>): Promise<T> {
-  const limit = performance.now() + 20_000
+  const limit = performance.now() + 120_000
   for (;;) {
     const seen = await look()
     if (seen) return seen
@@ -136,7 +136,7 @@ test('an order may come as a form', async () => {
   form.set('parameters[count]', '2')
   form.set('metadata', '{"a":"b"}')
   form.append('image', new Blob([new Uint8Array(await photo())], { type: 'image/png' }), 'photo.png')
-  const made = await call('tasks?wait=30', { body: form, method: 'POST' })
+  const made = await call('tasks?wait=60', { body: form, method: 'POST' })
   assert.deepEqual([made.status, made.body.state, made.body.operation, made.body.outputs.length, made.body.metadata], [200, 'done', 'edit', 2, { a: 'b' }])
 })
 
@@ -316,7 +316,7 @@ test('a limit of requests is told, kept and passes', async () => {
 
 test('usage adds up by day and model', async () => {
   const person = await house.newAccount()
-  for (const prompt of ['one', 'two', 'rehearse:refused']) await call('tasks?wait=30', { key: person.liveKey, body: { model: 'rehearsal-1', prompt } })
+  for (const prompt of ['one', 'two', 'rehearse:refused']) await call('tasks?wait=60', { key: person.liveKey, body: { model: 'rehearsal-1', prompt } })
   const [row, ...more] = (await call('usage', { key: person.liveKey })).body.data
   assert.deepEqual([more.length, row.model, row.tasks, row.done, row.failed, row.cost.micros], [0, 'rehearsal-1', 3, 2, 1, 80_000])
 })

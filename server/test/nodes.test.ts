@@ -307,7 +307,7 @@ describe('publishing', () => {
     assert.match(refused.problem.message, /The bucket answered 403 \(AccessDenied\)\. Its operator looks at the keys/)
     assert.ok(!JSON.stringify(refused).includes('secret'))
     await ask('POST', `/executions/${refused.execution.id}/resume`, {})
-    assert.equal((await ask('GET', `/executions/${refused.execution.id}?wait=30`)).body.state, 'done')
+    assert.equal((await ask('GET', `/executions/${refused.execution.id}?wait=60`)).body.state, 'done')
   })
   test('to an address: signed like a webhook, over the bytes', async () => {
     heard.length = 0
@@ -329,7 +329,7 @@ test('a server that opened nothing says which setting does', async () => {
   const plain = await testHouse()
   try {
     for (const [to, setting] of [['folder', 'PLANTAIN_PUBLISH_DIR'], ['s3', 'PLANTAIN_PUBLISH_S3_ENDPOINT']]) {
-      const response = await fetch(`${plain.url}/plantain/v1/executions?wait=30`, { method: 'POST', headers: { authorization: `Bearer ${plain.testKey}`, 'content-type': 'application/json' }, body: JSON.stringify({ graph: { nodes: [one('out', 'publish', { to, value: 'x' })], edges: [] } }) })
+      const response = await fetch(`${plain.url}/plantain/v1/executions?wait=60`, { method: 'POST', headers: { authorization: `Bearer ${plain.testKey}`, 'content-type': 'application/json' }, body: JSON.stringify({ graph: { nodes: [one('out', 'publish', { to, value: 'x' })], edges: [] } }) })
       const { state, problem } = await response.json() as any
       assert.deepEqual([state, problem.code], ['failed', 'bad_request'])
       assert.match(problem.message, new RegExp(setting!))

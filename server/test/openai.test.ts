@@ -42,7 +42,7 @@ const rejection = async <T extends APIError>(call: Promise<unknown>, kind: new (
 const native = async (taskId: string, key = house.testKey) => (await fetch(`${house.url}/plantain/v1/tasks/${taskId}`, { headers: { authorization: `Bearer ${key}` } })).json() as Promise<any>
 const taskCount = async () => (await house.database.query<{ count: number }>('select count(*)::int as count from task')).rows[0]!.count
 async function until<T>(look: () => Promise<T | null | false>, what: string): Promise<T> {
-  for (let looks = 0; looks < 400; looks++) {
+  for (let looks = 0; looks < 4_800; looks++) {
     const found = await look()
     if (found) return found
     await pause(25)
@@ -273,7 +273,7 @@ describe('videos', () => {
   })
 
   test('one that is not ready cannot be downloaded, remixed or deleted', async () => {
-    const video = await client.videos.create({ prompt: 'waves sandbox:slow=3s' })
+    const video = await client.videos.create({ prompt: 'waves sandbox:slow=60s' })
     for (const call of [() => client.videos.downloadContent(video.id), () => client.videos.remix(video.id, { prompt: 'x' }), () => client.videos.delete(video.id)]) await rejection(call(), BadRequestError)
     await fetch(`${house.url}/plantain/v1/tasks/${video.id.slice(6)}/cancel`, { method: 'POST', headers: { authorization: `Bearer ${house.testKey}` } })
     assert.equal((await client.videos.retrieve(video.id)).error!.code, 'cancelled')
@@ -616,15 +616,23 @@ test('an address that is not there', async () => {
 })
 
 describe('trying again', () => {
+  /** Says that it waits for a second, and waits longer: which of the two gives up first is no question of luck. */
+  const hurried: typeof fetch = (url, init = {}) => {
+    const headers = new Headers(init.headers)
+    assert.equal(headers.get('x-stainless-timeout'), '60', 'the client says by itself how long it waits')
+    headers.set('x-stainless-timeout', '1')
+    return fetch(url, { ...init, headers })
+  }
+
   test('a client that gave up waiting and tries again finds its picture, bought once', async () => {
     const before = await taskCount()
-    const { data: made, response } = await clientFor(house.testKey, { maxRetries: 6 }).images.generate({ ...boat, prompt: 'a kite sandbox:slow=1200ms' }, { timeout: 1_000 }).withResponse()
+    const { data: made, response } = await clientFor(house.testKey, { maxRetries: 12 }).images.generate({ ...boat, prompt: 'a kite sandbox:slow=1200ms' }, { timeout: 1_000 }).withResponse()
     assert.equal(await measure(decode(made.data![0]!.b64_json)), '256x256 png')
     assert.deepEqual([await taskCount(), response.headers.get('idempotent-replayed')], [before + 1, 'true'])
   })
 
   test('one that does not try again is told which task goes on', async () => {
-    const error = await rejection(client.images.generate({ ...boat, prompt: 'another kite sandbox:slow=2s' }, { timeout: 1_000 }), InternalServerError)
+    const error = await rejection(clientFor(house.testKey, { fetch: hurried }).images.generate({ ...boat, prompt: 'another kite sandbox:slow=4s' }, { timeout: 60_000 }), InternalServerError)
     assert.deepEqual([error.status, error.code], [504, 'timeout'])
     const taskId = error.headers.get('x-task-id')!
     assert.ok(error.message.includes(taskId))
@@ -632,13 +640,13 @@ describe('trying again', () => {
   })
 
   test('a stream that is left in the middle loses nothing, and the same call finds it', async () => {
-    const wish = { ...boat, prompt: 'a boat sandbox:slow=700ms' }
+    const wish = { ...boat, prompt: 'a boat sandbox:slow=3s' }
     const before = await taskCount()
     const { data: stream, response } = await client.images.generate({ ...wish, stream: true }).withResponse()
     stream.controller.abort()
     const taskId = response.headers.get('x-task-id')!
     const aborted = new AbortController()
-    const call = client.images.generate({ ...wish, prompt: 'a ship sandbox:slow=700ms' }, { signal: aborted.signal })
+    const call = client.images.generate({ ...wish, prompt: 'a ship sandbox:slow=3s' }, { signal: aborted.signal })
     await until(async () => await taskCount() === before + 2, 'The second task')
     aborted.abort()
     await rejection(call, APIUserAbortError)

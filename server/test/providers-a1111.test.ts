@@ -118,6 +118,6 @@ test('an operator may have lost answers end instead', async () => {
 test('a wrong password is the operator’s to mend', async () => {
   const connection = a1111.connect({ baseUrl: upstream.url, user: 'maker', password: 'wrong', remake: true }, { fetch, now: () => new Date(), log: { info() {}, warn() {} } })
   const job = { taskId: '0'.repeat(32), attempt: 1, key: 'k', cardId: 'c', model: 'loaded', operation: 'generate' as const, prompt: 'a compass', parameters: {}, count: 1, width: 64, height: 64, inputs: [], livemode: true, callbackUrl: null }
-  const outcome = await connection.submit(job, AbortSignal.timeout(5_000))
+  const outcome = await connection.submit(job, AbortSignal.timeout(60_000))
   assert.ok(outcome.kind === 'failed' && outcome.problem.code === 'provider_not_configured' && /A1111_PASSWORD/.test(outcome.problem.message))
 })

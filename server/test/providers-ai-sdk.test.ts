@@ -83,19 +83,19 @@ describe('fault by fault', { concurrency: 5 }, () => { for (const id of ids) {
 
     for (const word of ['key', 'credits']) {
       test(`${word}: the operator is told, and nothing is bought`, async () => {
-        const outcome = await (await connect(id)).submit(job({ model: dialects[id]!.model, prompt: `fault:${word}` }), AbortSignal.timeout(10_000))
+        const outcome = await (await connect(id)).submit(job({ model: dialects[id]!.model, prompt: `fault:${word}` }), AbortSignal.timeout(60_000))
         assert.ok(outcome.kind === 'failed')
         assert.deepEqual([outcome.problem.code, upstreams.get(id)!.stats().bought], ['provider_not_configured', 0])
         assert.match(outcome.problem.message, new RegExp(id.toUpperCase()))
       })
     }
     test('an upstream that is not there was never asked', async () => {
-      const outcome = await (await connect(id, url => url.replace(/127\.0\.0\.1:\d+/, '127.0.0.1:1'))).submit(job({ model: dialects[id]!.model }), AbortSignal.timeout(10_000))
+      const outcome = await (await connect(id, url => url.replace(/127\.0\.0\.1:\d+/, '127.0.0.1:1'))).submit(job({ model: dialects[id]!.model }), AbortSignal.timeout(60_000))
       assert.ok(outcome.kind === 'failed')
       assert.deepEqual([outcome.problem.code, outcome.problem.details.reached], ['provider_down', false])
     })
     test('what it does not know is refused before anybody is asked', async () => {
-      const outcome = await (await connect(id)).submit(job({ model: dialects[id]!.model, parameters: { never_heard_of: 1 } }), AbortSignal.timeout(10_000))
+      const outcome = await (await connect(id)).submit(job({ model: dialects[id]!.model, parameters: { never_heard_of: 1 } }), AbortSignal.timeout(60_000))
       assert.equal(outcome.kind === 'failed' && outcome.problem.code, 'unsupported_parameter')
       assert.equal(upstreams.get(id)!.heard.length, 0)
     })
@@ -119,7 +119,7 @@ for (const [id, model] of Object.entries(films)) {
     fault('moderated', { asked: 1, bought: 1, captured: 0, code: 'content_rejected' })
     fault('empty', { asked: 1, bought: 1, captured: 0, code: id === 'xai' ? 'provider_failed' : 'bad_output' })
     test('two are begun apart, and another process may look', async () => {
-      const signal = AbortSignal.timeout(10_000)
+      const signal = AbortSignal.timeout(60_000)
       const asked = job({ model, operation: 'video', count: 2, parameters: { duration_s: 4, seed: 3 }, prompt: 'waves' })
       const begun = await (await connect(id)).submit(asked, signal)
       assert.ok(begun.kind === 'wait', JSON.stringify(begun))
@@ -130,7 +130,7 @@ for (const [id, model] of Object.entries(films)) {
       if (id === 'xai') assert.equal(ended.value.costMicros, 500_000)
     })
     test('a receipt holds no film', async () => {
-      const signal = AbortSignal.timeout(10_000)
+      const signal = AbortSignal.timeout(60_000)
       const asked = job({ model, operation: 'video', count: 1, parameters: { duration_s: 4 }, prompt: 'waves' })
       const [first, second] = await Promise.all([0, 1].map(async one => (await connect(id)).submit({ ...asked, prompt: one ? 'waves fault:states' : 'waves' }, signal)))
       assert.ok(first!.kind === 'wait' && second!.kind === 'wait')
@@ -144,7 +144,7 @@ for (const [id, model] of Object.entries(films)) {
 }
 
 const providers = new Map((await loadFolders<Provider>(new URL('../src/providers/', import.meta.url))).map(one => [one.id, one]))
-const fetchRaw = createFetch({ ...providerCodes, allowPrivate: true, deadlineMs: 10_000, sizeMax: 50_000_000, redirectsMax: 0 })
+const fetchRaw = createFetch({ ...providerCodes, allowPrivate: true, deadlineMs: 60_000, sizeMax: 50_000_000, redirectsMax: 0 })
 after(() => fetchRaw.close())
 const connect = async (id: string, move: (url: string) => string = url => url, now = () => new Date()): Promise<Connection> => {
   const provider = providers.get(id)!
@@ -155,13 +155,13 @@ const job = (more: Partial<Job> = {}): Job => ({
   taskId: '0'.repeat(32), attempt: 1, key: 'key-1', cardId: 'card', model: 'model', operation: 'generate', prompt: 'a kite', parameters: {}, count: 1, width: 64, height: 64, inputs: [], livemode: true, callbackUrl: null, ...more })
 const input = (more: Partial<Job['inputs'][number]> = {}): Job['inputs'][number] => ({ assetId: 'a', role: 'reference', mime: 'image/png', sizeBytes: 3, width: 64, height: 64, sha256: 'f'.repeat(64), read: () => paint(64, 64), link: () => 'https://pictures.example/a.png', ...more })
 const ordered = async (id: string, more: Partial<Job>) => {
-  const outcome = await (await connect(id)).submit(job(more), AbortSignal.timeout(10_000))
+  const outcome = await (await connect(id)).submit(job(more), AbortSignal.timeout(60_000))
   assert.notEqual(outcome.kind, 'failed', outcome.kind === 'failed' ? outcome.problem.message : '')
   return { outcome, order: upstreams.get(id)!.orders()[0]! }
 }
 
 test('half an answer that quotes a prompt about violence is a lost answer, not a refusal', async () => {
-  const outcome = await (await connect('together')).submit(job({ model: dialects.together!.model, prompt: 'a safety policy was violated, moderation flagged it fault:half_json' }), AbortSignal.timeout(10_000))
+  const outcome = await (await connect('together')).submit(job({ model: dialects.together!.model, prompt: 'a safety policy was violated, moderation flagged it fault:half_json' }), AbortSignal.timeout(60_000))
   assert.equal(outcome.kind === 'failed' && outcome.problem.code, 'outcome_unknown')
 })
 
@@ -184,7 +184,7 @@ describe('in their words', () => {
   test('Fireworks: FLUX by ratio; Kontext is not begun at all', async () => {
     const { order } = await ordered('fireworks', { model: 'accounts/fireworks/models/flux-1-schnell-fp8', parameters: { aspect_ratio: 'auto', resolution: '1K', output_format: 'jpeg' } })
     assert.deepEqual([order.path, order.json.aspect_ratio, order.json.output_format], ['/inference/v1/workflows/accounts/fireworks/models/flux-1-schnell-fp8/text_to_image', '1:1', 'jpeg'])
-    const outcome = await (await connect('fireworks')).submit(job({ model: 'accounts/fireworks/models/flux-kontext-pro' }), AbortSignal.timeout(5_000))
+    const outcome = await (await connect('fireworks')).submit(job({ model: 'accounts/fireworks/models/flux-kontext-pro' }), AbortSignal.timeout(60_000))
     assert.equal(outcome.kind === 'failed' && outcome.problem.code, 'unsupported_parameter')
   })
   test('xAI: three in a call, the price it tells, and what it made of the prompt', async () => {
@@ -210,9 +210,9 @@ describe('in their words', () => {
   test('Bedrock: an access key signs the call, and none is said before it', async () => {
     const provider = providers.get('bedrock')!
     const open = (settings: object) => provider.connect(settings as never, { fetch: fetchRaw, now: () => new Date(), log: { info() {}, warn() {} } })
-    await open({ region: 'us-east-1', accessKeyId: 'AKIAREHEARSED', secretAccessKey: 'rehearsed', baseUrl: upstreams.get('bedrock')!.url }).submit(job({ model: 'amazon.nova-canvas-v1:0' }), AbortSignal.timeout(5_000))
+    await open({ region: 'us-east-1', accessKeyId: 'AKIAREHEARSED', secretAccessKey: 'rehearsed', baseUrl: upstreams.get('bedrock')!.url }).submit(job({ model: 'amazon.nova-canvas-v1:0' }), AbortSignal.timeout(60_000))
     assert.match(upstreams.get('bedrock')!.orders()[0]!.headers.authorization!, /^AWS4-HMAC-SHA256 Credential=AKIAREHEARSED\/\d{8}\/us-east-1\/bedrock\/aws4_request/)
-    const none = await open({ region: 'us-east-1', baseUrl: upstreams.get('bedrock')!.url }).submit(job(), AbortSignal.timeout(5_000))
+    const none = await open({ region: 'us-east-1', baseUrl: upstreams.get('bedrock')!.url }).submit(job(), AbortSignal.timeout(60_000))
     assert.equal(none.kind === 'failed' && none.problem.code, 'provider_not_configured')
   })
   test('Prodia: the price of the job is what it cost', async () => {
@@ -222,7 +222,7 @@ describe('in their words', () => {
   test('Vertex: a token is asked for once, and takes the place of a key', async () => {
     const connection = await connect('vertex')
     const asked = job({ model: 'gemini-3-pro-image', parameters: { aspect_ratio: '16:9', resolution: '2K' }, count: 2, inputs: [input()] })
-    for (let i = 0; i < 2; i++) assert.equal((await connection.submit(asked, AbortSignal.timeout(5_000))).kind, 'done')
+    for (let i = 0; i < 2; i++) assert.equal((await connection.submit(asked, AbortSignal.timeout(60_000))).kind, 'done')
     const heard = upstreams.get('vertex')!.heard
     assert.deepEqual([heard.filter(({ path: one }) => one === '/token').length, heard.length], [1, 5])
     const { generationConfig, contents } = upstreams.get('vertex')!.orders()[0]!.json
@@ -232,7 +232,7 @@ describe('in their words', () => {
     for (const [name, value] of [['tokenUrl', `${upstreams.get('vertex')!.url}/nowhere`], ['privateKey', 'not a key at all, whatever its length is']] as const) {
       const provider = providers.get('vertex')!
       const connection = provider.connect({ ...upstreams.get('vertex')!.settings, [name]: value } as never, { fetch: fetchRaw, now: () => new Date(), log: { info() {}, warn() {} } })
-      const outcome = await connection.submit(job({ model: 'gemini-nano-banana-2.1' }), AbortSignal.timeout(5_000))
+      const outcome = await connection.submit(job({ model: 'gemini-nano-banana-2.1' }), AbortSignal.timeout(60_000))
       assert.equal(outcome.kind === 'failed' && outcome.problem.code, 'provider_not_configured', name)
     }
     assert.equal(upstreams.get('vertex')!.stats().asked, 0)
@@ -241,7 +241,7 @@ describe('in their words', () => {
     const { outcome, order } = await ordered('bfl', { model: 'flux-2-pro', operation: 'edit', parameters: { seed: 5, output_format: 'png' }, width: 1376, height: 768, inputs: [input(), input()] })
     assert.deepEqual([order.path, order.json.width, order.json.height, Object.keys(order.json).filter(name => name.startsWith('input_image'))], ['/v1/flux-2-pro', 1376, 768, ['input_image', 'input_image_2']])
     assert.ok(outcome.kind === 'wait')
-    const ended = await (await connect('bfl')).poll!(outcome.receipt, job(), AbortSignal.timeout(5_000))
+    const ended = await (await connect('bfl')).poll!(outcome.receipt, job(), AbortSignal.timeout(60_000))
     assert.deepEqual(ended.kind === 'done' && [ended.value.costMicros, ended.value.made.length], [30_000, 1])
   })
   for (const [id, more] of [['bfl', { model: 'flux-2-pro' }], ['xai', { model: 'grok-imagine-video-1.5', operation: 'video', parameters: { duration_s: 6 } }]] as const) {
@@ -249,22 +249,22 @@ describe('in their words', () => {
       const upstream = upstreams.get(id)!
       const two = job({ prompt: 'a kite fault:one_slow', count: 2, ...more })
       const connection = await connect(id)
-      const begun = await connection.submit(two, AbortSignal.timeout(5_000))
+      const begun = await connection.submit(two, AbortSignal.timeout(60_000))
       assert.ok(begun.kind === 'wait')
-      const half = await connection.poll!(begun.receipt, two, AbortSignal.timeout(5_000))
+      const half = await connection.poll!(begun.receipt, two, AbortSignal.timeout(60_000))
       assert.ok(half.kind === 'wait' && JSON.stringify(half.receipt).includes('/sample/'), 'the first has ended')
       const { looks } = upstream.stats()
-      const ended = await connection.poll!(half.receipt, { ...two, fresh: true }, AbortSignal.timeout(5_000))
+      const ended = await connection.poll!(half.receipt, { ...two, fresh: true }, AbortSignal.timeout(60_000))
       assert.deepEqual([ended.kind === 'done' && ended.value.made.length, upstream.stats().looks - looks], [2, 2])
     })
     test(`${id}: what it does not know is waited for a minute, then given up`, async () => {
       const lost = job({ prompt: 'a kite fault:lost', ...more })
       const early = await connect(id)
-      const begun = await early.submit(lost, AbortSignal.timeout(5_000))
+      const begun = await early.submit(lost, AbortSignal.timeout(60_000))
       assert.ok(begun.kind === 'wait')
-      const missing = await early.poll!(begun.receipt, lost, AbortSignal.timeout(5_000))
+      const missing = await early.poll!(begun.receipt, lost, AbortSignal.timeout(60_000))
       assert.ok(missing.kind === 'wait')
-      const late = await (await connect(id, undefined, () => new Date(Date.now() + 61_000))).poll!(missing.receipt, lost, AbortSignal.timeout(5_000))
+      const late = await (await connect(id, undefined, () => new Date(Date.now() + 61_000))).poll!(missing.receipt, lost, AbortSignal.timeout(60_000))
       assert.equal(late.kind === 'failed' && late.problem.code, 'provider_failed')
     })
   }
@@ -272,12 +272,12 @@ describe('in their words', () => {
     const { outcome } = await ordered('bfl', { model: 'flux-2-pro' })
     assert.ok(outcome.kind === 'wait')
     const moved = JSON.parse(JSON.stringify(outcome.receipt).replace(/127\.0\.0\.1:\d+/, 'looks.example'))
-    assert.equal((await (await connect('bfl')).poll!(moved, job(), AbortSignal.timeout(5_000))).kind, 'wait')
+    assert.equal((await (await connect('bfl')).poll!(moved, job(), AbortSignal.timeout(60_000))).kind, 'wait')
   })
   test('Luma: links by what they are for; without an address of ours, none', async () => {
     const { order } = await ordered('luma', { model: 'photon-1', operation: 'edit', parameters: { aspect_ratio: '16:9', output_format: 'jpeg' }, inputs: [input(), input({ role: 'style' }), input({ role: 'character' })] })
     assert.deepEqual(order.json, { model: 'photon-1', prompt: 'a kite', aspect_ratio: '16:9', format: 'jpg', image_ref: [{ url: 'https://pictures.example/a.png', weight: 0.85 }], style_ref: [{ url: 'https://pictures.example/a.png', weight: 0.8 }], character_ref: { identity0: { images: ['https://pictures.example/a.png'] } } })
-    const outcome = await (await connect('luma')).submit(job({ model: 'photon-1', inputs: [input({ link: () => null })] }), AbortSignal.timeout(5_000))
+    const outcome = await (await connect('luma')).submit(job({ model: 'photon-1', inputs: [input({ link: () => null })] }), AbortSignal.timeout(60_000))
     assert.match(outcome.kind === 'failed' ? outcome.problem.message : '', /PUBLIC_URL/)
   })
 })
@@ -294,7 +294,7 @@ test('every card that is made by one of these is written, or refused before it i
   assert.ok(routed.length >= 10, String(routed.length))
   for (const { id, provider, model, parameters, operation } of routed) {
     const defaults = Object.fromEntries(Object.entries(parameters.properties as Record<string, { default?: never }>).flatMap(([name, property]) => property.default === undefined || name === 'count' ? [] : [[name, property.default]]))
-    const outcome = await (await connect(provider)).submit(job({ model, operation, parameters: defaults }), AbortSignal.timeout(10_000))
+    const outcome = await (await connect(provider)).submit(job({ model, operation, parameters: defaults }), AbortSignal.timeout(60_000))
     assert.notEqual(outcome.kind, 'failed', `${id} at ${provider}: ${outcome.kind === 'failed' ? outcome.problem.message : ''}`)
   }
 })

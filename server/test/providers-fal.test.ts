@@ -137,7 +137,7 @@ describe('what goes wrong', () => {
 
   for (const [word, setting] of [['credits', /balance/], ['key', /FAL_API_KEY/], ['forbidden', /permissions/]] as const) {
     test(`${word}: the operator is told, and nothing is bought`, async () => {
-      const outcome = await connect().connection.submit(job({ prompt: `fault:${word}` }), AbortSignal.timeout(5_000))
+      const outcome = await connect().connection.submit(job({ prompt: `fault:${word}` }), AbortSignal.timeout(60_000))
       assert.ok(outcome.kind === 'failed')
       assert.deepEqual([outcome.problem.code, upstream.stats().bought], ['provider_not_configured', 0])
       assert.match(outcome.problem.message, setting)
@@ -156,7 +156,7 @@ describe('uploads', () => {
     }
   })
   test('are not made where fal can fetch the picture itself', async () => {
-    await connect().connection.submit(job({ operation: 'edit', inputs: [{ ...input, link: () => 'https://plantain.example/files/a.png?sig=1' }] }), AbortSignal.timeout(5_000))
+    await connect().connection.submit(job({ operation: 'edit', inputs: [{ ...input, link: () => 'https://plantain.example/files/a.png?sig=1' }] }), AbortSignal.timeout(60_000))
     assert.deepEqual([upstream.stats().uploads, upstream.orders()[0]!.input.image_urls], [0, ['https://plantain.example/files/a.png?sig=1']])
   })
   test('stopped half-way have bought nothing and say so', async () => {
@@ -167,7 +167,7 @@ describe('uploads', () => {
   })
 })
 
-const fetchRaw = createFetch({ ...providerCodes, allowPrivate: true, deadlineMs: 5_000, sizeMax: 50_000_000, redirectsMax: 0 })
+const fetchRaw = createFetch({ ...providerCodes, allowPrivate: true, deadlineMs: 60_000, sizeMax: 50_000_000, redirectsMax: 0 })
 after(() => fetchRaw.close())
 const connect = (queueUrl = upstream.url) => {
   let now = new Date()
@@ -178,10 +178,10 @@ const input = jobInput
 const job = jobOf('nano-banana-pro', 'fal-ai/nano-banana-pro')
 const begin = async (asked: Job) => {
   const connected = connect()
-  let outcome = await connected.connection.submit(asked, AbortSignal.timeout(5_000))
+  let outcome = await connected.connection.submit(asked, AbortSignal.timeout(60_000))
   assert.equal(outcome.kind, 'wait', JSON.stringify(outcome))
   const receiptOf = () => outcome.kind === 'wait' ? outcome.receipt : null
-  return { ...connected, receipt: receiptOf(), async look() { outcome = await connected.connection.poll!(receiptOf(), asked, AbortSignal.timeout(5_000)); return outcome } }
+  return { ...connected, receipt: receiptOf(), async look() { outcome = await connected.connection.poll!(receiptOf(), asked, AbortSignal.timeout(60_000)); return outcome } }
 }
 
 test('a request fal has forgotten is waited for a minute, then given up', async () => {
@@ -198,29 +198,29 @@ test('a request fal has forgotten is waited for a minute, then given up', async 
 test('links that have expired are asked for anew, of all that was made', async () => {
   const { connection, receipt } = await begin(job())
   const known = { ...receipt as object, requests: (receipt as { requests: object[] }).requests.map(one => ({ ...one, links: [{ url: 'https://v3.fal.media/gone' }] })) }
-  const urls = async (fresh: boolean) => { const made = await connection.poll!(known, job(fresh ? { fresh } : {}), AbortSignal.timeout(5_000)); return made.kind === 'done' ? made.value.made.map(one => 'url' in one && one.url.startsWith(upstream.url)) : made.kind }
+  const urls = async (fresh: boolean) => { const made = await connection.poll!(known, job(fresh ? { fresh } : {}), AbortSignal.timeout(60_000)); return made.kind === 'done' ? made.value.made.map(one => 'url' in one && one.url.startsWith(upstream.url)) : made.kind }
   assert.deepEqual([await urls(false), upstream.stats().looks], [[false], 0])
   assert.deepEqual([await urls(true), upstream.stats().looks], [[true], 1])
 })
 
 test('an upstream that is not there was never asked', async () => {
-  const outcome = await connect('http://127.0.0.1:1').connection.submit(job(), AbortSignal.timeout(5_000))
+  const outcome = await connect('http://127.0.0.1:1').connection.submit(job(), AbortSignal.timeout(60_000))
   assert.equal(outcome.kind === 'failed' && outcome.problem.code, 'provider_down')
 })
 
 test('cancelling tells fal; what has ended there already cannot be stopped', async () => {
   const running = await begin(job({ prompt: 'fault:states' }))
-  assert.equal(await running.connection.cancel!(running.receipt, job(), AbortSignal.timeout(5_000)), true)
+  assert.equal(await running.connection.cancel!(running.receipt, job(), AbortSignal.timeout(60_000)), true)
   assert.equal(upstream.stats().cancelled, 1)
   const over = await begin(job())
   await over.look()
-  assert.equal(await over.connection.cancel!(over.receipt, job(), AbortSignal.timeout(5_000)), false)
+  assert.equal(await over.connection.cancel!(over.receipt, job(), AbortSignal.timeout(60_000)), false)
 })
 
 describe('call backs', () => {
   const body = JSON.stringify({ request_id: 'r-1', gateway_request_id: 'r-1', status: 'OK', payload: { images: [] } })
   const callback = (headers: Callback['headers'], text = body): Callback => ({ headers, query: new URLSearchParams(), body: Buffer.from(text), url: 'https://plantain.example/hooks/fal/t' })
-  const judge = (connection: ReturnType<typeof connect>['connection'], one: Callback) => connection.verify!(one, AbortSignal.timeout(5_000))
+  const judge = (connection: ReturnType<typeof connect>['connection'], one: Callback) => connection.verify!(one, AbortSignal.timeout(60_000))
 
   test('signed by fal are genuine, and numbered by its request', async () => {
     assert.deepEqual(await judge(connect().connection, callback(upstream.signed(body, { id: 'r-1' }))), { kind: 'genuine', id: 'r-1' })
@@ -266,7 +266,7 @@ describe('call backs', () => {
   })
 
   test('are asked for at an address of ours', async () => {
-    await connect().connection.submit(job({ callbackUrl: 'https://plantain.example/hooks/fal/t-0?a=b&c' }), AbortSignal.timeout(5_000))
+    await connect().connection.submit(job({ callbackUrl: 'https://plantain.example/hooks/fal/t-0?a=b&c' }), AbortSignal.timeout(60_000))
     assert.equal(upstream.orders()[0]!.webhook, 'https://plantain.example/hooks/fal/t-0?a=b&c')
   })
 })

@@ -83,7 +83,7 @@ describe('an order that can wait', () => {
 
   test('that does not fit into a batch goes to the next route, and says so', async () => {
     const bytes = Buffer.alloc(15_000_000, 1)
-    const outcome = await open().connection.submit(job({ inputs: [{ assetId: 'a', role: 'reference', mime: 'image/png', sizeBytes: bytes.length, width: 1, height: 1, sha256: '', read: async () => bytes, link: () => null }] }), AbortSignal.timeout(5_000))
+    const outcome = await open().connection.submit(job({ inputs: [{ assetId: 'a', role: 'reference', mime: 'image/png', sizeBytes: bytes.length, width: 1, height: 1, sha256: '', read: async () => bytes, link: () => null }] }), AbortSignal.timeout(60_000))
     assert.deepEqual([codeOf(outcome), upstream.stats().asked], ['too_large', 0])
   })
 
@@ -125,7 +125,7 @@ describe('what goes wrong', () => {
   fault('row_missing', { asked: 1, bought: 1, captured: 2, made: 2, costs: ['open'] }, { parameters: { count: 3 } })
 })
 
-const fetchRaw = createFetch({ ...providerCodes, allowPrivate: true, deadlineMs: 5_000, sizeMax: 50_000_000, redirectsMax: 0 })
+const fetchRaw = createFetch({ ...providerCodes, allowPrivate: true, deadlineMs: 60_000, sizeMax: 50_000_000, redirectsMax: 0 })
 after(() => fetchRaw.close())
 const job = (more: Partial<Job> = {}): Job => jobOf(model, 'gemini-nano-banana-2.1')({ priority: 'batch', key: 'task-1', parameters: {}, ...more })
 const codeOf = (outcome: JobOutcome) => outcome.kind === 'failed' ? outcome.problem.code : outcome.kind
@@ -134,7 +134,7 @@ const open = () => {
   const connection = geminiBatch.connect({ apiKey: geminiKey, baseUrl: upstream.url }, { fetch: fetchRaw, now: () => now, log: { info() {}, warn() {} } })
   return { connection, pass(ms: number) { now = new Date(now.getTime() + ms) } }
 }
-const signal = () => AbortSignal.timeout(5_000)
+const signal = () => AbortSignal.timeout(60_000)
 /** Looks until it ends, at most so often. */
 async function follow({ connection }: ReturnType<typeof open>, outcome: JobOutcome | null, looks: number): Promise<JobOutcome | null> {
   let last = outcome

@@ -136,14 +136,14 @@ describe('films', () => {
   })
 
   test('of a family that is not known are refused before anything is asked', async () => {
-    assert.equal(codeOf(await connect().submit(job({ operation: 'video', model: 'gemini-of-tomorrow' }), AbortSignal.timeout(5_000))), 'unsupported_parameter')
+    assert.equal(codeOf(await connect().submit(job({ operation: 'video', model: 'gemini-of-tomorrow' }), AbortSignal.timeout(60_000))), 'unsupported_parameter')
     assert.equal(upstream.stats().asked, 0)
   })
 
   test('are given up when Google has forgotten them for a minute, and their key goes nowhere else', async () => {
     let now = new Date('2026-11-21T12:00:00Z')
     const connection = gemini.connect({ apiKey: geminiKey, baseUrl: upstream.url }, { fetch: fetchRaw, now: () => now, log: { info() {}, warn() {} } })
-    const signal = AbortSignal.timeout(5_000)
+    const signal = AbortSignal.timeout(60_000)
     const film = (prompt: string) => job({ operation: 'video', model: 'veo-3.1-generate-preview', prompt, parameters: { duration_s: 8, resolution: '720p', aspect_ratio: '16:9' } })
     const lost = await connection.submit(film('fault:lost'), signal)
     assert.ok(lost.kind === 'wait')
@@ -163,7 +163,7 @@ describe('films', () => {
 describe('films of the Omni family', () => {
   const omni = { model: 'gemini-omni-flash', parameters: { duration_s: 6 } }
   const film = (prompt: string) => job({ operation: 'video', model: 'gemini-omni-flash-preview', prompt, parameters: { duration_s: 8, resolution: '720p', aspect_ratio: '16:9' } })
-  const within = () => AbortSignal.timeout(5_000)
+  const within = () => AbortSignal.timeout(60_000)
 
   test('are begun as interactions in the background, looked at, and fetched with the key', async () => {
     const { body } = await send(house, { model: 'gemini-omni-flash', prompt: 'waves', parameters: { duration_s: 6, aspect_ratio: '9:16', resolution: '4K', seed: 3 }, inputs: [{ base64: (await paint(400, 300)).toString('base64'), role: 'first_frame' }] })
@@ -224,14 +224,14 @@ describe('films of the Omni family', () => {
 })
 
 const connect = (now = () => new Date()) => gemini.connect({ apiKey: geminiKey, baseUrl: upstream.url }, { fetch: fetchRaw, now, log: { info() {}, warn() {} } })
-const fetchRaw = createFetch({ ...providerCodes, allowPrivate: true, deadlineMs: 5_000, sizeMax: 50_000_000, redirectsMax: 0 })
+const fetchRaw = createFetch({ ...providerCodes, allowPrivate: true, deadlineMs: 60_000, sizeMax: 50_000_000, redirectsMax: 0 })
 after(() => fetchRaw.close())
 const job = (more: Partial<Job> = {}): Job => ({
   taskId: '0'.repeat(32), attempt: 1, key: 'key-1', cardId: 'nano-banana-2-1', model: 'gemini-nano-banana-2.1', operation: 'generate', prompt: 'a boat', parameters: {},
   count: 1, width: 64, height: 64, inputs: [], livemode: true, callbackUrl: null, ...more })
 const codeOf = (outcome: JobOutcome) => outcome.kind === 'failed' ? outcome.problem.code : outcome.kind
 const ask = (prompt: string, apiKey = geminiKey, baseUrl = upstream.url) =>
-  gemini.connect({ apiKey, baseUrl }, { fetch: fetchRaw, now: () => new Date(), log: { info() {}, warn() {} } }).submit(job({ prompt }), AbortSignal.timeout(5_000))
+  gemini.connect({ apiKey, baseUrl }, { fetch: fetchRaw, now: () => new Date(), log: { info() {}, warn() {} } }).submit(job({ prompt }), AbortSignal.timeout(60_000))
 
 test('every finish reason, block reason and status is one of the problems that are known', async () => {
   const codes = new Map<string, string>()

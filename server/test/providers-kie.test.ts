@@ -145,7 +145,7 @@ describe('what goes wrong', () => {
 
   for (const word of ['credits', 'credits_500', 'key', 'capped']) {
     test(`${word}: the operator is told, and nothing is bought`, async () => {
-      const outcome = await connect().connection.submit(job({ prompt: `fault:${word}` }), AbortSignal.timeout(5_000))
+      const outcome = await connect().connection.submit(job({ prompt: `fault:${word}` }), AbortSignal.timeout(60_000))
       assert.ok(outcome.kind === 'failed')
       assert.deepEqual([outcome.problem.code, upstream.stats().bought], ['provider_not_configured', 0])
       assert.match(outcome.problem.message, word === 'key' ? /KIE_API_KEY/ : /credits|cap/)
@@ -165,12 +165,12 @@ describe('uploads', () => {
   })
   test('of large files go as a form', async () => {
     const bytes = Buffer.alloc(10_000_001)
-    const reply = await connect().connection.submit(job({ operation: 'edit', inputs: [{ ...input, sizeBytes: bytes.length, read: async () => bytes }] }), AbortSignal.timeout(5_000))
+    const reply = await connect().connection.submit(job({ operation: 'edit', inputs: [{ ...input, sizeBytes: bytes.length, read: async () => bytes }] }), AbortSignal.timeout(60_000))
     assert.equal(reply.kind, 'wait')
     assert.deepEqual(upstream.heard.map(({ path }) => path), ['/api/file-stream-upload', '/api/v1/jobs/createTask'])
   })
   test('are not made where Kie can fetch the picture itself', async () => {
-    await connect().connection.submit(job({ operation: 'edit', inputs: [{ ...input, link: () => 'https://plantain.example/files/a.png?sig=1' }] }), AbortSignal.timeout(5_000))
+    await connect().connection.submit(job({ operation: 'edit', inputs: [{ ...input, link: () => 'https://plantain.example/files/a.png?sig=1' }] }), AbortSignal.timeout(60_000))
     assert.deepEqual([upstream.stats().uploads, upstream.orders()[0].input.image_input], [0, ['https://plantain.example/files/a.png?sig=1']])
   })
   test('stopped half-way have bought nothing and say so', async () => {
@@ -181,7 +181,7 @@ describe('uploads', () => {
   })
 })
 
-const fetchRaw = createFetch({ ...providerCodes, allowPrivate: true, deadlineMs: 5_000, sizeMax: 50_000_000, redirectsMax: 0 })
+const fetchRaw = createFetch({ ...providerCodes, allowPrivate: true, deadlineMs: 60_000, sizeMax: 50_000_000, redirectsMax: 0 })
 after(() => fetchRaw.close())
 const connect = () => {
   let now = new Date('2026-11-21T12:00:00Z')
@@ -193,7 +193,7 @@ const job = jobOf('nano-banana-2-1', 'nano-banana-2-1')
 
 test('a task Kie has forgotten is waited for a minute, then given up', async () => {
   const { connection, pass } = connect()
-  const signal = AbortSignal.timeout(5_000)
+  const signal = AbortSignal.timeout(60_000)
   const begun = await connection.submit(job({ prompt: 'fault:lost' }), signal)
   assert.equal(begun.kind, 'wait')
   if (begun.kind !== 'wait') return
@@ -209,7 +209,7 @@ test('a task Kie has forgotten is waited for a minute, then given up', async () 
 
 test('an upstream that is not there was never asked', async () => {
   const connection = kie.connect({ apiKey: kieKey, baseUrl: 'http://127.0.0.1:1', uploadUrl: upstream.url }, { fetch: fetchRaw, now: () => new Date(), log: { info() {}, warn() {} } })
-  const outcome = await connection.submit(job(), AbortSignal.timeout(5_000))
+  const outcome = await connection.submit(job(), AbortSignal.timeout(60_000))
   assert.equal(outcome.kind === 'failed' && outcome.problem.code, 'provider_down')
 })
 

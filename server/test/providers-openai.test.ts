@@ -87,14 +87,14 @@ describe('what goes wrong', () => {
   fault('fewer', { asked: 1, bought: 1, captured: 1, made: 1 }, { parameters: { count: 3 } })
 })
 
-const fetchRaw = createFetch({ ...providerCodes, allowPrivate: true, deadlineMs: 5_000, sizeMax: 50_000_000, redirectsMax: 0 })
+const fetchRaw = createFetch({ ...providerCodes, allowPrivate: true, deadlineMs: 60_000, sizeMax: 50_000_000, redirectsMax: 0 })
 after(() => fetchRaw.close())
 const job = (more: Partial<Job> = {}): Job => ({
   taskId: '0'.repeat(32), attempt: 1, key: 'key-1', cardId: 'gpt-image-2', model: 'gpt-image-2', operation: 'generate', prompt: 'a boat', parameters: { size: 'auto', quality: 'medium', output_format: 'png' },
   count: 1, width: null, height: null, inputs: [], livemode: true, callbackUrl: null, ...more })
 const codeOf = (outcome: JobOutcome) => outcome.kind === 'failed' ? outcome.problem.code : outcome.kind
 const ask = (more: Partial<Job>, { apiKey = openaiKey, baseUrl = `${upstream.url}/v1`, partial }: { apiKey?: string; baseUrl?: string; partial?: (index: number, bytes: Uint8Array) => void } = {}) =>
-  openai.connect({ apiKey, baseUrl }, { fetch: fetchRaw, now: () => new Date(), log: { info() {}, warn() {} } }).submit(job(more), AbortSignal.timeout(5_000), partial)
+  openai.connect({ apiKey, baseUrl }, { fetch: fetchRaw, now: () => new Date(), log: { info() {}, warn() {} } }).submit(job(more), AbortSignal.timeout(60_000), partial)
 
 describe('a stream', () => {
   const follow = async (prompt: string, more: Partial<Job> = {}) => {
@@ -139,7 +139,7 @@ test('credit, keys and servers that are not there are the operator’s to mend',
 test('what is said of keys and accounts is for the log, not for callers', async () => {
   const told: object[] = []
   const connection = openai.connect({ apiKey: openaiKey, baseUrl: `${upstream.url}/v1` }, { fetch: fetchRaw, now: () => new Date(), log: { info() {}, warn(fields) { told.push(fields) } } })
-  const outcome = await connection.submit(job({ prompt: 'fault:key' }), AbortSignal.timeout(5_000))
+  const outcome = await connection.submit(job({ prompt: 'fault:key' }), AbortSignal.timeout(60_000))
   assert.ok(outcome.kind === 'failed')
   assert.ok(!outcome.problem.message.includes('organisation'))
   assert.deepEqual(told, [{ provider: 'openai', upstreamCode: 'model_access_denied', said: 'Your organisation may not use this model.' }])
@@ -182,7 +182,7 @@ test('OpenAI’s own client takes the rehearsal for OpenAI', async () => {
 
 describe('Azure', () => {
   const azure = (more: Partial<Job>, { baseUrl = upstream.url, apiVersion = '2025-04-01-preview', apiKey = openaiKey } = {}) =>
-    openai.connect({ apiKey, baseUrl, apiVersion }, { fetch: fetchRaw, now: () => new Date(), log: { info() {}, warn() {} } }).submit(job({ model: 'marketing-pictures', ...more }), AbortSignal.timeout(5_000))
+    openai.connect({ apiKey, baseUrl, apiVersion }, { fetch: fetchRaw, now: () => new Date(), log: { info() {}, warn() {} } }).submit(job({ model: 'marketing-pictures', ...more }), AbortSignal.timeout(60_000))
 
   test('is asked by deployment, with its own key and version, whatever the deployment is called', async () => {
     assert.equal(codeOf(await azure({})), 'done')

@@ -5,6 +5,7 @@ import { after, before, beforeEach, describe, test } from 'node:test'
 import plantain from '../src/providers/plantain/index.ts'
 import type { Job, JobOutcome } from '../src/providers/contract.ts'
 import { createFetch, providerCodes } from '../src/kit/fetch.ts'
+import { until } from './kit/engine.ts'
 import { testHouse, type TestHouse } from './kit/house.ts'
 import { moneyTable, send } from './kit/live.ts'
 import { freePort } from './kit/port.ts'
@@ -49,9 +50,9 @@ describe('a live order', () => {
 
   test('that is cancelled is cancelled there', async () => {
     const { body } = await send(house, { model, prompt: 'a fox fault:stuck' }, 0)
-    for (let tries = 0; tries < 200 && upstream.stats().looks === 0; tries++) await new Promise(resolve => { setTimeout(resolve, 20) })
+    await until(() => upstream.stats().looks > 0, 'a look')
     await fetch(`${house.url}/plantain/v1/tasks/${body.id}/cancel`, { method: 'POST', headers: { authorization: `Bearer ${house.liveKey}` } })
-    for (let tries = 0; tries < 200 && upstream.stats().cancels === 0; tries++) await new Promise(resolve => { setTimeout(resolve, 20) })
+    await until(() => upstream.stats().cancels > 0, 'the stop')
     assert.equal(upstream.stats().cancels, 1)
   })
 })
@@ -100,7 +101,7 @@ describe('call backs', () => {
   const called = async (word: string, expected: number) => {
     const { body } = await send(open, { model, prompt: `a fox fault:${word}` })
     assert.equal(body.state, 'done', JSON.stringify(body.problem))
-    for (let tries = 0; tries < 500 && upstream.called.length === 0; tries++) await new Promise(resolve => { setTimeout(resolve, 20) })
+    await until(() => upstream.called.length > 0, 'the call back')
     assert.deepEqual([upstream.called, upstream.stats().bought], [[expected], 1])
     assert.match(upstream.orders()[0]!.body.callback_url, new RegExp(`^http://127\\.0\\.0\\.1:${port}/hooks/plantain/${body.id}-`))
   }
@@ -109,7 +110,7 @@ describe('call backs', () => {
   test('that are forged are refused', () => called('forged', 401))
 })
 
-const fetchRaw = createFetch({ ...providerCodes, allowPrivate: true, deadlineMs: 5_000, sizeMax: 50_000_000, redirectsMax: 0 })
+const fetchRaw = createFetch({ ...providerCodes, allowPrivate: true, deadlineMs: 60_000, sizeMax: 50_000_000, redirectsMax: 0 })
 after(() => fetchRaw.close())
 const job = (more: Partial<Job> = {}): Job => ({
   taskId: '0'.repeat(32), attempt: 1, key: 'key-1', cardId: model, model: 'nano-banana-2-1', operation: 'generate', prompt: 'a fox', parameters: { aspect_ratio: '1:1' },
@@ -119,7 +120,7 @@ const open = (address = upstream.url) => {
   const connection = plantain.connect({ apiKey: plantainKey, baseUrl: address }, { fetch: fetchRaw, now: () => now, log: { info() {}, warn() {} } })
   return { connection, pass(ms: number) { now = new Date(now.getTime() + ms) } }
 }
-const signal = () => AbortSignal.timeout(5_000)
+const signal = () => AbortSignal.timeout(60_000)
 const codeOf = (outcome: JobOutcome | null) => outcome?.kind === 'failed' ? outcome.problem.code : outcome?.kind
 
 test('one key is one task, however often it is handed in', async () => {

@@ -132,7 +132,7 @@ describe('what goes wrong', () => {
 
   for (const [word, setting] of [['credits', /credit/], ['key', /REPLICATE_API_KEY/], ['forbidden', /permissions/]] as const) {
     test(`${word}: the operator is told, and nothing is bought`, async () => {
-      const outcome = await connect().connection.submit(job({ prompt: `fault:${word}` }), AbortSignal.timeout(5_000))
+      const outcome = await connect().connection.submit(job({ prompt: `fault:${word}` }), AbortSignal.timeout(60_000))
       assert.ok(outcome.kind === 'failed')
       assert.deepEqual([outcome.problem.code, upstream.stats().bought], ['provider_not_configured', 0])
       assert.match(outcome.problem.message, setting)
@@ -146,12 +146,12 @@ describe('uploads', () => {
     for (const [one, code, after] of [['busy', 'provider_busy', 1_000], ['cut', 'provider_down', null], ['key', 'provider_not_configured', null]] as const) {
       upstream.clear()
       upstream.uploadFaults.push(one)
-      const outcome = await connect().connection.submit(job({ operation: 'edit', inputs: [{ ...input, ...large }] }), AbortSignal.timeout(5_000))
+      const outcome = await connect().connection.submit(job({ operation: 'edit', inputs: [{ ...input, ...large }] }), AbortSignal.timeout(60_000))
       assert.deepEqual(outcome.kind === 'failed' && [outcome.problem.code, outcome.retryAfterMs, upstream.stats().asked], [code, after, 0])
     }
   })
   test('are not made where Replicate can fetch the picture itself', async () => {
-    await connect().connection.submit(job({ operation: 'edit', inputs: [{ ...input, ...large, link: () => 'https://plantain.example/files/a.png?sig=1' }] }), AbortSignal.timeout(5_000))
+    await connect().connection.submit(job({ operation: 'edit', inputs: [{ ...input, ...large, link: () => 'https://plantain.example/files/a.png?sig=1' }] }), AbortSignal.timeout(60_000))
     assert.deepEqual([upstream.stats().uploads, upstream.orders()[0]!.input.image_input], [0, ['https://plantain.example/files/a.png?sig=1']])
   })
   test('stopped half-way have bought nothing and say so', async () => {
@@ -166,7 +166,7 @@ const sharpNoise = async (width: number, height: number): Promise<Buffer> => {
   const { default: sharp } = await import('sharp')
   return sharp({ create: { width, height, channels: 3, background: '#808080', noise: { type: 'gaussian', mean: 128, sigma: 60 } } }).png().toBuffer()
 }
-const fetchRaw = createFetch({ ...providerCodes, allowPrivate: true, deadlineMs: 5_000, sizeMax: 50_000_000, redirectsMax: 0 })
+const fetchRaw = createFetch({ ...providerCodes, allowPrivate: true, deadlineMs: 60_000, sizeMax: 50_000_000, redirectsMax: 0 })
 after(() => fetchRaw.close())
 const connect = (more: { baseUrl?: string; webhookSecret?: string } = {}) => {
   let now = new Date()
@@ -176,7 +176,7 @@ const connect = (more: { baseUrl?: string; webhookSecret?: string } = {}) => {
 const input = jobInput
 const callbackUrl = 'https://plantain.example/hooks/replicate/t-0'
 const job = jobOf('nano-banana-pro', 'google/nano-banana-pro')
-const within = () => AbortSignal.timeout(5_000)
+const within = () => AbortSignal.timeout(60_000)
 const begin = async (asked: Job) => {
   const connected = connect()
   let outcome = await connected.connection.submit(asked, within())

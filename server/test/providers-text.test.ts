@@ -114,10 +114,10 @@ describe('a text by OpenAI', () => {
   })
 
   test('by a server shaped like OpenAI’s goes with the words they all know', async () => {
-    const fetch = createFetch({ ...providerCodes, allowPrivate: true, deadlineMs: 5_000, sizeMax: 1_000_000, redirectsMax: 0 })
+    const fetch = createFetch({ ...providerCodes, allowPrivate: true, deadlineMs: 60_000, sizeMax: 1_000_000, redirectsMax: 0 })
     const connection = openai.connect({ apiKey: openaiKey, baseUrl: `${chat.url}/v1` }, { fetch, now: () => new Date(), log: { info() {}, warn() {} } })
     const job = jobOf('local', 'llama-4')
-    const outcome = await connection.submit(job({ operation: 'write', prompt: 'a boat', parameters: { max_tokens: 50, effort: 'high', temperature: 1, system: 'Short.' } }), AbortSignal.timeout(5_000))
+    const outcome = await connection.submit(job({ operation: 'write', prompt: 'a boat', parameters: { max_tokens: 50, effort: 'high', temperature: 1, system: 'Short.' } }), AbortSignal.timeout(60_000))
     assert.ok(outcome.kind === 'done')
     assert.deepEqual([outcome.value.text, outcome.value.warnings?.length], ['You said: a boat', 1])
     assert.deepEqual(Object.keys(chat.orders()[0]!.fields).sort(), ['max_tokens', 'messages', 'model', 'temperature'])
@@ -194,9 +194,9 @@ describe('a text by Anthropic', () => {
   fault('page', { asked: 1, bought: 1, captured: 0, code: 'outcome_unknown' })
 
   test('is all it makes: a picture is refused before it is asked', async () => {
-    const fetch = createFetch({ ...providerCodes, allowPrivate: true, deadlineMs: 5_000, sizeMax: 1_000_000, redirectsMax: 0 })
+    const fetch = createFetch({ ...providerCodes, allowPrivate: true, deadlineMs: 60_000, sizeMax: 1_000_000, redirectsMax: 0 })
     const connection = anthropic.connect({ apiKey: anthropicKey, baseUrl: claude.url }, { fetch, now: () => new Date(), log: { info() {}, warn() {} } })
-    const outcome = await connection.submit(jobOf('x', 'claude-haiku-5-5')({ parameters: {} }), AbortSignal.timeout(5_000))
+    const outcome = await connection.submit(jobOf('x', 'claude-haiku-5-5')({ parameters: {} }), AbortSignal.timeout(60_000))
     assert.deepEqual([outcome.kind === 'failed' && outcome.problem.code, claude.stats().asked], ['unsupported_parameter', 0])
     await fetch.close()
   })

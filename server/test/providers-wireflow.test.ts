@@ -5,6 +5,7 @@ import { after, before, beforeEach, describe, test } from 'node:test'
 import wireflow from '../src/providers/wireflow/index.ts'
 import type { Job, JobOutcome } from '../src/providers/contract.ts'
 import { createFetch, providerCodes } from '../src/kit/fetch.ts'
+import { until } from './kit/engine.ts'
 import { testHouse, type TestHouse } from './kit/house.ts'
 import { moneyOf, moneyTable, send } from './kit/live.ts'
 import { paint } from './upstreams/loopback.ts'
@@ -62,9 +63,9 @@ describe('a live order', () => {
   })
   test('that is cancelled is cancelled there', async () => {
     const { body } = await send(house, { model, prompt: 'a fox fault:stuck' }, 0)
-    for (let tries = 0; tries < 500 && upstream.stats().looks === 0; tries++) await new Promise(resolve => { setTimeout(resolve, 20) })
+    await until(() => upstream.stats().looks > 0, 'a look')
     await fetch(`${house.url}/plantain/v1/tasks/${body.id}/cancel`, { method: 'POST', headers: { authorization: `Bearer ${house.liveKey}` } })
-    for (let tries = 0; tries < 500 && upstream.stats().cancels === 0; tries++) await new Promise(resolve => { setTimeout(resolve, 20) })
+    await until(() => upstream.stats().cancels > 0, 'the stop')
     assert.deepEqual([upstream.stats().cancels, (await moneyOf(house, body.id)).captured], [1, 0])
   })
 })
@@ -102,7 +103,7 @@ test('uploads that are busy or break off have bought nothing, and are tried agai
   }
 })
 
-const fetchRaw = createFetch({ ...providerCodes, allowPrivate: true, deadlineMs: 5_000, sizeMax: 50_000_000, redirectsMax: 0 })
+const fetchRaw = createFetch({ ...providerCodes, allowPrivate: true, deadlineMs: 60_000, sizeMax: 50_000_000, redirectsMax: 0 })
 after(() => fetchRaw.close())
 const job = (more: Partial<Job> = {}): Job => ({
   taskId: '0'.repeat(32), attempt: 1, key: 'key-1', cardId: model, model: 'wf_poster?prompt=input-1&inputs=input-3', operation: 'generate', prompt: 'a fox', parameters: {},
@@ -112,7 +113,7 @@ function open({ address = upstream.url, fetch = fetchRaw as typeof globalThis.fe
   const connection = wireflow.connect({ apiKey: wireflowKey, baseUrl: address }, { fetch, now: () => now, log: { info() {}, warn() {} } })
   return { connection, pass(ms: number) { now = new Date(now.getTime() + ms) } }
 }
-const signal = () => AbortSignal.timeout(5_000)
+const signal = () => AbortSignal.timeout(60_000)
 const codeOf = (outcome: JobOutcome | null) => outcome?.kind === 'failed' ? outcome.problem.code : outcome?.kind
 const picture = (bytes: Buffer): Job['inputs'][number] => ({ assetId: 'a', role: 'reference', mime: 'image/png', sizeBytes: bytes.length, width: 1, height: 1, sha256: 'f'.repeat(64), read: async () => bytes, link: () => null })
 

@@ -103,7 +103,7 @@ describe('what goes wrong with a film', () => {
   filmFault('cut_after', { asked: 1, bought: 1, captured: 0, code: 'outcome_unknown' })
 })
 
-const fetchRaw = createFetch({ ...providerCodes, allowPrivate: true, deadlineMs: 5_000, sizeMax: 50_000_000, redirectsMax: 0 })
+const fetchRaw = createFetch({ ...providerCodes, allowPrivate: true, deadlineMs: 60_000, sizeMax: 50_000_000, redirectsMax: 0 })
 after(() => fetchRaw.close())
 const job = (more: Partial<Job> = {}): Job => ({
   taskId: '0'.repeat(32), attempt: 1, key: 'key-1', cardId: 'nano-banana-2', model: 'gemini-3.1-flash-image-preview', operation: 'generate', prompt: 'a desk', parameters: {},
@@ -113,7 +113,7 @@ function open({ apiKey = wisdomKey, baseUrl = upstream.url, authorization = 'bea
   const told: object[] = []
   let now = new Date('2026-11-21T12:00:00Z')
   const connection = wisdomGate.connect({ apiKey, baseUrl, authorization }, { fetch: fetchRaw, now: () => now, log: { info() {}, warn(fields) { told.push(fields) } } })
-  return { told, pass(ms: number) { now = new Date(now.getTime() + ms) }, connection, ask: (more: Partial<Job>) => connection.submit(job(more), AbortSignal.timeout(5_000)) }
+  return { told, pass(ms: number) { now = new Date(now.getTime() + ms) }, connection, ask: (more: Partial<Job>) => connection.submit(job(more), AbortSignal.timeout(60_000)) }
 }
 
 test('keys and servers that are not there are the operator’s to mend', async () => {
@@ -151,12 +151,12 @@ test('a film it no longer knows is waited for a minute, then given up', async ()
   const begun = await ask({ ...film, prompt: 'fault:lost' })
   assert.ok(begun.kind === 'wait')
   pass(3_600_000)
-  const missing = await connection.poll!(begun.receipt, job(film), AbortSignal.timeout(5_000))
+  const missing = await connection.poll!(begun.receipt, job(film), AbortSignal.timeout(60_000))
   assert.ok(missing.kind === 'wait')
   pass(59_000)
-  assert.equal(codeOf(await connection.poll!(missing.receipt, job(film), AbortSignal.timeout(5_000))), 'wait')
+  assert.equal(codeOf(await connection.poll!(missing.receipt, job(film), AbortSignal.timeout(60_000))), 'wait')
   pass(2_000)
-  assert.equal(codeOf(await connection.poll!(missing.receipt, job(film), AbortSignal.timeout(5_000))), 'provider_failed')
+  assert.equal(codeOf(await connection.poll!(missing.receipt, job(film), AbortSignal.timeout(60_000))), 'provider_failed')
 })
 
 test('the clients its pages show take the rehearsal for Wisdom Gate', async () => {

@@ -18,7 +18,7 @@ async function run(slug: string, inputs: object): Promise<any> {
   assert.ok(body.id, JSON.stringify(body))
   while (body.state === 'running' || body.state === 'waiting_for_review') {
     for (const review of (await ask('GET', `/reviews?state=open&execution=${body.id}`)).body.items) assert.equal((await ask('POST', `/reviews/${review.id}`, { action: 'approve', chosen: [1] })).status, 200)
-    body = (await ask('GET', `/executions/${body.id}?wait=20`)).body
+    body = (await ask('GET', `/executions/${body.id}?wait=60`)).body
   }
   assert.equal(body.state, 'done', JSON.stringify(body.problem))
   return body

@@ -41,7 +41,7 @@ const happened = async () => (await rows('select (select count(*)::int from task
 const words = 'a red boat'
 const mcp = { accept: 'application/json, text/event-stream', 'mcp-protocol-version': '2025-06-18' }
 const doors: [door: string, path: string, body: unknown, headers?: Record<string, string>][] = [
-  ['native', '/plantain/v1/tasks?wait=20', { model: 'rehearsal-a', prompt: words }],
+  ['native', '/plantain/v1/tasks?wait=60', { model: 'rehearsal-a', prompt: words }],
   ['openai images', '/v1/images/generations', { model: 'rehearsal-a', prompt: words }],
   ['openai responses', '/v1/responses', { model: 'rehearsal-a', input: words, tools: [{ type: 'image_generation' }] }],
   ['openai chat', '/v1/chat/completions', { model: 'rehearsal-a', messages: [{ role: 'user', content: words }] }],
@@ -103,7 +103,7 @@ describe('a project that wants replacements', () => {
   })
   test('still sees the retired model as it is, and a test key is served it', async () => {
     assert.deepEqual(JSON.parse((await ask('/plantain/v1/models/rehearsal-a', undefined, { method: 'GET' })).text).life.state, 'retired')
-    const { text, headers } = await ask('/plantain/v1/tasks?wait=20', { model: 'rehearsal-a', prompt: words }, { key: house.testKey })
+    const { text, headers } = await ask('/plantain/v1/tasks?wait=60', { model: 'rehearsal-a', prompt: words }, { key: house.testKey })
     assert.deepEqual([JSON.parse(text).model, headers.get('x-model-replaced')], ['rehearsal-a', null])
   })
 })

@@ -37,7 +37,7 @@ const begin = async (more: object = {}, key = house.testKey): Promise<string> =>
   assert.equal(status, 201, text)
   return body.id
 }
-const turn = (id: string, prompt: string, more: object = {}, options: { key?: string; headers?: Record<string, string>; wait?: boolean } = {}) => ask('POST', `/sessions/${id}/turns${options.wait === false ? '' : '?wait=30'}`, { prompt, ...more }, options)
+const turn = (id: string, prompt: string, more: object = {}, options: { key?: string; headers?: Record<string, string>; wait?: boolean } = {}) => ask('POST', `/sessions/${id}/turns${options.wait === false ? '' : '?wait=60'}`, { prompt, ...more }, options)
 const made = async (...given: Parameters<typeof turn>) => {
   const { status, text, body } = await turn(...given)
   assert.deepEqual([status, body.state], [200, 'done'], text)
@@ -109,7 +109,7 @@ test('a turn that fails does not move the session, and nothing goes on from it',
 test('one turn at a time, unless it names where it goes on from', async () => {
   const id = await begin()
   const first = await made(id, 'a cup')
-  const slow = (await turn(id, 'blue sandbox:slow=2s', {}, { wait: false })).body
+  const slow = (await turn(id, 'blue sandbox:slow=6s', {}, { wait: false })).body
   assert.equal((await standing(id)).making, slow.id)
   const before = (await rows('select count(*)::int as n from task'))[0]!.n
   const second = await turn(id, 'green', {}, { wait: false })
@@ -272,7 +272,7 @@ test('a server that is killed while turns are made: where a session stands alway
   const { server, upstream, environment, url, secret: key } = await startKillable(t)
   const at = (method: string, path: string, body?: unknown, headers: Record<string, string> = {}) => askAt(url, method, path, body, { key, headers })
   const { id } = (await at('POST', '/sessions', { model: 'rehearsal-1' })).body
-  const started = (await at('POST', `/sessions/${id}/turns?wait=30`, { prompt: 'a cup' })).body
+  const started = (await at('POST', `/sessions/${id}/turns?wait=60`, { prompt: 'a cup' })).body
   assert.equal(started.state, 'done')
 
   for (let round = 0; round < 4; round++) {

@@ -8,6 +8,7 @@ import sharp from 'sharp'
 import { Webhook } from 'standardwebhooks'
 import { openSheet } from '../src/kit/sheets/sheet.ts'
 import { testHouse, type TestHouse } from './kit/house.ts'
+import { farCron } from './kit/minute.ts'
 import { readTable, sheetClient, unpack } from './kit/sheets.ts'
 import { workbook } from './kit/workbook.ts'
 
@@ -123,7 +124,7 @@ describe('a table becomes tasks', () => {
   })
 
   test('who is called as a field is fills it; who is only alike beside it is left aside, and told', async () => {
-    const made = await ask('POST', '/batches?wait=30', { target: { ...tiny, prompt: 'x' }, rows: [{ id: 7, name: 'a mug', style: 'plain', Seed: 3 }], dry_run: true })
+    const made = await ask('POST', '/batches?wait=60', { target: { ...tiny, prompt: 'x' }, rows: [{ id: 7, name: 'a mug', style: 'plain', Seed: 3 }], dry_run: true })
     assert.equal(made.status, 201, made.text)
     assert.deepEqual([made.body.columns.map((one: any) => one.field), made.body.unmapped], [[null, 'name', null, 'parameters.seed'], ['id', 'style']])
   })
@@ -267,7 +268,7 @@ describe('every row is looked through before the first is bought', () => {
 
 describe('a batch under way', () => {
   test('its progress is a stream: how it stands, each change, the end; whoever comes again hears only what is new', async () => {
-    const made = await ask('POST', '/batches', { target: { ...tiny, prompt: 'n {{n}} sandbox:slow=300ms' }, rows: Array.from({ length: 6 }, (_, n) => ({ n })), concurrency: 2 })
+    const made = await ask('POST', '/batches', { target: { ...tiny, prompt: 'n {{n}} sandbox:slow=1500ms' }, rows: Array.from({ length: 6 }, (_, n) => ({ n })), concurrency: 2 })
     const follow = async (last?: string) => {
       const stream = await fetch(`${house.url}/plantain/v1/batches/${made.body.id}/events`, { headers: { authorization: `Bearer ${house.testKey}`, ...(last ? { 'last-event-id': last } : {}) } })
       assert.match(stream.headers.get('content-type')!, /event-stream/)
@@ -577,7 +578,7 @@ describe('who is told', () => {
 describe('by the clock', () => {
   test('an address is asked anew each time, once a time; a schedule whose key is gone says so', async () => {
     pages.set('/list.csv', { asked: 0, body: Buffer.from('prompt\none\n') })
-    const made = await ask('POST', '/batch-schedules', { name: 'Nightly', cron: '0 2 * * *', time_zone: 'Europe/Berlin', missed: 'once', batch: { url: `${shopUrl}/list.csv`, target: tiny } })
+    const made = await ask('POST', '/batch-schedules', { name: 'Nightly', cron: farCron(), time_zone: 'Europe/Berlin', missed: 'once', batch: { url: `${shopUrl}/list.csv`, target: tiny } })
     assert.equal(made.status, 201, made.text)
     const { id } = made.body
     assert.ok(new Date(made.body.next_at) > new Date())

@@ -40,7 +40,7 @@ const made = async (slug: string, template: object, { publish = true, label, key
   assert.equal(status, 201, text)
   if (publish) assert.equal((await native('POST', `/templates/${slug}/publish`, label === undefined ? {} : { label }, { key })).status, 200)
 }
-const order = (model: string, more: object = {}, key = house.testKey) => native('POST', '/tasks?wait=30', { model, ...more }, { key })
+const order = (model: string, more: object = {}, key = house.testKey) => native('POST', '/tasks?wait=60', { model, ...more }, { key })
 
 const animal = {
   model: 'sandbox-1', prompt: 'A {{colour}} {{animal}}{{#place}} on {{place}}{{/place}}', style: 'watercolour',
@@ -125,11 +125,11 @@ describe('one template, every door', () => {
   })
   test('a node of a workflow, whose plan knows the price; another version is another result', async () => {
     const graph = { nodes: [{ id: 'a', kind: 'generate', settings: { model, prompt: words } }, { id: 'o', kind: 'output', settings: {} }], edges: [{ from: { node: 'a', port: 'image' }, to: { node: 'o', port: 'value' } }] }
-    const begun = await native('POST', '/executions?wait=30', { graph })
+    const begun = await native('POST', '/executions?wait=60', { graph })
     assert.equal(begun.body.state, 'done', begun.text)
     const [task] = await rows('select id from task order by id desc limit 1')
     await same(await fetched((await native('GET', `/tasks/${task!.id}`)).body.outputs[0].url))
-    const again = await native('POST', '/executions?wait=30', { graph: { ...graph, nodes: [{ ...graph.nodes[0], settings: { model: 'template:animal@draft', prompt: words } }, graph.nodes[1]] } })
+    const again = await native('POST', '/executions?wait=60', { graph: { ...graph, nodes: [{ ...graph.nodes[0], settings: { model: 'template:animal@draft', prompt: words } }, graph.nodes[1]] } })
     assert.equal(again.body.state, 'done')
     assert.notEqual((await rows('select id from task order by id desc limit 1'))[0]!.id, task!.id, 'a draft is not the version it was made from')
   })
@@ -147,7 +147,7 @@ describe('one template, every door', () => {
     const form = new FormData()
     form.set('model', model)
     form.set('variables', words)
-    const { id } = await (await fetch(`${house.url}/plantain/v1/tasks?wait=30`, { method: 'POST', headers: { authorization: `Bearer ${house.testKey}` }, body: form })).json() as { id: string }
+    const { id } = await (await fetch(`${house.url}/plantain/v1/tasks?wait=60`, { method: 'POST', headers: { authorization: `Bearer ${house.testKey}` }, body: form })).json() as { id: string }
     await same(await fetched((await native('GET', `/tasks/${id}/wait`)).body.outputs[0].url))
   })
   test('wisdom-gate: a film whose length the template says', async () => {
@@ -447,7 +447,7 @@ test('a project that takes templates only', async () => {
   assert.equal((await ask('POST', '/v1/images/generations', plain, { key: mine.testKey })).status, 403)
   assert.equal((await ask('POST', '/v1beta/models/sandbox-1:generateContent', { contents: [{ parts: [{ text: 'x' }] }] }, { key: mine.testKey })).body.error.status, 'PERMISSION_DENIED')
   assert.match((await ask('POST', '/api/v1/jobs/createTask', { model: 'sandbox-1', input: { prompt: 'x' } }, { key: mine.testKey })).body.msg, /do not have access/)
-  const run = (await native('POST', '/executions?wait=30', { graph }, { key: mine.testKey })).body
+  const run = (await native('POST', '/executions?wait=60', { graph }, { key: mine.testKey })).body
   assert.equal(run.state, 'failed', 'a workflow is no way around it')
   assert.deepEqual((await happened())!.tasks, before!.tasks)
   assert.equal((await order('template:only', {}, mine.testKey)).body.state, 'done')

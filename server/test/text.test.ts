@@ -13,7 +13,7 @@ async function ask(method: string, path: string, body?: unknown): Promise<{ stat
   const text = await answer.text()
   return { status: answer.status, body: text === '' ? null : JSON.parse(text) }
 }
-const order = async (prompt: string, more: Record<string, unknown> = {}) => (await ask('POST', '/tasks?wait=30', { model: 'gemini-3.5-flash-lite', prompt, ...more })).body
+const order = async (prompt: string, more: Record<string, unknown> = {}) => (await ask('POST', '/tasks?wait=60', { model: 'gemini-3.5-flash-lite', prompt, ...more })).body
 const run = async (graph: object, inputs: object = {}) => (await ask('POST', '/executions?wait=60', { graph, inputs })).body
 const counts = async () => (await house.database.query<{ tasks: number; rows: number; events: number }>('select (select count(*) from task)::int as tasks, (select count(*) from ledger)::int as rows, (select count(*) from event)::int as events')).rows[0]!
 const ledgerOf = async (taskId: string) => (await house.database.query<{ kind: string; amount: number }>('select kind, amount_micros::float8 as amount from ledger where task_id = $1 order by id', [taskId])).rows.map(({ kind, amount }) => [kind, amount])
@@ -37,7 +37,7 @@ describe('a task that writes', () => {
     const body = { model: 'claude-haiku-5.5', prompt: 'Say hello', parameters: { max_tokens: 1_000 } }
     const estimate = (await ask('POST', '/estimate', body)).body
     assert.deepEqual([estimate.operation, estimate.count, estimate.price.micros], ['write', 1, Math.ceil((9 + 64) * 0.1 + 1_000 * 0.5)])
-    const task = (await ask('POST', '/tasks?wait=30', body)).body
+    const task = (await ask('POST', '/tasks?wait=60', body)).body
     assert.deepEqual([task.price.micros, task.text], [estimate.price.micros, 'hello'])
   })
 

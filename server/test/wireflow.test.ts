@@ -34,7 +34,7 @@ async function ask(method: string, path: string, body?: unknown, { key = house.t
 
 /** Polls until it has ended, as any client does. */
 async function ended(id: string, options: Options = {}): Promise<any> {
-  for (let looks = 0; looks < 1_200; looks++) {
+  for (let looks = 0; looks < 4_800; looks++) {
     const { status, body } = await ask('GET', `/workflows/executions/${id}/poll`, undefined, options)
     assert.equal(status, 200, JSON.stringify(body))
     assert.deepEqual(body.data.status, body.status)
@@ -52,7 +52,7 @@ const count = async (table: string) => (await house.database.query<{ count: numb
 /** What a call can leave behind. */
 const traces = async () => ({ tasks: await count('task'), executions: await count('execution'), ledger: await count('ledger'), workflows: await count('workflow'), assets: await count('asset'), triggers: await count('workflow_trigger') })
 
-const quiet = async () => { for (let looks = 0; looks < 1_200 && (await house.database.query(`select 1 from execution where state = 'running' limit 1`)).rows.length > 0; looks++) await pause(25) }
+const quiet = async () => { for (let looks = 0; looks < 4_800 && (await house.database.query(`select 1 from execution where state = 'running' limit 1`)).rows.length > 0; looks++) await pause(25) }
 
 const text = (id: string, prompt: string | null, more: object = {}) => ({ id, type: 'basedNode', position: { x: 100, y: 200 }, data: { label: 'Prompt', nodeType: 'input:text', category: 'input', config: prompt === null ? {} : { prompt }, ...more } })
 const made = (id: string, config: object = {}, more: object = {}) => ({ id, type: 'basedNode', position: { x: 500, y: 200 }, data: { label: 'Picture', nodeType: 'generate:sandbox_1', category: 'generate', config: { resolution: '512', ...config }, ...more } })
@@ -132,7 +132,7 @@ describe('the article', () => {
     const two = await curl(step2, { YOUR_WORKFLOW_ID: id })
     assert.deepEqual([two.status, two.body.status, two.body.executionId, two.body.workflowId], [201, 'RUNNING', two.body.executionRuns[0].id, id])
     let three = await curl(step3, { YOUR_EXECUTION_ID: two.body.executionId })
-    for (let looks = 0; three.body.status === 'RUNNING' && looks < 600; looks++) { await pause(50); three = await curl(step3, { YOUR_EXECUTION_ID: two.body.executionId }) }
+    for (let looks = 0; three.body.status === 'RUNNING' && looks < 2_400; looks++) { await pause(50); three = await curl(step3, { YOUR_EXECUTION_ID: two.body.executionId }) }
     assert.deepEqual([three.status, three.body.status], [200, 'COMPLETED'], JSON.stringify(three.body.error))
     const { output } = runOf(three.body, 'gen-1')
     const size = await sizeOf(output.url)
@@ -497,7 +497,7 @@ describe('a run', () => {
 
   test('is cancelled', async () => {
     const { executionId } = await begun('/workflows/scratch/execute', { nodes: [text('t', 'slow sandbox:slow=60s'), made('gen-1')], edges: [wire('t.prompt', 'gen-1.prompt')] })
-    for (let looks = 0; looks < 400 && stateOf((await ask('GET', `/workflows/executions/${executionId}/poll`)).body, 'gen-1').requestId === null; looks++) await pause(25)
+    for (let looks = 0; looks < 4_800 && stateOf((await ask('GET', `/workflows/executions/${executionId}/poll`)).body, 'gen-1').requestId === null; looks++) await pause(25)
     assert.equal((await ask('POST', `/workflows/executions/${executionId}/cancel`, {})).body.status, 'CANCELLED')
     const done = await ended(executionId)
     assert.deepEqual([done.status, stateOf(done, 'gen-1').status, done.creditsUsed], ['CANCELLED', 'FAILED', 0])
@@ -803,7 +803,7 @@ describe('a webhook', () => {
     try {
       const { id, webhookId } = await save({ ...poster(), webhookUrl: `http://127.0.0.1:${(server.address() as AddressInfo).port}/told`, webhookId: 'new' })
       const ids = [(await run(`/workflows/${id}/run`, {})).executionId, (await ended((await ask('POST', `/workflow/${webhookId}/trigger`, {}, { key: null })).body.executionId)).executionId]
-      for (let looks = 0; looks < 400 && heard.length < 2; looks++) await pause(25)
+      for (let looks = 0; looks < 4_800 && heard.length < 2; looks++) await pause(25)
       assert.deepEqual(heard.map(({ body }) => [body.type, body.status, body.executionId, body.data.executionId]).sort(), ids.map(one => ['execution.completed', 'COMPLETED', one, one]).sort())
       assert.ok(heard[0]!.headers['webhook-signature'] && heard[0]!.headers['webhook-id'])
       assert.equal((await sizeOf(heard[0]!.body.finalOutput.url)).format, 'png')
@@ -896,7 +896,7 @@ describe('what is around it', () => {
   })
 
   test('a task of another door is read here', async () => {
-    const task = await (await fetch(`${house.url}/plantain/v1/tasks?wait=30`, { method: 'POST', headers: { authorization: `Bearer ${house.testKey}`, 'content-type': 'application/json' }, body: JSON.stringify({ model: 'sandbox-1', prompt: 'a bell', parameters: { resolution: '512' } }) })).json() as { id: string }
+    const task = await (await fetch(`${house.url}/plantain/v1/tasks?wait=60`, { method: 'POST', headers: { authorization: `Bearer ${house.testKey}`, 'content-type': 'application/json' }, body: JSON.stringify({ model: 'sandbox-1', prompt: 'a bell', parameters: { resolution: '512' } }) })).json() as { id: string }
     const body = await ended(task.id)
     assert.deepEqual([body.status, (await sizeOf(body.finalOutput.url)).format], ['COMPLETED', 'png'])
   })

@@ -5,6 +5,7 @@ import { setTimeout as pause } from 'node:timers/promises'
 import Anthropic from '@anthropic-ai/sdk'
 import OpenAI from 'openai'
 import sharp from 'sharp'
+import { until } from './kit/engine.ts'
 import { testHouse, type TestHouse } from './kit/house.ts'
 
 let house: TestHouse
@@ -30,7 +31,7 @@ const sizeOf = async (bytes: Buffer) => { const { width, height, format } = awai
 const photo = () => sharp({ create: { width: 96, height: 64, channels: 3, background: { r: 200, g: 60, b: 40 } } }).png().toBuffer()
 
 async function ended(id: string): Promise<any> {
-  for (let looks = 0; looks < 600; looks++) {
+  for (let looks = 0; looks < 2_400; looks++) {
     const { status, body } = await ask(`/v1/video/${id}`)
     assert.equal(status, 200)
     if (body.status === 'completed' || body.status === 'failed') return body
@@ -137,12 +138,10 @@ test('a video by form, asked for until it is there, and fetched', async () => {
 
 test('a video of the newer spelling is processing here', async () => {
   const openai = new OpenAI({ apiKey: house.testKey, baseURL: `${house.url}/v1`, maxRetries: 0 })
-  const { id } = await openai.videos.create({ model: 'sora-2', prompt: 'waves sandbox:slow=2s', seconds: '4', size: '720x1280' })
-  for (let looks = 0; looks < 100; looks++) {
-    const { body } = await ask(`/v1/video/${id}`)
-    if (body.status !== 'queued') { assert.deepEqual([body.status, body.seconds, body.size], ['processing', '4', '720x1280']); break }
-    await pause(20)
-  }
+  const { id } = await openai.videos.create({ model: 'sora-2', prompt: 'waves sandbox:slow=8s', seconds: '4', size: '720x1280' })
+  let seen: any
+  await until(async () => { seen = (await ask(`/v1/video/${id}`)).body; return seen.status !== 'queued' }, 'the making')
+  assert.deepEqual([seen.status, seen.seconds, seen.size], ['processing', '4', '720x1280'])
   const early = await ask(`/v1/video/${id}/content`)
   assert.deepEqual([early.status, early.body.error.type, early.body.error.param], [400, 'invalid_request_error', 'video_id'])
   await ended(id)
@@ -191,7 +190,7 @@ test('limit less usage is the balance, at both addresses', async () => {
     return Math.round((subscription.hard_limit_usd - usage.total_usage / 100) * 1e6) / 1e6
   }
   assert.equal(await left('/v1/dashboard/billing'), 3)
-  const made = await ask('/plantain/v1/tasks?wait=30', { model: 'nano-banana-2', prompt: 'a cup', parameters: { resolution: '512' } }, { headers: { authorization: `Bearer ${key}` } })
+  const made = await ask('/plantain/v1/tasks?wait=60', { model: 'nano-banana-2', prompt: 'a cup', parameters: { resolution: '512' } }, { headers: { authorization: `Bearer ${key}` } })
   assert.equal(made.body.state, 'done')
   assert.equal(await left('/dashboard/billing'), 2.96)
   assert.equal(await left('/v1/dashboard/billing'), 2.96)

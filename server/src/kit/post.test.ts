@@ -47,7 +47,7 @@ after(async () => {
 })
 
 const make = (options: Partial<PostOptions> = {}) => {
-  const made = createPost({ allowPrivate: true, deadlineMs: 5_000, answerBytes: 1_024, ...options })
+  const made = createPost({ allowPrivate: true, deadlineMs: 60_000, answerBytes: 1_024, ...options })
   opened.push(made)
   return made
 }
@@ -60,7 +60,7 @@ const problemOf = async (work: Promise<unknown>) => {
 }
 /** Waits for something the other side does. */
 const until = async (look: () => boolean | Promise<boolean>) => {
-  for (const end = Date.now() + 5_000; !await look(); await new Promise(done => { setTimeout(done, 5) })) assert.ok(Date.now() < end, look.toString())
+  for (const end = Date.now() + 60_000; !await look(); await new Promise(done => { setTimeout(done, 5) })) assert.ok(Date.now() < end, look.toString())
 }
 
 test('a message goes out as it is, and the answer comes back', async () => {
@@ -127,8 +127,9 @@ test('an answer that does not end, or is cut, counts with what there is of it', 
 
 test('the deadline holds for the body too', async () => {
   const begun = performance.now()
-  assert.equal((await make({ deadlineMs: 150, answerMs: 60_000 })(at('/open?2'), message)).status, 200)
-  assert.ok(performance.now() - begun < 3_000)
+  // The headers have to come within it as well, on a machine that does other things too.
+  assert.equal((await make({ deadlineMs: 3_000, answerMs: 600_000 })(at('/open?2'), message)).status, 200)
+  assert.ok(performance.now() - begun < 60_000)
 })
 
 test('a compressed answer is not shown as noise', async () => {
@@ -137,8 +138,11 @@ test('a compressed answer is not shown as noise', async () => {
 })
 
 test('dead ends are problems: silence, a slammed door, nobody there, a connection that never stands', async () => {
-  const late = await problemOf(make({ deadlineMs: 100 })(at('/hang'), message))
-  assert.deepEqual([late.code, late.details['late']], ['input_unreachable', true])
+  // One that was late before it had sent anything tells nothing of a silence.
+  while (!seen.some(({ url }) => url === '/hang')) {
+    const late = await problemOf(make({ deadlineMs: 100 })(at('/hang'), message))
+    assert.deepEqual([late.code, late.details['late']], ['input_unreachable', true])
+  }
   await until(() => ended.has('/hang'))
   assert.match((await problemOf(make()(at('/slam'), message))).message, /closed the connection/)
   const closed = http.createServer().listen(0, '127.0.0.1')

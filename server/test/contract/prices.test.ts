@@ -78,7 +78,7 @@ describe('what has another price is asked for in other words, or refused', () =>
           const said = new Map<string, { micros: number; parameters: Record<string, Json> }>()
           for (const one of ordersOf(card, operation, route)) {
             asked = []
-            await connection.submit(one.job, AbortSignal.timeout(10_000)).catch(() => null)
+            await connection.submit(one.job, AbortSignal.timeout(60_000)).catch(() => null)
             const words = asked.at(-1)
             if (words === undefined) continue
             orders++

@@ -56,7 +56,7 @@ async function taken(door: Door, call: Call): Promise<{ id: string; replayed: bo
 
 const quiet = "select 1 from task where state not in ('done', 'failed', 'cancelled') limit 1"
 async function until(what: string, look: () => Promise<boolean>): Promise<void> {
-  for (let looks = 0; looks < 1_200; looks++) {
+  for (let looks = 0; looks < 4_800; looks++) {
     if (await look()) return
     await pause(25)
   }

@@ -70,7 +70,7 @@ describe('every fault is described', () => {
 })
 
 describe('a probe', () => {
-  const signal = () => AbortSignal.timeout(5_000)
+  const signal = () => AbortSignal.timeout(60_000)
   const probed = providers.filter(({ probe }) => probe)
   test('most have one', () => assert.ok(probed.length >= 18, probed.map(({ id }) => id).join()))
   for (const provider of probed) {
@@ -104,7 +104,7 @@ describe('nothing waits inside', () => {
         const recording = recordingFetch()
         const connection = open(provider, rehearsal.settings, recording.fetch)
         const asked = job({ model: rehearsal.model, prompt: `a kite ${says}`, ...rehearsal.job, ...(rehearsal.writes ? { operation: 'write', parameters: { max_tokens: 100 } } : {}), ...(film ? { operation: 'video', model: rehearsal.film!.model, parameters: rehearsal.film!.parameters as Job['parameters'] } : {}) })
-        const signal = AbortSignal.timeout(30_000)
+        const signal = AbortSignal.timeout(120_000)
         let outcome = await connection.submit(asked, signal).catch(() => null)
         assert.deepEqual(recording.repeated(1), [], `${name}: the order`)
         for (let looks = 0; outcome?.kind === 'wait' && looks < 3; looks++) {
@@ -171,8 +171,10 @@ describe('money, fault by fault', { concurrency: providers.length }, () => {
           return { status: answer.status, repeated: (await answer.json() as { repeated?: boolean }).repeated === true }
         }
         const read = async () => {
-          const answer = await fetch(`${house.url}/plantain/v1/tasks/${id}/wait?timeout=55`, { headers: { authorization: `Bearer ${keyOf()}` } })
-          const { state, attempts, outputs, cost, ended_at } = await answer.json() as any
+          const look = async () => (await fetch(`${house.url}/plantain/v1/tasks/${id}/wait?timeout=55`, { headers: { authorization: `Bearer ${keyOf()}` } })).json() as any
+          let seen = await look()
+          for (let looks = 0; seen.ended_at === null && looks < 10; looks++) seen = await look()
+          const { state, attempts, outputs, cost, ended_at } = seen
           return { state, attempts, outputs: outputs.map((one: any) => one.id), cost, ended_at }
         }
 
@@ -184,7 +186,8 @@ describe('money, fault by fault', { concurrency: providers.length }, () => {
         assert.equal(twice.filter(({ repeated }) => repeated).length, rehearsal.callBack ? 1 : 0)
         const ended = await read()
         assert.equal(ended.state, 'done')
-        assert.equal((await call(genuine)).status, 200, 'late')
+        // Signed anew: by the fast clock what was signed before it ended may be too old by now.
+        assert.equal((await call(message())).status, 200, 'late')
         assert.deepEqual(await read(), ended)
         if (rehearsal.stats) { const { asked, bought } = rehearsal.stats(); assert.deepEqual({ asked, bought }, { asked: fine.asked, bought: fine.bought }) }
       })

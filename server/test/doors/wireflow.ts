@@ -17,7 +17,7 @@ export const door: Door = {
   make: (prompt, idempotencyKey) => ({ path: execute, body: graph(prompt), ...(idempotencyKey === undefined ? {} : { headers: { 'idempotency-key': idempotencyKey } }) }),
   makes: 'image', isSync: false,
   async taskOf({ headers, body }, look) {
-    for (let looks = 0; looks < 600; looks++) {
+    for (let looks = 0; looks < 4_800; looks++) {
       const id = (await look(poll(body.executionId))).body.nodeStates.find((one: any) => one.nodeId === 'gen-1').requestId
       if (id !== null) return { id, replayed: headers.get('idempotency-replayed') === 'true' }
       await pause(20)

@@ -7,7 +7,7 @@ import { createFetch, providerCodes } from '../../src/kit/fetch.ts'
 import { flawOf, type Connection, type Job, type Making, type Provider, type Workshop } from '../../src/providers/contract.ts'
 import type { Rehearsal } from '../upstreams/loopback.ts'
 
-const fetch = createFetch({ ...providerCodes, allowPrivate: true, deadlineMs: 10_000, sizeMax: 50_000_000, redirectsMax: 0 })
+const fetch = createFetch({ ...providerCodes, allowPrivate: true, deadlineMs: 60_000, sizeMax: 50_000_000, redirectsMax: 0 })
 const workshop: Workshop = { fetch, now: () => new Date(), log: { info() {}, warn() {} } }
 const opened: Connection[] = []
 after(async () => {
@@ -43,7 +43,7 @@ export const job = (more: Partial<Job> = {}): Job => ({
 
 /** Asks and looks until it is made; a rehearsed upstream needs a few looks and no time. */
 export async function make(connection: Connection, asked: Job): Promise<Making> {
-  const signal = AbortSignal.timeout(60_000)
+  const signal = AbortSignal.timeout(300_000)
   let outcome = await connection.submit(asked, signal)
   for (let looks = 0; outcome.kind === 'wait' && looks < 20; looks++) outcome = await connection.poll!(outcome.receipt, asked, signal)
   if (outcome.kind === 'failed') throw outcome.problem
@@ -127,7 +127,7 @@ export function keepsContract(provider: Provider, rehearsal: () => Pick<Rehearsa
       const connection = open(provider, settings)
       if (!connection.find) return context.skip('it cannot be asked by our key')
       const before = stats?.().asked
-      for (let looks = 0; looks < 2; looks++) await connection.find(job({ model, ...more, count: 2 }), AbortSignal.timeout(30_000)).catch(() => null)
+      for (let looks = 0; looks < 2; looks++) await connection.find(job({ model, ...more, count: 2 }), AbortSignal.timeout(60_000)).catch(() => null)
       assert.equal(stats?.().asked, before)
     })
   })

@@ -98,7 +98,7 @@ export function submit(engine: Engine, caller: Caller, { prompt = 'a cat', count
   return engine.submit({ caller, order, checked, provider: 'made-up', upstreamModel: 'model', bodyHash: createHash('sha256').update(JSON.stringify({ ...order, idempotencyKey: undefined, retryCount: undefined })).digest() })
 }
 
-export async function ended(engine: Engine, caller: Caller, taskId: string, waitMs = 20_000): Promise<Task> {
+export async function ended(engine: Engine, caller: Caller, taskId: string, waitMs = patienceMs): Promise<Task> {
   const task = await engine.settled(ownerOf(caller), taskId, waitMs)
   if (task === null) throw new Error('The task is not there.')
   return task
@@ -111,8 +111,11 @@ export function latch<T = void>() {
   return { opened, open }
 }
 
+/** How long a test waits for what must come: a machine with other things to do takes ten times as long as ours, and longer. What never comes is a failure either way. */
+export const patienceMs = 120_000
+
 /** Waits until a condition holds; fails after a generous while. */
-export async function until(condition: () => boolean | Promise<boolean>, what = 'the condition', withinMs = 20_000): Promise<void> {
+export async function until(condition: () => boolean | Promise<boolean>, what = 'the condition', withinMs = patienceMs): Promise<void> {
   const end = performance.now() + withinMs
   while (!await condition()) {
     if (performance.now() > end) throw new Error(`Waited in vain for ${what}.`)

@@ -30,7 +30,7 @@ export function sheetClient(house: () => TestHouse) {
   const send = (file: Buffer | string, fields: Record<string, unknown>, options: { key?: string; headers?: Record<string, string>; name?: string; path?: string } = {}) =>
     ask('POST', options.path ?? '/batches', form(file, fields, options.name), options)
   async function until<T>(look: () => Promise<T | null | false | undefined>, what: string): Promise<T> {
-    for (const end = performance.now() + 90_000; performance.now() < end;) {
+    for (const end = performance.now() + 180_000; performance.now() < end;) {
       const found = await look()
       if (found) return found
       await pause(25)
