@@ -174,17 +174,21 @@ async function explain(thrown: unknown, remote: Remote, terminal: Terminal): Pro
   return refused(await remote.get<BatchView>(pathOf(batch)), terminal)
 }
 
-const barCells = 24
+/** Cells of the bar, which gives way so that the line fits a screen of 80. */
+const barCells = { min: 8, max: 24 }
+const lineMax = 79
 
 /** Seconds as people say them. Pure. */
 export const showTime = (seconds: number): string => seconds < 90 ? `${Math.round(seconds)} s` : seconds < 5_400 ? `${Math.round(seconds / 60)} min` : `${(seconds / 3_600).toFixed(1)} h`
 
 /** The line that moves while a batch is made. Pure. */
 export function showBar({ state, rows, progress, eta, cost }: BatchView, frame: number): string {
-  const full = Math.floor(progress * barCells)
   const ended = rows.done + rows.failed + rows.cancelled + rows.expired
-  return `${turning(frame)} ${'█'.repeat(full)}${'░'.repeat(barCells - full)} ${String(Math.floor(progress * 100)).padStart(3)} %  ${ended}/${rows.total} rows${rows.failed > 0 ? `, ${rows.failed} failed` : ''}  $${cost.usd}${
+  const beside = ` ${String(Math.floor(progress * 100)).padStart(3)} %  ${ended}/${rows.total} rows${rows.failed > 0 ? `, ${rows.failed} failed` : ''}  $${cost.usd}${
     state !== 'running' ? `  ${state}` : eta ? `  about ${showTime(eta.seconds)} left` : ''}`
+  const cells = Math.min(barCells.max, Math.max(barCells.min, lineMax - 2 - beside.length))
+  const full = Math.floor(progress * cells)
+  return `${turning(frame)} ${'█'.repeat(full)}${'░'.repeat(cells - full)}${beside}`
 }
 
 /** How long a server may be gone while we watch; the batch goes on without us. */

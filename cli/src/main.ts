@@ -4,7 +4,7 @@ import { openScreen, type Terminal } from './terminal.ts'
 
 const { env, stdout, stderr } = process
 const isWatched = stderr.isTTY === true
-const screen = openScreen(text => stderr.write(text), isWatched)
+const screen = openScreen(text => stderr.write(text), isWatched, () => stderr.columns)
 
 /** Who wants to know of a Ctrl-C, the latest last. Nobody: it ends us. */
 const acts: (() => void)[] = []

@@ -41,6 +41,9 @@ test('a note that comes while a line is drawn stands on a line of its own, and t
   screen.redraw(null)
   screen.note('done')
   assert.deepEqual(written.split('\r\u001b[2K'), ['', 'running  3 of 4', 'somebody is asked\n', 'running  3 of 4', 'done\n'])
+  let narrow = ''
+  openScreen(text => { narrow += text }, true, () => 10).redraw('a line that is longer')
+  assert.equal(narrow, '\r\u001b[2Ka line th')
   let plain = ''
   const unseen = openScreen(text => { plain += text }, false)
   unseen.redraw('running')

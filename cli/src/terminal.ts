@@ -19,13 +19,13 @@ export interface Terminal {
 
 const clear = '\r\u001b[2K'
 
-/** What goes beside the answer. A note that comes while a line is drawn takes its place and leaves it below; where nobody looks, nothing is drawn. */
-export function openScreen(write: (text: string) => void, isWatched: boolean): Pick<Terminal, 'note' | 'redraw'> {
+/** What goes beside the answer. A drawn line is cut at the screen's edge: one that breaks cannot be taken back, and each of its frames would stay. A note that comes while a line is drawn takes its place and leaves it below; where nobody looks, nothing is drawn. */
+export function openScreen(write: (text: string) => void, isWatched: boolean, columns: () => number | undefined = () => undefined): Pick<Terminal, 'note' | 'redraw'> {
   let drawn: string | null = null
   const redraw = (line: string | null) => {
     if (!isWatched || line === null && drawn === null) return
     drawn = line
-    write(clear + (line ?? ''))
+    write(clear + (line ?? '').slice(0, (columns() || 80) - 1))
   }
   return { redraw, note(line) { const below = drawn; redraw(null); write(`${line}\n`); redraw(below) } }
 }

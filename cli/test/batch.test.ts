@@ -133,7 +133,9 @@ test('a sheet of which no row can be made is not to be begun without its rows', 
 
 test('the line that moves says how far it is, what it cost and how long it will take', () => {
   const batch = { state: 'running', livemode: true, rows: { total: 1000, checked: 1000, waiting: 400, making: 80, done: 510, failed: 10, cancelled: 0, expired: 0 }, progress: 0.52, eta: { seconds: 130 }, cost: { micros: 1, usd: '1.23' }, price: null, columns: [], unmapped: [] } as unknown as BatchView
-  assert.equal(showBar(batch, 0), '⠋ ████████████░░░░░░░░░░░░  52 %  520/1000 rows, 10 failed  $1.23  about 2 min left')
+  assert.equal(showBar(batch, 0), '⠋ ██████████░░░░░░░░░░  52 %  520/1000 rows, 10 failed  $1.23  about 2 min left')
+  assert.equal(showBar({ ...batch, rows: { ...batch.rows, total: 10_000, done: 5_000, failed: 250 }, cost: { micros: 1, usd: '1,234.56' } }, 0).length, 79)
+  assert.match(showBar({ ...batch, rows: { ...batch.rows, failed: 0, done: 5, total: 9 }, eta: null }, 0), /^⠋ █{12}░{12} /)
   assert.deepEqual(showChecked(batch), ['1000 rows, 10 of them wrong'])
   assert.deepEqual([5, 130, 7_200].map(showTime), ['5 s', '2 min', '2.0 h'])
   assert.equal(nameFile({ row: 7, name: '../Größe: 1/2' }, 0, 'image/webp'), '00007-Größe-1-2-1.webp'.normalize('NFKD').replace(/[^\p{L}\p{N}._-]+/gu, '-'))
