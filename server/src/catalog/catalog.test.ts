@@ -210,6 +210,15 @@ test('a model whose last day is known says so, and is retired from that day on, 
   assert.ok(dated.check(order, [], today, { livemode: true, retired: 'replace' }).replaces)
   assert.equal(dated.check(order, [], today, { livemode: false }).card.id, 'gpt-image-1.5', 'under a test key everything goes on')
 })
+test('a model in good standing says its last day too, once that is known', () => {
+  const folder = mkdtempSync(path.join(os.tmpdir(), 'plantain-ends-'))
+  try {
+    writeFileSync(path.join(folder, 'nano-banana-2-1.json'), JSON.stringify({ extends: 'nano-banana-2-1', life: { ends: '2027-03-01', replacement: 'nano-banana-pro' } }))
+    const dated = loadCatalog([ownCards, folder], () => now)
+    const warnings = (livemode: boolean) => dated.check({ ...orderOf({ model: 'nano-banana-2-1' }), inputs: [] }, [], now, { livemode }).warnings
+    assert.deepEqual([warnings(true), warnings(false)], [['nano-banana-2-1 ends on 2027-03-01; use nano-banana-pro.'], []])
+  } finally { rmSync(folder, { recursive: true }) }
+})
 test('a mistyped name is answered with near ones', () => {
   assert.ok((refused({ model: 'nano-bananna-2' }).details.near as string[]).includes('nano-banana-2'))
   assert.deepEqual(refused({ model: 'x'.repeat(5_000) }).details.near, [])

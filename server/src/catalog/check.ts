@@ -66,7 +66,7 @@ function checkPlain(order: Order, { card, name, instead, validatorOf, inputs, no
   return {
     card, ...asked,
     priceMicros: priceOf(card, pricingOf(card, { ...asked, priority: order.priority, prompt: order.prompt, inputs }, now)),
-    warnings: livemode && card.life.state === 'deprecated' ? [deprecation(card)] : [],
+    warnings: livemode && (card.life.state === 'deprecated' || card.life.state === 'active' && card.life.ends !== undefined) ? [deprecation(card)] : [],
   }
 }
 
@@ -194,5 +194,5 @@ function retired(card: Card, instead: Card, asked: string): Problem {
     { field: 'model', value: asked, ...(replacement ? { replacement } : {}), ...(note ? { note } : {}) })
 }
 
-const deprecation = ({ id, life: { since, ends, replacement } }: Card): string =>
-  `${id} is deprecated${since ? ` since ${since}` : ''}${ends ? ` and ends on ${ends}` : ''}${replacement ? `; use ${replacement}` : ''}.`
+const deprecation = ({ id, life: { state, since, ends, replacement } }: Card): string =>
+  `${id} ${[...state === 'deprecated' ? [`is deprecated${since ? ` since ${since}` : ''}`] : [], ...ends ? [`ends on ${ends}`] : []].join(' and ')}${replacement ? `; use ${replacement}` : ''}.`

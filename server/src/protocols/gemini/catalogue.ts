@@ -15,7 +15,7 @@ export function writeModel({ id, title, description, kind, output, operations, l
     baseModelId: id,
     version: '001',
     displayName: title,
-    description: life.state === 'active' ? description : `${description} (${life.state}${life.since ? ` since ${life.since}` : ''}${life.replacement ? `; use ${life.replacement}` : ''})`,
+    description: life.state === 'active' && !life.ends ? description : `${description} (${life.state}${life.since ? ` since ${life.since}` : ''}${life.ends && life.state !== 'retired' ? `, ends on ${life.ends}` : ''}${life.replacement ? `; use ${life.replacement}` : ''})`,
     inputTokenLimit: Math.ceil(prompt.charactersMax / 4),
     outputTokenLimit: 32_768,
     supportedGenerationMethods: isFilm ? ['predictLongRunning']
