@@ -156,8 +156,9 @@ export function hintAt({ errors, unmapped }: Pick<BatchView, 'errors' | 'unmappe
   const missing = errors.find(({ message }) => /^[\w.]+ is missing\b/.test(message))?.message.split(' ')[0]
   if (missing === undefined) return ''
   if (missing === 'model') return ' Say what makes them with --model (plantain models list) or --workflow.'
-  const column = unmapped[0] === undefined ? 'column' : plainLine(unmapped[0], 40)
-  return ` Say which column is the ${missing} with --map "${column}=${missing}", or write it with --set "${missing}=… {{${column}}}".`
+  const column = unmapped.length === 1 ? plainLine(unmapped[0]!, 40) : '<column>'
+  const among = unmapped.length > 1 ? ` (columns left aside: ${unmapped.slice(0, 8).map(name => plainLine(name, 40)).join(', ')})` : ''
+  return ` Say which column is the ${missing} with --map "${column}=${missing}", or write it with --set "${missing}=… {{${column}}}"${among}.`
 }
 
 function refused(batch: BatchView, terminal: Terminal): Exit {

@@ -118,6 +118,7 @@ test('one mistake of many rows is one line, with what to type', () => {
   assert.deepEqual(showMistakes([missing(2), missing(3), { row: 4, column: 'seed', value: 'x', code: 'bad_request', message: 'no' }, missing(6)]), ['rows 2–3, 6           prompt is missing; m needs words to make something by.', 'row 4        seed  x  no'])
   assert.equal(showRows([1, 3, 5, 7, 9, 11]), 'rows 1, 3, 5, 7, 9, …')
   assert.equal(hintAt({ errors: [missing(2)], unmapped: ['product'] }), ' Say which column is the prompt with --map "product=prompt", or write it with --set "prompt=… {{product}}".')
+  assert.match(hintAt({ errors: [missing(2)], unmapped: ['sku', 'product'] }), /--map "<column>=prompt", .* \(columns left aside: sku, product\)\.$/)
   assert.match(hintAt({ errors: [{ ...missing(2), message: 'model is missing.' }], unmapped: [] }), /--model/)
   assert.equal(hintAt({ errors: [{ ...missing(2), message: 'seed must be a whole number.' }], unmapped: ['a'] }), '')
 })

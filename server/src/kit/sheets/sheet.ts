@@ -16,8 +16,6 @@ export async function openSheet({ head, stream, sizeBytes }: { head: Buffer; str
   const starts = (...bytes: number[]) => bytes.every((byte, index) => head[index] === byte)
   if (sizeBytes === 0) throw new Problem('bad_request', 'The sheet is empty. Send a table with names in its first row, and rows below.', { field: 'file' })
   if (starts(0x50, 0x4b)) {
-    // It says what it is in its first part, which is never packed.
-    if (head.subarray(30, 120).includes('application/vnd.oasis.opendocument')) throw new Problem('unsupported_media', 'This is an OpenDocument file (.ods). Save it as .xlsx, or as CSV.', { field: 'file' })
     if (sizeBytes > sheetLimits.workbookBytes) throw new Problem('too_large', `A workbook may have ${sheetLimits.workbookBytes / 2 ** 20} MB. Send it as CSV, or split it.`, { field: 'file', allowed: sheetLimits.workbookBytes })
     return openWorkbook(await whole(stream()), options)
   }

@@ -149,7 +149,9 @@ async function readWorkbook(part: Part): Promise<Workbook> {
       if (relation?.type === 'worksheet') sheets.push({ name: attributes.name ?? '', path: relation.target, hidden: attributes.state !== undefined && attributes.state !== 'visible' })
     },
   })
-  if (!isThere && await part('xl/workbook.bin', partMax.other).then(stream => stream?.destroy())) throw new Problem('unsupported_media', 'This is a binary workbook (.xlsb). Save it as .xlsx, or as CSV.', { field: 'file' })
+  const has = async (name: string) => (await part(name, partMax.other))?.destroy() !== undefined
+  if (!isThere && await has('mimetype')) throw new Problem('unsupported_media', 'This is an OpenDocument file (.ods). Save it as .xlsx, or as CSV.', { field: 'file' })
+  if (!isThere && await has('xl/workbook.bin')) throw new Problem('unsupported_media', 'This is a binary workbook (.xlsb). Save it as .xlsx, or as CSV.', { field: 'file' })
   if (!isThere) throw new Problem('unsupported_media', 'This is a ZIP archive and not an Excel workbook. Send the table itself: XLSX, CSV or JSON Lines.', { field: 'file' })
   const pathOf = (type: string, standard: string) => [...relations.values()].find(one => one.type === type)?.target ?? standard
   return { sheets, stringsPath: pathOf('sharedStrings', 'xl/sharedStrings.xml'), stylesPath: pathOf('styles', 'xl/styles.xml'), is1904 }
