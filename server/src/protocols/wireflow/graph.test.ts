@@ -85,7 +85,7 @@ test('an import that is left empty is left out where nothing needs it', () => {
   assert.equal(made([photo, { id: 'u', data: { nodeType: 'process:topaz_upscale' } }], [{ source: 'p', target: 'u' }]).graph.exposed[0]!.required, undefined)
 })
 test('what was drawn elsewhere is drawn with its own kinds, and is the same graph again', () => {
-  const graph: Graph = { nodes: [{ id: 'g', kind: 'generate', title: 'G', settings: { prompt: 'x', model: 'sandbox-1' }, position: { x: 1, y: 2 } }, { id: 'r', kind: 'resize', title: 'R', settings: { width: 9 }, position: { x: 3, y: 4 } }], edges: [{ from: { node: 'g', port: 'image' }, to: { node: 'r', port: 'image' } }], exposed: [{ name: 'what', node: 'g', port: 'prompt' }] }
+  const graph: Graph = { nodes: [{ id: 'g', kind: 'generate', title: 'G', settings: { prompt: 'x', model: 'sandbox-1' }, fresh: true, position: { x: 1, y: 2 } }, { id: 'r', kind: 'resize', title: 'R', settings: { width: 9 }, position: { x: 3, y: 4 } }], edges: [{ from: { node: 'g', port: 'image' }, to: { node: 'r', port: 'image' } }], exposed: [{ name: 'what', node: 'g', port: 'prompt' }] }
   assert.deepEqual(translate(drawGraph(graph, house.faces), house, { inputs: graph.exposed }).graph, graph)
 })
 test('routers that come together again and again are walked through once each', () => {

@@ -163,7 +163,7 @@ export function translate(wire: WireGraph, given: House, filling: Filling = null
       more.push({ from: { node: id, port: 'image' }, to: { node: node.id, port: image.port } })
     }
     // Where nobody wrote a label, estimates and polls say what the catalogue calls it.
-    nodes.push({ id: node.id, kind: service.face.id, title: hasLabel(node) ? labelOf(node) : service.card?.title ?? (service.row.label || service.face.title), settings, ...(node.position ? { position: { x: node.position.x, y: node.position.y } } : {}) })
+    nodes.push({ id: node.id, kind: service.face.id, title: hasLabel(node) ? labelOf(node) : service.card?.title ?? (service.row.label || service.face.title), settings, ...(node.data.fresh === true ? { fresh: true } : {}), ...(node.position ? { position: { x: node.position.x, y: node.position.y } } : {}) })
   }
   const graph = { nodes, edges: [...wired.map(({ edge }) => edge), ...more], exposed: exposable(served, into, filling, [...wired.map(({ edge }) => edge), ...more]) }
   return { graph, edgeIds: wired.map(({ edgeId }) => edgeId), violations, warnings, migrations }
@@ -403,9 +403,9 @@ export function pickInputs(values: Fields, inputs: InputName[], { isStrict }: { 
 /** A graph that was drawn elsewhere in the house, as Wireflow's editor would write it: `plantain:<kind>` with our own ports. */
 export function drawGraph({ nodes, edges }: Graph, faces: ReadonlyMap<string, NodeFace>): WireGraph {
   return {
-    nodes: nodes.map(({ id, kind, title, settings, position }, index) => ({
+    nodes: nodes.map(({ id, kind, title, settings, fresh, position }, index) => ({
       id, type: 'basedNode', position: position ?? { x: 100 + index % 5 * 400, y: 100 + Math.floor(index / 5) * 260 },
-      data: { label: title ?? faces.get(kind)?.title ?? id, nodeType: `plantain:${kind}`, category: faces.get(kind)?.category ?? 'process', config: settings, params: settings },
+      data: { label: title ?? faces.get(kind)?.title ?? id, nodeType: `plantain:${kind}`, category: faces.get(kind)?.category ?? 'process', config: settings, params: settings, ...(fresh ? { fresh } : {}) },
     })),
     edges: edges.map(({ from, to }, index) => ({ id: `e${index + 1}`, source: from.node, target: to.node, sourceHandle: `out-${from.port}`, targetHandle: `in-${to.port}` })),
   }
