@@ -55,6 +55,28 @@ test('a group has at most max members', async () => {
   assert.deepEqual(groups, [[1, 2], [3]])
 })
 
+test('groups of many go one after another, groups of few beside each other', async () => {
+  const { groups, run, open } = fake()
+  const double = grouped(run, { lanes: 2, besideMax: 3 })
+  const few = [double(1)]
+  await turn()
+  few.push(double(2))
+  await turn()
+  assert.deepEqual(groups, [[1], [2]])
+  await open()
+  await open()
+  const many = [3, 4, 5].map(double)
+  await turn()
+  const later = double(6)
+  await turn()
+  assert.deepEqual(groups.slice(2), [[3, 4, 5]])
+  await open()
+  await open()
+  assert.deepEqual(await Promise.all([...few, ...many, later]), [2, 4, 6, 8, 10, 12])
+  assert.deepEqual(groups.slice(2), [[3, 4, 5], [6]])
+  await double.drain()
+})
+
 test('lanes run side by side', async () => {
   const { groups, run, open } = fake()
   const double = grouped(run, { lanes: 2 })

@@ -12,6 +12,8 @@ export interface GroupOptions {
   max?: number
   /** Groups under way at the same time. */
   lanes?: number
+  /** Members of groups beside each other at most; more than that go one group after another. For groups that want the same rows: large ones would only wait for each other. */
+  besideMax?: number
   /** How long the first of a group waits for company. Only where nobody waits for the result: it makes groups large that would be small. */
   lingerMs?: number
   /** Callers waiting for a group at most; the next one hears `GroupFull` instead of waiting for ever. */
@@ -44,10 +46,11 @@ interface Member<Item, Result> {
  */
 export function grouped<Item, Result>(
   run: (batch: Item[]) => Promise<Result[]>,
-  { max = 200, lanes = 1, lingerMs = 0, waitingMax = 20_000 }: GroupOptions = {},
+  { max = 200, lanes = 1, besideMax = Infinity, lingerMs = 0, waitingMax = 20_000 }: GroupOptions = {},
 ): Grouped<Item, Result> {
   const waiting: Member<Item, Result>[] = []
   let busy = 0
+  let underWay = 0
   let idle: (() => void)[] = []
 
   const attempt = async (members: Member<Item, Result>[]): Promise<void> => {
@@ -72,7 +75,13 @@ export function grouped<Item, Result>(
   }
 
   const work = async () => {
-    while (waiting.length > 0) await attempt(waiting.splice(0, max))
+    // A lane that leaves off here leaves the rest to one that is under way and looks again.
+    while (waiting.length > 0 && (underWay === 0 || underWay + waiting.length <= besideMax)) {
+      const members = waiting.splice(0, max)
+      underWay += members.length
+      await attempt(members)
+      underWay -= members.length
+    }
     busy--
     if (busy > 0) return
     for (const tell of idle) tell()

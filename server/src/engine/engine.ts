@@ -149,7 +149,7 @@ export function createEngine(options: EngineOptions): Engine {
     const settled = await write(group)
     settledMany(settled, settled.held)
     return group.map(one => settled.held.has(one.id))
-  }, { max: 250, lanes: 1 })
+  }, { max: 250, lanes: 2, besideMax: 32 })
 
   const submit = grouped(submitGroup(database), { max: 250, lanes: 1 })
 
