@@ -137,7 +137,7 @@ test('a formula that was never reckoned, more cells than names, a broken line: e
 const schedule = (name: string, body: object, words: RegExp, status = 400) => refused(name, status, words, () => ask('POST', '/batch-schedules', { name: 'S', cron: '0 2 * * *', batch: { url: 'https://example.com/a.csv', target }, ...body }))
 schedule('a time that is none', { cron: 'every night' }, /is no schedule/)
 schedule('a time that never comes', { cron: '0 0 31 2 *' }, /is no schedule/)
-schedule('a zone that is none', { time_zone: 'Middle/Earth' }, /is no schedule/)
+schedule('a zone that is none', { time_zone: 'Middle/Earth' }, /There is no time zone Middle/)
 schedule('rows that stand in the order', { batch: { rows, target } }, /from a file or a url/)
 schedule('a schedule that only checks', { batch: { url: 'https://example.com/a.csv', target, dry_run: true } }, /leave dry_run out/)
 schedule('an order that is wrong', { batch: { url: 'https://example.com/a.csv', target: { ...target, colour: 1 } } }, /no field target\.colour/)

@@ -64,6 +64,22 @@ test('words no model of a test key takes are refused by the estimate as by the r
   assert.equal(await counted(), before)
 })
 
+describe('settings that cannot work together are refused before what stands in front is bought', () => {
+  const cases: [string, object, string, RegExp][] = [
+    ['resize', {}, 'image', /^it: Say how large/], ['watermark', {}, 'image', /^it: Give either a text or a picture/], ['publish', { to: 'http', path: 'a' }, 'value', /^it: Say where to send it/], ['approval', { choose_min: 2, choose_max: 1 }, 'candidates', /^it: choose_max is 1 and choose_min 2/],
+  ]
+  for (const [kind, settings, port, words] of cases) test(kind, async () => {
+    const graph = { nodes: [make('picture', { prompt: 'a cup' }), node('it', kind, settings)], edges: [wire('picture.image', `it.${port}`)] }
+    const before = await counted()
+    for (const path of ['/executions/estimate', '/executions']) {
+      const refused = await ask('POST', path, { graph })
+      assert.equal(refused.status, 400)
+      assert.match(refused.body.error.message, words)
+    }
+    assert.equal(await counted(), before)
+  })
+})
+
 test('an address nobody can be told at is refused before anything runs', async () => {
   const graph = { nodes: [node('words', 'text', { text: 'x' })], edges: [] }
   const before = await counted()

@@ -13,6 +13,7 @@ const passedMax = 10_000
 
 /** @throws {Problem} `bad_request` for an expression or a time zone that is none */
 export function readCron(cron: string, timeZone: string): Cron {
+  if (!isTimeZone(timeZone)) throw new Problem('bad_request', `There is no time zone ${timeZone.slice(0, 100)}. It is one of the IANA names, like Europe/Berlin, or UTC.`, { field: 'time_zone', value: timeZone.slice(0, 100) })
   try {
     const one = new Cron(cron, { timezone: timeZone, mode: '5-part' })
     if (one.nextRun() === null) throw new Error('it never comes')
@@ -21,6 +22,8 @@ export function readCron(cron: string, timeZone: string): Cron {
     throw new Problem('bad_request', `${cron} in ${timeZone} is no schedule: ${(thrown as Error).message}. A schedule has five parts, minute, hour, day, month and weekday ("0 6 * * 1-5"), and a time zone like Europe/Berlin.`, { field: 'cron', value: cron.slice(0, 100) })
   }
 }
+
+const isTimeZone = (name: string): boolean => { try { new Intl.DateTimeFormat('en', { timeZone: name }); return true } catch { return false } }
 
 /** Times of a schedule that are due, by its policy: all of them, the last one, or none but the present one. Pure. */
 export function dueTimes(cron: string, timeZone: string, missed: Missed, from: Date, now: Date): { times: Date[]; next: Date | null } {

@@ -15,11 +15,16 @@ export default node({
     on_timeout: Type.Enum(['reject', 'approve'], { default: 'reject', description: 'What becomes of it then: nothing, or the first candidates.' }),
   }),
   outputs: Type.Object({ image: Type.Optional(port.image({ description: 'The first that was chosen.' })), images: Type.Optional(port.images({ description: 'All that were chosen.' })) }),
+  sound: refuseTurned,
   review({ candidates, note, choose_min, choose_max = choose_min, timeout_hours, on_timeout }) {
-    if (choose_max < choose_min) throw new Problem('bad_request', `choose_max is ${choose_max} and choose_min ${choose_min}: more must be chosen than may be. Raise choose_max, or leave it out.`, { field: 'choose_max', value: choose_max })
+    refuseTurned({ choose_min, choose_max })
     // A person could neither approve nor be spared the question.
     if (candidates.length < choose_min) throw new Problem('bad_request', `${choose_min} ${choose_min === 1 ? 'picture is' : 'pictures are'} to be chosen and ${candidates.length === 0 ? 'none came' : `only ${candidates.length} came`}. Have more made, or lower choose_min.`, { field: 'candidates', value: candidates.length })
     return { candidates, note: note ?? null, chooseMin: choose_min, chooseMax: choose_max, timeoutS: timeout_hours === undefined ? null : Math.ceil(timeout_hours * 3_600), onTimeout: on_timeout as 'reject' | 'approve' }
   },
   chosen: chosen => ({ image: chosen[0]!, images: chosen }),
 })
+
+function refuseTurned({ choose_min, choose_max }: { choose_min?: unknown; choose_max?: unknown }): void {
+  if (typeof choose_min === 'number' && typeof choose_max === 'number' && choose_max < choose_min) throw new Problem('bad_request', `choose_max is ${choose_max} and choose_min ${choose_min}: more must be chosen than may be. Raise choose_max, or leave it out.`, { field: 'choose_max', value: choose_max })
+}

@@ -130,6 +130,13 @@ interface Common<I extends TObject, O extends TObject> {
   /** False where running is the point, or the same inputs may give something else. */
   reusable?: boolean
   inputs: I
+  /**
+   * Refuses inputs that cannot work together, before anything in front of this node is bought. Those that only the run will tell are there as a symbol,
+   * so it looks at what is missing and at settings. Pure.
+   *
+   * @throws {Problem} `bad_request`
+   */
+  sound?(inputs: Readonly<Partial<Record<keyof Static<I>, unknown>>>): void
   /** Those that may give nothing are optional: what hangs on them is not promised beforehand. */
   outputs: O
 }

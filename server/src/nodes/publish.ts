@@ -30,6 +30,9 @@ export default node({
     body: Type.Enum(['bytes', 'multipart'], { default: 'bytes', description: 'The bytes themselves, or a form with a `file`, as browsers send it.' }),
   }),
   outputs: Type.Object({ address: port.text({ description: 'Where the first is to be found.' }), addresses: port.texts({ description: 'Where each is.' }), count: port.integer() }),
+  sound({ to, url }) {
+    if (to === 'http' && url === undefined) throw new Problem('bad_request', 'Say where to send it: url.', { field: 'url' })
+  },
   async run({ value, to, path, name, data, url, method, body }, bench) {
     const values = Array.isArray(value) ? value : [value]
     if (values.length === 0 || values.length > thingsMax) throw new Problem('bad_request', `There are ${values.length} things to publish; a run publishes 1 to ${thingsMax}. Iterate for more.`, { field: 'value' })

@@ -15,9 +15,14 @@ export default node({
     background: colourSetting('transparent', 'Colour of the bars.'),
   }),
   outputs: Type.Object({ image: port.image() }),
+  sound: refuseSizeless,
   async run({ image, width, height, fit, background }, bench) {
-    if (width === undefined && height === undefined) throw new Problem('bad_request', 'Say how large it is to be: width, height or both.', { field: 'width' })
+    refuseSizeless({ width, height })
     const bytes = await (await openPicture(bench, image)).resize({ ...(width === undefined ? {} : { width }), ...(height === undefined ? {} : { height }), fit: fit as keyof FitEnum, background: readColour(background) }).png().toBuffer()
     return { image: await bench.keep(bytes) }
   },
 })
+
+function refuseSizeless({ width, height }: { width?: unknown; height?: unknown }): void {
+  if (width === undefined && height === undefined) throw new Problem('bad_request', 'Say how large it is to be: width, height or both.', { field: 'width' })
+}

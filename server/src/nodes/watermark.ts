@@ -21,6 +21,9 @@ export default node({
     face: Type.Enum([...faces], { default: 'sans', description: 'Of the text.' }),
   }),
   outputs: Type.Object({ image: port.image() }),
+  sound({ text, mark }) {
+    if (text === undefined && mark === undefined) throw new Problem('bad_request', 'Give either a text or a picture as the mark.', { field: 'text' })
+  },
   async run({ image, text, mark, at, tiled, size, margin, opacity, rotate, colour, face }, bench) {
     if ((text === undefined) === (mark === undefined)) throw new Problem('bad_request', 'Give either a text or a picture as the mark.', { field: 'text' })
     if (text?.trim() === '') throw new Problem('bad_request', 'The text of the mark is empty.', { field: 'text' })

@@ -116,6 +116,7 @@ export async function plan(planning: Planning, tools: PlanTools): Promise<{ plan
       try {
         // Before it is priced: an order is written from values that fit.
         if (face.role !== 'collect' || item !== undefined) tools.kinds.checkInputs(id, face, resolved)
+        node.sound?.(resolved)
         if ('order' in node) {
           const checked = await prices(id, face, node, resolved)
           step.model ??= checked.card.id
