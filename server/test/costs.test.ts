@@ -14,6 +14,7 @@ import { audit } from '../src/ledger/books.ts'
 import { readCosts } from '../src/ledger/costs.ts'
 import { testDatabase } from './kit/database.ts'
 import { ended, newPerson, picture, priceMicros, stoppingDatabase, submit, testEngine } from './kit/engine.ts'
+import { youngDay } from './kit/minute.ts'
 
 let database: Database
 let close: () => Promise<void>
@@ -89,6 +90,7 @@ test('a model sold by what it took takes that, and never more than was held', as
 })
 
 test('the month’s free searches are given away once, whoever settles at the same time', async () => {
+  await youngDay()
   await withEngine({ submit: async () => done({ made: [{ bytes: picture }], usage: { imageOut: 1_000, searches: 2 } }) }, one => withEngine({ submit: async () => done({ made: [{ bytes: picture }], usage: { imageOut: 1_000, searches: 2 } }) }, async other => {
     const caller = await newPerson(database, { livemode: true })
     const tasks = await Promise.all(Array.from({ length: 20 }, (_, index) => submit(index % 2 ? one.engine : other.engine, caller)))

@@ -11,7 +11,7 @@ import { audit, readBalance } from '../src/ledger/books.ts'
 import { newId } from '../src/kit/id.ts'
 import { testDatabase } from './kit/database.ts'
 import { ended, latch, newPerson, ownerOf, picture, priceMicros, storeAnything, submit, testEngine, until, type Job } from './kit/engine.ts'
-import { youngMinute } from './kit/minute.ts'
+import { youngDay, youngMinute } from './kit/minute.ts'
 
 let database: Database
 let close: () => Promise<void>
@@ -79,6 +79,7 @@ test('a refused order leaves no key behind: it may be sent again when there is m
 
 test('executions a day are exact, and a refused order does not count', () => withEngine({}, async ({ engine }) => {
   const caller = await newPerson(database, { limits: { executionsPerDay: 5 } })
+  await youngDay()
   const answers = await Promise.allSettled(Array.from({ length: 20 }, () => submit(engine, caller)))
   assert.equal(answers.filter(answer => answer.status === 'fulfilled').length, 5)
   const problem = answers.find(answer => answer.status === 'rejected')!.reason as Problem

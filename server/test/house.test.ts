@@ -10,6 +10,7 @@ import { createLog } from '../src/kit/log.ts'
 import { testDatabase } from './kit/database.ts'
 import { until } from './kit/engine.ts'
 import { testHouse, testSettings } from './kit/house.ts'
+import { youngDay } from './kit/minute.ts'
 import { freePort } from './kit/port.ts'
 
 const order = (url: string, key: string, body: object, wait = 60, headers: Record<string, string> = {}) => fetch(`${url}/plantain/v1/tasks?wait=${wait}`, {
@@ -128,6 +129,7 @@ test('what was bought today is among the gauges where the operator says so; how 
   for (const tells of [false, true]) {
     const house = await testHouse({ settings: { METRICS_COSTS: String(tells) } })
     try {
+      await youngDay()
       const { body } = await order(house.url, house.liveKey, { model: 'rehearsal-1', prompt: 'a cat' })
       assert.equal(body.state, 'done')
       const told = await (await fetch(`${house.url}/metrics`)).text()

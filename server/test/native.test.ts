@@ -6,6 +6,7 @@ import { after, before, test } from 'node:test'
 import sharp from 'sharp'
 import { Webhook } from 'standardwebhooks'
 import { testHouse, type TestHouse } from './kit/house.ts'
+import { youngDay } from './kit/minute.ts'
 
 let house: TestHouse
 before(async () => { house = await testHouse() })
@@ -316,6 +317,7 @@ test('a limit of requests is told, kept and passes', async () => {
 
 test('usage adds up by day and model', async () => {
   const person = await house.newAccount()
+  await youngDay()
   for (const prompt of ['one', 'two', 'rehearse:refused']) await call('tasks?wait=60', { key: person.liveKey, body: { model: 'rehearsal-1', prompt } })
   const [row, ...more] = (await call('usage', { key: person.liveKey })).body.data
   assert.deepEqual([more.length, row.model, row.tasks, row.done, row.failed, row.cost.micros], [0, 'rehearsal-1', 3, 2, 1, 80_000])

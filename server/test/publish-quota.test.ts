@@ -8,6 +8,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, describe, test } from 'node:test'
 import { setTimeout as pause } from 'node:timers/promises'
+import { youngDay } from './kit/minute.ts'
 import { testHouse, testSettings, type TestHouse } from './kit/house.ts'
 import { serverProcess } from './kit/server.ts'
 
@@ -81,6 +82,7 @@ describe('a project\'s day', () => {
   test('is counted over its executions, test and live each, and is nobody else\'s', async () => {
     const { key, liveKey, projectId } = await newcomer()
     const before = await files()
+    await youngDay()
     for (let time = 0; time < 2; time++) assert.equal((await run(publish(['a', 'b', 'c']), key)).state, 'done')
     const refused = await run(publish(['a', 'b', 'c']), key)
     assert.deepEqual([refused.state, refused.problem.code, await files() - before], ['failed', 'rate_limited', 3], 'the same files as before, and no others')

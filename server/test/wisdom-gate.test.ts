@@ -183,9 +183,10 @@ test('the same Idempotency-Key gives the same video', async () => {
 test('limit less usage is the balance, at both addresses', async () => {
   const account = await house.newAccount({ testDollars: 3 })
   const key = account.testKey
+  const dayFromNow = (days: number) => new Date(Date.now() + days * 86_400_000).toISOString().slice(0, 10)
   const left = async (base: string) => {
     const { body: subscription } = await ask(`${base}/subscription`, undefined, { key })
-    const { body: usage } = await ask(`${base}/usage?start_date=2026-11-01&end_date=2026-12-01`, undefined, { key })
+    const { body: usage } = await ask(`${base}/usage?start_date=${dayFromNow(-30)}&end_date=${dayFromNow(1)}`, undefined, { key })
     assert.deepEqual([subscription.object, usage.object], ['billing_subscription', 'list'])
     return Math.round((subscription.hard_limit_usd - usage.total_usage / 100) * 1e6) / 1e6
   }

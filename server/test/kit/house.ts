@@ -11,7 +11,7 @@ import { grant } from '../../src/ledger/ledger.ts'
 import { createLog } from '../../src/kit/log.ts'
 import { startUpstream } from '../../src/providers/rehearsal/upstream.ts'
 import { testDatabase } from './database.ts'
-import { youngMinute } from './minute.ts'
+import { youngDay, youngMinute } from './minute.ts'
 
 export interface TestHouse {
   url: string
@@ -73,6 +73,7 @@ export async function testHouse({ settings = {}, roles = ['serve', 'work'], live
       const project = await house.access.createProject({ accountId: account.id, name: `Another ${account.id.slice(-6)}` })
       await give(account.id, false, testDollars)
       await give(account.id, true, dollars)
+      if (limits.executionsPerDay) await youngDay()
       if (limits.requestsPerMinute) await youngMinute()
       return { accountId: account.id, projectId: project.id, ...await newKeys(project.id, scopes, limits) }
     },
