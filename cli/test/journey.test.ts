@@ -86,7 +86,9 @@ test('a task left alone is fetched later', async () => {
   assert.equal(waited.code, 0, waited.err)
   assert.equal((await readdir(join(cwd, 'later'))).length, 1)
   assert.match((await call(['task', 'get', id])).out, /state +done/)
-  assert.match((await call(['task', 'list'])).out, new RegExp(id))
+  const list = await call(['task', 'list'])
+  assert.equal(list.code, 0, list.err)
+  assert.match(list.out, new RegExp(id))
 })
 
 test('a task that waits is cancelled', async () => {
