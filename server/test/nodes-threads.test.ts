@@ -3,6 +3,7 @@ import assert from 'node:assert/strict'
 import { after, before, describe, test } from 'node:test'
 import { Worker } from 'node:worker_threads'
 import { testHouse, type TestHouse } from './kit/house.ts'
+import { asking, wire } from './kit/workflow.ts'
 
 let house: TestHouse
 before(async () => { house = await testHouse() })
@@ -22,13 +23,9 @@ before(() => {
 })
 after(() => { Worker.prototype.postMessage = post })
 
-async function ask(method: string, path: string, body?: unknown): Promise<{ status: number; body: any }> {
-  const answer = await fetch(`${house.url}/plantain/v1${path}`, { method, headers: { authorization: `Bearer ${house.testKey}`, ...(body === undefined ? {} : { 'content-type': 'application/json' }) }, ...(body === undefined ? {} : { body: JSON.stringify(body) }) })
-  return { status: answer.status, body: await answer.json() }
-}
+const ask = asking(() => house)
 const run = async (body: object) => (await ask('POST', '/executions?wait=60', body)).body
 const tasksMade = async () => (await house.database.query<{ count: number }>('select count(*)::int as count from task')).rows[0]!.count
-const wire = (from: string, to: string) => { const [[a, p], [b, q]] = [from.split('.'), to.split('.')]; return { from: { node: a, port: p }, to: { node: b, port: q } } }
 const graph = (prompt: string) => ({
   nodes: [
     { id: 'picture', kind: 'generate', settings: { model: 'sandbox-1', prompt, parameters: { resolution: '512' } } }, { id: 'small', kind: 'resize', settings: { width: 100 } }, { id: 'other', kind: 'convert', settings: { format: 'webp' } },

@@ -11,6 +11,7 @@ import { after, before, describe, test } from 'node:test'
 import sharp from 'sharp'
 import { propose } from '../src/workflows/baselines.ts'
 import { testHouse, type TestHouse } from './kit/house.ts'
+import { asking, wire } from './kit/workflow.ts'
 
 let house: TestHouse
 let folder: string
@@ -35,12 +36,7 @@ before(async () => {
 })
 after(async () => { await house?.close(); server.close(); await rm(folder, { recursive: true, force: true }) })
 
-async function ask(method: string, path: string, body?: unknown, key = house.testKey): Promise<{ status: number; body: any }> {
-  const response = await fetch(`${house.url}/plantain/v1${path}`, { method, headers: { authorization: `Bearer ${key}`, ...(body === undefined ? {} : { 'content-type': 'application/json' }) }, ...(body === undefined ? {} : { body: JSON.stringify(body) }) })
-  const text = await response.text()
-  return { status: response.status, body: text === '' ? null : JSON.parse(text) }
-}
-const wire = (from: string, to: string) => { const [[a, p], [b, q]] = [from.split('.'), to.split('.')]; return { from: { node: a, port: p }, to: { node: b, port: q } } }
+const ask = asking(() => house)
 const one = (id: string, kind: string, settings: object = {}) => ({ id, kind, settings })
 const output = (id: string) => one(id, 'output', { name: id })
 async function run(nodes: object[], edges: object[], more: object = {}) {
@@ -238,13 +234,13 @@ describe('a baseline', () => {
     await runOf('compare', { image: red.id, baseline: 'alone' })
     const other = await house.newAccount()
     for (const key of [other.testKey, house.liveKey]) {
-      assert.equal((await ask('GET', '/baselines/alone', undefined, key)).status, 404)
-      assert.equal((await ask('POST', '/baselines/alone/approve', {}, key)).status, 404)
-      assert.deepEqual((await ask('GET', '/baselines', undefined, key)).body.items, [])
-      assert.equal((await ask('PUT', '/baselines/alone', { asset: red.id }, key)).status, 404)
+      assert.equal((await ask('GET', '/baselines/alone', undefined, { key })).status, 404)
+      assert.equal((await ask('POST', '/baselines/alone/approve', {}, { key })).status, 404)
+      assert.deepEqual((await ask('GET', '/baselines', undefined, { key })).body.items, [])
+      assert.equal((await ask('PUT', '/baselines/alone', { asset: red.id }, { key })).status, 404)
     }
     const reader = await house.newAccount({ scopes: ['tasks:read'] })
-    assert.equal((await ask('POST', '/baselines/alone/approve', {}, reader.testKey)).status, 403)
+    assert.equal((await ask('POST', '/baselines/alone/approve', {}, { key: reader.testKey })).status, 403)
     const answers = await Promise.all(['approve', 'reject', 'approve'].map(async verb => (await ask('POST', `/baselines/alone/${verb}`, {})).status))
     assert.deepEqual(answers.sort(), [200, 409, 409])
     const pages = [(await ask('GET', '/baselines?limit=1')).body]

@@ -11,6 +11,7 @@ import { testHouse, type TestHouse } from './kit/house.ts'
 import { farCron } from './kit/minute.ts'
 import { readTable, sheetClient, unpack } from './kit/sheets.ts'
 import { workbook } from './kit/workbook.ts'
+import { wire } from './kit/workflow.ts'
 
 let house: TestHouse
 before(async () => { house = await testHouse() })
@@ -401,7 +402,6 @@ test('what is being cancelled is not begun again by a retry', async () => {
 })
 
 describe('rows become executions of a workflow', () => {
-  const wire = (from: string, to: string) => { const [[a, p], [b, q]] = [from.split('.'), to.split('.')]; return { from: { node: a, port: p }, to: { node: b, port: q } } }
   const graph = (model = 'sandbox-1') => ({
     nodes: [{ id: 'photo', kind: 'image', settings: {} }, { id: 'words', kind: 'text', settings: { text: 'a scene' } }, { id: 'made', kind: 'generate', settings: { model, ...(model === 'sandbox-1' ? { parameters: { resolution: '512' } } : {}) } }, { id: 'small', kind: 'resize', settings: { width: 64 } }, { id: 'out', kind: 'output', settings: { name: 'thumb' } }, { id: 'caption', kind: 'output', settings: { name: 'caption' } }],
     edges: [wire('words.text', 'made.prompt'), wire('photo.image', 'made.images'), wire('made.image', 'small.image'), wire('small.image', 'out.value'), wire('words.text', 'caption.value')],

@@ -2,22 +2,18 @@
 import assert from 'node:assert/strict'
 import { after, before, describe, test } from 'node:test'
 import { testHouse, type TestHouse } from './kit/house.ts'
+import { asking, wire } from './kit/workflow.ts'
 import { paint } from './upstreams/loopback.ts'
 
 let house: TestHouse
 before(async () => { house = await testHouse() })
 after(() => house?.close())
 
-async function ask(method: string, path: string, body?: unknown): Promise<{ status: number; body: any }> {
-  const answer = await fetch(`${house.url}/plantain/v1${path}`, { method, headers: { authorization: `Bearer ${house.testKey}`, ...(body === undefined ? {} : { 'content-type': 'application/json' }) }, ...(body === undefined ? {} : { body: JSON.stringify(body) }) })
-  const text = await answer.text()
-  return { status: answer.status, body: text === '' ? null : JSON.parse(text) }
-}
+const ask = asking(() => house)
 const order = async (prompt: string, more: Record<string, unknown> = {}) => (await ask('POST', '/tasks?wait=60', { model: 'gemini-3.5-flash-lite', prompt, ...more })).body
 const run = async (graph: object, inputs: object = {}) => (await ask('POST', '/executions?wait=60', { graph, inputs })).body
 const counts = async () => (await house.database.query<{ tasks: number; rows: number; events: number }>('select (select count(*) from task)::int as tasks, (select count(*) from ledger)::int as rows, (select count(*) from event)::int as events')).rows[0]!
 const ledgerOf = async (taskId: string) => (await house.database.query<{ kind: string; amount: number }>('select kind, amount_micros::float8 as amount from ledger where task_id = $1 order by id', [taskId])).rows.map(({ kind, amount }) => [kind, amount])
-const wire = (from: string, to: string) => { const [[a, p], [b, q]] = [from.split('.'), to.split('.')]; return { from: { node: a, port: p }, to: { node: b, port: q } } }
 const out = (id: string, name: string) => ({ id, kind: 'output', settings: { name } })
 const german = 'Translate the text the user sends into German (de). Answer with the translation and nothing else.'
 

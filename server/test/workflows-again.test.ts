@@ -2,21 +2,18 @@
 import assert from 'node:assert/strict'
 import { after, before, describe, test } from 'node:test'
 import { testHouse, type TestHouse } from './kit/house.ts'
+import { asking, wire } from './kit/workflow.ts'
 
 let house: TestHouse
 before(async () => { house = await testHouse() })
 after(() => house?.close())
 
-async function ask(method: string, path: string, body?: unknown): Promise<{ status: number; body: any }> {
-  const answer = await fetch(`${house.url}/plantain/v1${path}`, { method, headers: { authorization: `Bearer ${house.testKey}`, ...(body === undefined ? {} : { 'content-type': 'application/json' }) }, ...(body === undefined ? {} : { body: JSON.stringify(body) }) })
-  return { status: answer.status, body: await answer.json() }
-}
+const ask = asking(() => house)
 const settled = async (id: string) => { for (;;) { const { body } = await ask('GET', `/executions/${id}?wait=60`); if (body.state !== 'running') return body } }
 const run = async (body: object) => { const begun = (await ask('POST', '/executions?wait=60', body)).body; assert.ok(begun.id, JSON.stringify(begun)); return begun.state === 'running' ? settled(begun.id) : begun }
 const estimate = async (body: object) => (await ask('POST', '/executions/estimate', body)).body
 const runsOf = async (id: string) => (await ask('GET', `/executions/${id}/runs?limit=1000`)).body.items as any[]
 const count = async (table: 'task' | 'execution') => (await house.database.query<{ count: number }>(`select count(*)::int as count from ${table}`)).rows[0]!.count
-const wire = (from: string, to: string) => { const [[a, p], [b, q]] = [from.split('.'), to.split('.')]; return { from: { node: a, port: p }, to: { node: b, port: q } } }
 const node = (id: string, kind: string, settings: object = {}) => ({ id, kind, settings })
 const make = (id: string, settings: object = {}) => node(id, 'generate', { model: 'sandbox-1', parameters: { resolution: '512' }, ...settings })
 const change = (id: string) => node(id, 'edit', { model: 'sandbox-1', prompt: 'make it night', parameters: { resolution: '512' } })

@@ -4,6 +4,7 @@ import { after, before, describe, test } from 'node:test'
 import { setTimeout as pause } from 'node:timers/promises'
 import { testHouse, testSettings, type TestHouse } from './kit/house.ts'
 import { serverProcess, type ServerProcess } from './kit/server.ts'
+import { wire } from './kit/workflow.ts'
 
 let house: TestHouse
 let workers: ServerProcess[] = []
@@ -41,7 +42,6 @@ const rows = async <T extends object>(text: string, values: unknown[] = []) => (
 /** Tasks that were bought, and how often the upstream was asked for one at most. */
 const bought = () => { const tasks = Object.values(house.upstream.stats().tasks); return { count: tasks.length, most: Math.max(...tasks.map(({ accepted }) => accepted)) } }
 
-const wire = (from: string, to: string) => { const [[a, p], [b, q]] = [from.split('.'), to.split('.')]; return { from: { node: a, port: p }, to: { node: b, port: q } } }
 
 describe('an iteration that makes three runs at once', () => {
   const graph = (parallelism: unknown) => ({

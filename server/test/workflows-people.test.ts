@@ -2,19 +2,16 @@
 import assert from 'node:assert/strict'
 import { after, before, describe, test } from 'node:test'
 import { testHouse, type TestHouse } from './kit/house.ts'
+import { asking, wire } from './kit/workflow.ts'
 
 let house: TestHouse
 before(async () => { house = await testHouse() })
 after(() => house?.close())
 
-async function ask(method: string, path: string, body?: unknown): Promise<{ status: number; body: any }> {
-  const answer = await fetch(`${house.url}/plantain/v1${path}`, { method, headers: { authorization: `Bearer ${house.testKey}`, ...(body === undefined ? {} : { 'content-type': 'application/json' }) }, ...(body === undefined ? {} : { body: JSON.stringify(body) }) })
-  return { status: answer.status, body: await answer.json() }
-}
+const ask = asking(() => house)
 const run = async (body: object) => (await ask('POST', '/executions?wait=60', body)).body
 const tasksMade = async () => (await house.database.query<{ count: number }>('select count(*)::int as count from task')).rows[0]!.count
 const reviewsOf = async (id: string) => (await ask('GET', `/reviews?execution=${id}`)).body.items as any[]
-const wire = (from: string, to: string) => { const [[a, p], [b, q]] = [from.split('.'), to.split('.')]; return { from: { node: a, port: p }, to: { node: b, port: q } } }
 const reviewed = (settings: object = {}) => ({
   nodes: [{ id: 'picture', kind: 'generate', settings: { model: 'sandbox-1', parameters: { resolution: '512', count: 2 } } }, { id: 'choice', kind: 'approval', settings }, { id: 'out', kind: 'output', settings: { name: 'chosen' } }],
   edges: [wire('picture.images', 'choice.candidates'), wire('choice.image', 'out.value')],

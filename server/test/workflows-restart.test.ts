@@ -4,13 +4,13 @@ import { after, before, test } from 'node:test'
 import { createLog } from '../src/kit/log.ts'
 import { startHouse, type House } from '../src/house.ts'
 import { testHouse, type TestHouse } from './kit/house.ts'
+import { wire } from './kit/workflow.ts'
 
 let first: TestHouse
 let second: House | null = null
 before(async () => { first = await testHouse() })
 after(async () => { await second?.close(); await first?.close() })
 
-const wire = (from: string, to: string) => { const [[a, p], [b, q]] = [from.split('.'), to.split('.')]; return { from: { node: a, port: p }, to: { node: b, port: q } } }
 const make = (id: string, count: number) => ({ id, kind: 'generate', settings: { model: 'sandbox-1', parameters: { resolution: '512', count } } })
 /** A person chooses for each of a list; what was chosen is made small. */
 const graph = {

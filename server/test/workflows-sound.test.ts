@@ -2,18 +2,15 @@
 import assert from 'node:assert/strict'
 import { after, before, describe, test } from 'node:test'
 import { testHouse, type TestHouse } from './kit/house.ts'
+import { asking, wire } from './kit/workflow.ts'
 
 let house: TestHouse
 before(async () => { house = await testHouse() })
 after(() => house?.close())
 
-async function ask(method: string, path: string, body?: unknown): Promise<{ status: number; body: any }> {
-  const answer = await fetch(`${house.url}/plantain/v1${path}`, { method, headers: { authorization: `Bearer ${house.testKey}`, ...(body === undefined ? {} : { 'content-type': 'application/json' }) }, ...(body === undefined ? {} : { body: JSON.stringify(body) }) })
-  return { status: answer.status, body: await answer.json() }
-}
+const ask = asking(() => house)
 const run = async (body: object) => (await ask('POST', '/executions?wait=60', body)).body
 const counted = async () => (await house.database.query<{ all: number }>('select ((select count(*) from task) + (select count(*) from execution))::int as all')).rows[0]!.all
-const wire = (from: string, to: string) => { const [[a, p], [b, q]] = [from.split('.'), to.split('.')]; return { from: { node: a, port: p }, to: { node: b, port: q } } }
 const node = (id: string, kind: string, settings: object = {}) => ({ id, kind, settings })
 const make = (id: string, settings: object = {}) => node(id, 'generate', { model: 'sandbox-1', parameters: { resolution: '512' }, ...settings })
 

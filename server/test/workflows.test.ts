@@ -7,21 +7,17 @@ import type { AddressInfo } from 'node:net'
 import { after, before, describe, test } from 'node:test'
 import { testHouse, type TestHouse } from './kit/house.ts'
 import { farCron, youngMinute } from './kit/minute.ts'
+import { asking, wire } from './kit/workflow.ts'
 
 let house: TestHouse
 before(async () => { house = await testHouse() })
 after(() => house?.close())
 
-async function ask(method: string, path: string, body?: unknown, headers: Record<string, string> = {}): Promise<{ status: number; body: any; headers: Headers }> {
-  const answer = await fetch(`${house.url}/plantain/v1${path}`, { method, headers: { authorization: `Bearer ${house.testKey}`, ...(body === undefined ? {} : { 'content-type': 'application/json' }), ...headers }, ...(body === undefined ? {} : { body: JSON.stringify(body) }) })
-  const text = await answer.text()
-  return { status: answer.status, body: text === '' ? null : JSON.parse(text), headers: answer.headers }
-}
-const run = async (body: object, headers: Record<string, string> = {}) => (await ask('POST', '/executions?wait=60', body, headers)).body
+const ask = asking(() => house)
+const run = async (body: object, headers: Record<string, string> = {}) => (await ask('POST', '/executions?wait=60', body, { headers })).body
 const runsOf = async (id: string, query = '') => (await ask('GET', `/executions/${id}/runs?limit=1000${query}`)).body.items as any[]
 const runOf = async (id: string, node: string, item: number[] = []) => (await runsOf(id, `&node=${node}`)).find(one => one.item.join() === item.join())
 const tasksMade = async () => (await house.database.query<{ count: number }>('select count(*)::int as count from task')).rows[0]!.count
-const wire = (from: string, to: string) => { const [[a, p], [b, q]] = [from.split('.'), to.split('.')]; return { from: { node: a, port: p }, to: { node: b, port: q } } }
 const small = { resolution: '512' }
 const make = (id: string, settings: object = {}) => ({ id, kind: 'generate', settings: { model: 'sandbox-1', parameters: small, ...settings } })
 
@@ -135,7 +131,7 @@ describe('a run', () => {
     const body = { graph: chain, inputs: { prompt: 'a drum' } }
     const [one, two] = await Promise.all([1, 2].map(() => run(body, { 'idempotency-key': 'drum' })))
     assert.equal(one.id, two.id)
-    assert.equal((await ask('POST', '/executions', { ...body, inputs: { prompt: 'a trumpet' } }, { 'idempotency-key': 'drum' })).status, 422)
+    assert.equal((await ask('POST', '/executions', { ...body, inputs: { prompt: 'a trumpet' } }, { headers: { 'idempotency-key': 'drum' } })).status, 422)
   })
 
   test('skips what nothing comes to, and goes on elsewhere', async () => {
