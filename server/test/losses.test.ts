@@ -7,7 +7,7 @@ import { after, before, beforeEach, test } from 'node:test'
 import type { Card, CostRow } from '../src/domain/card.ts'
 import { startUpstream, type Upstream } from '../src/providers/rehearsal/upstream.ts'
 import { testHouse, type TestHouse } from './kit/house.ts'
-import { moneyOf, send } from './kit/live.ts'
+import { makeWell, moneyOf, send } from './kit/live.ts'
 
 /** Sold at 40,000: the first upstream takes more for 16:9, the second less for all but two at once, and nobody knows what the third takes. */
 const card = JSON.parse(readFileSync(new URL('kit/cards/rehearsal-3.json', import.meta.url), 'utf8')) as Card
@@ -35,12 +35,7 @@ after(async () => {
   await Promise.all([house?.close(), careless?.close()])
   await Promise.all(upstreams.slice(1).map(one => one.close()))
 })
-beforeEach(async () => {
-  for (const upstream of upstreams) upstream.reset()
-  await house.database.query('delete from provider_health')
-  await house.database.query('delete from provider_pace')
-  await house.house.routing.changed()
-})
+beforeEach(() => makeWell(house, upstreams))
 
 const order = (parameters: object, model = 'rehearsal-3', at = house) => send(at, { model, prompt: 'a kite', parameters }, 20)
 const asked = () => upstreams.map(one => one.stats().asked)

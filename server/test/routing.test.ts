@@ -9,7 +9,7 @@ import { startUpstream, type Upstream } from '../src/providers/rehearsal/upstrea
 import type { ProviderLimits } from '../src/providers/contract.ts'
 import type { Rule } from '../src/providers/rehearsal/rules.ts'
 import { testHouse, type TestHouse } from './kit/house.ts'
-import { moneyOf, send } from './kit/live.ts'
+import { makeWell, moneyOf, send } from './kit/live.ts'
 import { until } from './kit/engine.ts'
 import { youngMinute } from './kit/minute.ts'
 
@@ -28,12 +28,7 @@ after(async () => {
   await house.close()
   await Promise.all(upstreams.slice(1).map(one => one.close()))
 })
-beforeEach(async () => {
-  for (const upstream of upstreams) upstream.reset()
-  await house.database.query('delete from provider_health')
-  await house.database.query('delete from provider_pace')
-  await house.house.routing.changed()
-})
+beforeEach(() => makeWell(house, upstreams))
 
 const order = (more: object = {}, waitS = 20) => send(house, { model: 'rehearsal-3', prompt: 'a kite', ...more }, waitS)
 const tell = (which: number, does: Rule['does'], more: Partial<Rule> = {}) => upstreams[which]!.tell({ does, ...more })

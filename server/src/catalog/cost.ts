@@ -22,10 +22,10 @@ export interface Sold extends Omit<Priced, 'prompt' | 'inputs'> { priceMicros: n
 
 /** Whether a route's list says, before anything is made, that an order costs us more than it was sold for. Without a figure it says nothing, and of words only the counted tokens tell. */
 export function losesOn(card: Pick<Card, 'output'>, costs: CostList[] | undefined, { priceMicros, ...sold }: Sold, now: Date): boolean {
-  if (sold.operation === 'write' || !costs || costs.length === 0) return false
-  const pricing = pricingOf(card, { ...sold, prompt: '', inputs: [] }, now)
-  const row = listAt(costs, now).rows.find(one => agrees(one, pricing.facts) && !isByTokens(one))
-  return row !== undefined && 'micros' in row && amountOf(row, pricing) > priceMicros
+  if (sold.operation === 'write') return false
+  const { count, ...pricing } = pricingOf(card, { ...sold, prompt: '', inputs: [] }, now)
+  const { micros } = costOf(costs, { ...pricing, took: {}, made: count })
+  return micros !== null && micros > priceMicros
 }
 
 /**

@@ -28,6 +28,13 @@ export async function moneyOf(house: TestHouse, taskId: string): Promise<{ held:
   return { held, captured: -rows.reduce((sum, { amount }) => sum + amount, 0) || 0 }
 }
 
+/** Before each test of a house whose upstreams were told to misbehave: they are well, and nobody remembers that they were not. */
+export async function makeWell(house: TestHouse, upstreams: { reset(): void }[]): Promise<void> {
+  for (const upstream of upstreams) upstream.reset()
+  await house.database.query('delete from provider_health')
+  await house.database.query('delete from provider_pace')
+  await house.house.routing.changed()
+}
 
 /** What the operator's books have of a task's attempts, in order. */
 export async function costsOf(house: TestHouse, taskId: string): Promise<NonNullable<Expected['costs']>> {

@@ -57,10 +57,9 @@ export default provider({
     /** One look at one request; the result is asked for once it has ended. */
     async function look(request: Receipt['requests'][number], signal: AbortSignal): Promise<{ request: Receipt['requests'][number]; retryAfterMs: number | null }> {
       const looked = readStatus(await ask(new URL(request.status), { headers, signal }))
-      if (looked.kind === 'pending') return { request: fold(request, looked, null, now().getTime()), retryAfterMs: looked.retryAfterMs }
-      if (looked.kind === 'missing') return { request: fold(request, looked, null, now().getTime()), retryAfterMs: null }
-      const result = readResult(await ask(new URL(request.response), { headers, signal }), looked.failed)
-      return { request: fold(request, result, looked.seconds, now().getTime()), retryAfterMs: result.kind === 'pending' ? result.retryAfterMs : null }
+      const hasEnded = looked.kind === 'ended'
+      const result = hasEnded ? readResult(await ask(new URL(request.response), { headers, signal }), looked.failed) : looked
+      return { request: fold(request, result, hasEnded ? looked.seconds : null, now().getTime()), retryAfterMs: result.kind === 'pending' ? result.retryAfterMs : null }
     }
 
     let known: { keys: KeyObject[]; at: number } | null = null
